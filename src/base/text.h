@@ -1,0 +1,35 @@
+/* text.h -- small work on text: UTF-8, escaping for people, encodings. No I/O.
+ */
+#pragma once
+
+#include "base/arena.h"
+
+/* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms), NULs allowed. */
+gboolean text_is_utf8(Span s) G_GNUC_PURE;
+gboolean text_is_ascii(Span s) G_GNUC_PURE;
+gboolean text_has_control(Span s) G_GNUC_PURE;  /* CR, LF, NUL or any other C0 control, or DEL */
+
+/* For logs, DSNs and terminals: at most max octets of s, printable ASCII and valid printable UTF-8 kept, everything else
+ * as \xHH, backslash doubled, "..." behind what was cut. Never empty: "" becomes "-" only in log fields, not here. */
+char *text_escape(Span s, gsize max) G_GNUC_WARN_UNUSED_RESULT;
+const char *text_escape_in(Arena *arena, Span s, gsize max);
+
+/* ASCII letters to lower case, other octets kept. */
+Span text_lower(Arena *arena, Span s);
+
+/* Shell-style: `*` any run, everything else literal, ASCII case ignored. Linear in the input for one `*`. */
+gboolean text_matches(Span pattern, Span s) G_GNUC_PURE;
+
+/* Hexadecimal, lower case. */
+char *text_hex(Span s) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Base64 (RFC 4648 §4). Decoding is strict: alphabet, padding and length must be right; FALSE otherwise or when the
+ * result would be longer than max. */
+Span text_base64(Arena *arena, Span s);
+gboolean text_base64_decode(Arena *arena, Span s, gsize max, Span *ret);
+
+/* Constant-time comparison of secrets of known equal length; lengths themselves may leak. */
+gboolean text_equal_secret(Span a, Span b);
+
+/* Overwrite secrets so that the compiler can't drop it. */
+void text_wipe(void *data, gsize octets);

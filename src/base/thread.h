@@ -1,0 +1,51 @@
+/* thread.h -- pthread locks and threads, wrapped so that a scope releases them and thread sanitizers see them.
+ *
+ * Every Mutex has a name; the order in which two may be held is in doc/locks.md. Conditions wait on the monotonic clock.
+ */
+#pragma once
+
+#include "base/clock.h"
+
+#include <pthread.h>
+
+typedef struct Mutex {
+        pthread_mutex_t mutex;
+        const char *name;
+} Mutex;
+
+typedef struct Cond {
+        pthread_cond_t cond;
+} Cond;
+
+void mutex_init(Mutex *mutex, const char *name);
+void mutex_done(Mutex *mutex);
+void mutex_lock(Mutex *mutex);
+void mutex_unlock(Mutex *mutex);
+
+void cond_init(Cond *cond);
+void cond_done(Cond *cond);
+void cond_wait(Cond *cond, Mutex *mutex);
+gboolean cond_wait_until(Cond *cond, Mutex *mutex, Usec monotonic);     /* FALSE: the time came first */
+void cond_signal(Cond *cond);
+void cond_broadcast(Cond *cond);
+
+/* MUTEX_SCOPE(&object->mutex); holds the lock to the end of the enclosing block. */
+static inline Mutex *
+mutex_hold(Mutex *mutex)
+{
+        mutex_lock(mutex);
+        return mutex;
+}
+static inline void
+mutex_release(Mutex **held)
+{
+        mutex_unlock(*held);
+}
+#define MUTEX_SCOPE(m) \
+        __attribute__((cleanup(mutex_release), unused)) Mutex *G_PASTE(held_, __LINE__) = mutex_hold(m)
+
+/* A named thread with a stack of 256 KiB. Small stacks are part of the memory budget: no function on a session's path
+ * keeps more than 8 KiB of locals. The process aborts when a thread can't be made at start; later callers get FALSE. */
+typedef struct Thread Thread;
+Thread *thread_new(const char *name, void (*run)(gpointer data), gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void thread_take_join(Thread *thread);  /* waits for its end; NULL is fine */
