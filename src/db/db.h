@@ -1,0 +1,126 @@
+/* db.h -- one transaction type over one database; today SQLite, underneath a group commit with linear callers.
+ *
+ *      g_autoptr(DbTxn) txn = db_begin(db, &error);                 my turn on the write connection
+ *      ... db_run(txn, &INSERT_X, "is", id, name) ...                as if I were alone
+ *      switch (db_take_commit(g_steal_pointer(&txn), &error))        returns when my batch is on disk
+ *
+ * Underneath one batch is BEGIN IMMEDIATE, the callers' savepoints in turn, COMMIT. While one batch syncs, the next
+ * callers gather, so a hundred concurrent deliveries cost one or two syncs. Rules for callers: between begin and commit wait for
+ * nothing (socket, body sync, lock, DNS), and do at most 1,000 rows or 20 ms; longer work runs in slices. A write block
+ * touches only its transaction, because it may have to run twice (DB_AGAIN).
+ *
+ * Reads: db_begin_read() gives a snapshot from a pooled read-only connection that never waits for the writer. End it before
+ * any park or socket write, within 100 ms.
+ *
+ * Faults. After every failed statement the autocommit state is read: when the engine has rolled the batch back (FULL, IOERR,
+ * NOMEM, INTERRUPT can), every caller of that batch gets the error and nothing more is issued in it. An I/O error in
+ * COMMIT or its sync is no answer at all: the process exits at once without replying (exit status 3, one log line db.fatal).
+ *
+ * Disk     DIR/restante.db with its WAL. WAL mode, synchronous=FULL (read back at open), only the one write connection writes and
+ *          checkpoints; trusted_schema=OFF, DEFENSIVE, NO_CKPT_ON_CLOSE. WAL over 64 MiB: writers wait for readers once, then it is
+ *          truncated. One process owns the database.
+ * Threads  Db: any. A DbTxn: the thread that began it; a thread holds at most one write transaction and reads inside it
+ *          through the same DbTxn.
+ * Values   bound parameters only; formats below.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/span.h"
+
+typedef struct Db Db;
+typedef struct DbTxn DbTxn;
+typedef struct DbRows DbRows;
+
+/* A statement: static data, named in traces of slow statements. Its address is its identity: every connection prepares it
+ * once and keeps it. The SQL must be portable (no engine's own functions): RETURNING and ON CONFLICT are allowed. */
+typedef struct DbSql {
+        const char *sql;
+} DbSql;
+#define DB_SQL(name, text) static const DbSql name = {text}
+
+/* Open (and make, when missing) the database of a site and bring its schema up to date.
+ * dir          existing directory, writable
+ * busy         another process owns it: FAULT_BUSY. A newer schema than ours: FAULT_INPUT. Damaged: FAULT_INTERNAL. */
+Db *db_open(const char *dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void db_close(Db *db);          /* no transaction may be open; checkpoints; NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
+
+/* Was the site stopped cleanly last time? Known from db_open on. */
+gboolean db_was_clean(const Db *db);
+
+/* The engine's own consistency check, page by page in a read connection: NULL when all is well, else the first complaints
+ * (g_free). Slow; for verify. */
+char *db_integrity(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Writing. NULL: could not begin (FULL: the disk watermark is passed, see db_set_full; BUSY: 10 s in line were not enough). */
+DbTxn *db_begin(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Reading. */
+DbTxn *db_begin_read(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Leaving the scope without commit rolls back what this caller did, and only that. NULL is fine. */
+void db_txn_free(DbTxn *txn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbTxn, db_txn_free)
+
+typedef enum DbCommit {
+        DB_FAILED = 0,          /* nothing of it is kept; the error says why                      */
+        DB_AGAIN,               /* nothing is kept, another writer was first: run the block again */
+        DB_COMMITTED,           /* on disk                                                        */
+} DbCommit;
+
+/* Takes the transaction in any case. On DB_COMMITTED the on-commit hooks have run. For read transactions use db_txn_free. */
+DbCommit db_take_commit(DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Run fn(data) on this thread once the transaction is on disk, before db_take_commit() returns: views, UIDs and wake-ups are
+ * published only here. release(data) runs in every case, also after rollback. Hooks run in the order of commits for
+ * transactions of one batch; they may take leaf locks and do nothing slow. */
+void db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release);
+
+/* Statements. format has one letter a parameter: i gint64 (pass (gint64)), s const char * (NULL is NULL), b Span as a blob,
+ * t Span as text, n NULL (no argument). Bound memory must live until the call (db_run) or the rows (db_query) end.
+ *
+ * db_run: FALSE on a fault. Rows it may return are dropped. db_changes(): rows changed by the last db_run of this txn. */
+gboolean db_run(DbTxn *txn, const DbSql *sql, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
+gint64 db_changes(const DbTxn *txn);
+gint64 db_last_id(const DbTxn *txn);    /* rowid of the last INSERT of this txn */
+
+/* A unique or other constraint refused the last db_run (the error is FAULT_INPUT then): the caller may go on in the txn. */
+gboolean db_was_conflict(const DbTxn *txn);
+
+/* Rows one by one. At most one DbRows per statement is open at a time in a transaction; they end with their scope.
+ *      while ((r = db_rows_next(rows, &error)) == DB_ROW) ...        */
+DbRows *db_query(DbTxn *txn, const DbSql *sql, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
+void db_rows_free(DbRows *rows);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbRows, db_rows_free)
+
+typedef enum DbStep {
+        DB_ROW_FAILED = 0,
+        DB_ROW_END,
+        DB_ROW,
+} DbStep;
+DbStep db_rows_next(DbRows *rows, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gint64 db_int(const DbRows *rows, int column);          /* 0 for NULL */
+Span db_bytes(const DbRows *rows, int column);          /* text or blob; lives until the next step */
+const char *db_text(const DbRows *rows, int column);    /* NUL-terminated, NULL for NULL; lives until the next step */
+gboolean db_is_null(const DbRows *rows, int column);
+
+/* One value of one row: DB_ROW with *ret set, DB_ROW_END when there is no row. */
+DbStep db_get_int(DbTxn *txn, const DbSql *sql, gint64 *ret, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
+
+/* SQL made at run time, for administrators' filters: the text is ours, values are still bound. Prepared and dropped. */
+DbRows *db_query_text(DbTxn *txn, const char *sql, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Disk watermark: while on, db_begin() answers FAULT_FULL except for txns begun by db_begin_freeing(), which delete. */
+void db_set_full(Db *db, gboolean is_full);
+DbTxn *db_begin_freeing(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* For figures and tests. */
+typedef struct DbStats {
+        guint64 commits;        /* batches */
+        guint64 transactions;   /* callers in them */
+        guint64 wal_octets;
+        guint64 checkpoints;
+} DbStats;
+void db_stats(Db *db, DbStats *ret);
