@@ -1,8 +1,8 @@
 /* arena.h -- memory of one command or one message, released in one go.
  *
  * An arena has a maximum from birth. An allocation that would pass it gives NULL and makes the arena `over` for good;
- * parsers answer that as "too complex", never as a crash. Within the maximum allocations never fail (the process aborts
- * when the machine has no memory left). Results are aligned to 16 octets.
+ * parsers answer that as "too complex", never as a crash. When the machine has no memory left within the maximum, a small
+ * allocation ends the process and one over 64 KiB makes the arena `over`. Results are aligned to 16 octets.
  *
  * Threads  one arena belongs to one thread at a time.
  * Memory   the first chunk is taken at the first allocation; an arena at rest after arena_reset() keeps at most one.

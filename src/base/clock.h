@@ -25,5 +25,6 @@ Usec clock_in(Usec span);
 /* "2026-01-31T12:34:56.789Z" into a buffer of at least 32 octets; returns it. */
 const char *clock_iso(Usec real, char *buffer, gsize size);
 
-/* Read ISO dates and times as people type them: YYYY-MM-DD[THH:MM[:SS]][Z]; without Z local time. FALSE when it is none. */
+/* Read ISO dates and times as people type them: YYYY-MM-DD[THH:MM[:SS[.ffffff]]][Z], from 1970 on; a space
+ * may stand for the T; without Z local time. FALSE when it is none. */
 gboolean clock_parse_iso(const char *text, Usec *ret);

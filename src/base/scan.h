@@ -15,7 +15,7 @@ typedef struct Scan {
         const guint8 *end;
 } Scan;
 
-/* Classes of octets, for scan_while and friends. 256 bits; declare with the CLASS_ constants or fill at start. */
+/* Classes of octets, for scan_run() and friends. 256 bits; take a CLASS_ constant or write a const table of your own. */
 typedef struct OctetClass {
         guint64 bits[4];
 } OctetClass;
@@ -67,6 +67,13 @@ scan_peek(const Scan *s)
         return s->at < s->end ? *s->at : -1;
 }
 
+/* Whether an octet of the class comes next. */
+static inline gboolean
+scan_peek_in(const Scan *s, const OctetClass *c)
+{
+        return s->at < s->end && octet_in(c, *s->at);
+}
+
 static inline const guint8 *
 scan_mark(const Scan *s)
 {
@@ -86,11 +93,50 @@ scan_since(const Scan *s, const guint8 *mark)
         return (Span){mark, (gsize) (s->at - mark)};
 }
 
-gboolean scan_octet(Scan *s, guint8 octet);             /* exactly this one                              */
+/* Exactly this octet. */
+static inline gboolean
+scan_octet(Scan *s, guint8 octet)
+{
+        if (s->at == s->end || *s->at != octet)
+                return FALSE;
+        s->at++;
+        return TRUE;
+}
+
+/* Whatever comes next. */
+static inline gboolean
+scan_any(Scan *s, guint8 *ret_octet)
+{
+        if (s->at == s->end)
+                return FALSE;
+        *ret_octet = *s->at++;
+        return TRUE;
+}
+
+/* FALSE (and no move) when fewer are left. */
+static inline gboolean
+scan_skip(Scan *s, gsize octets)
+{
+        if (scan_left(s) < octets)
+                return FALSE;
+        if (octets > 0)
+                s->at += octets;
+        return TRUE;
+}
+
+/* Exactly so many. */
+static inline gboolean
+scan_take(Scan *s, gsize octets, Span *ret)
+{
+        const guint8 *from = s->at;
+
+        if (!scan_skip(s, octets))
+                return FALSE;
+        *ret = (Span){from, octets};
+        return TRUE;
+}
+
 gboolean scan_word(Scan *s, const char *word);          /* this word, ASCII case ignored                 */
-gboolean scan_any(Scan *s, guint8 *ret_octet);          /* whatever comes next                           */
-gboolean scan_skip(Scan *s, gsize octets);              /* FALSE (and no move) when fewer are left       */
-gboolean scan_take(Scan *s, gsize octets, Span *ret);   /* exactly so many                               */
 
 /* The longest run of the class, at most max octets; FALSE when it is empty. */
 gboolean scan_run(Scan *s, const OctetClass *c, gsize max, Span *ret);

@@ -42,6 +42,13 @@ span_equal(Span a, Span b)
         return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* ASCII letters in lower case, every other octet as it is; no locale. */
+static inline guint8
+octet_lower(guint8 octet)
+{
+        return octet >= 'A' && octet <= 'Z' ? (guint8) (octet | 0x20) : octet;
+}
+
 /* Equal when ASCII letters are compared without case; other octets must be the same. */
 gboolean span_equal_nocase(Span a, Span b) G_GNUC_PURE;
 
@@ -58,3 +65,6 @@ Span span_trim(Span s) G_GNUC_PURE;
 
 /* A NUL-terminated copy; NULs inside become '?' so that no reader is fooled about the end. */
 char *span_dup(Span s) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same into a buffer of s.len + 1 octets. */
+void span_to_text(Span s, char *ret_text);

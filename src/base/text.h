@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/scan.h"
 
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms), NULs allowed. */
 gboolean text_is_utf8(Span s) G_GNUC_PURE;
@@ -13,6 +14,10 @@ gboolean text_has_control(Span s) G_GNUC_PURE;  /* CR, LF, NUL or any other C0 c
  * as \xHH, backslash doubled, "..." behind what was cut. Never empty: "" becomes "-" only in log fields, not here. */
 char *text_escape(Span s, gsize max) G_GNUC_WARN_UNUSED_RESULT;
 const char *text_escape_in(Arena *arena, Span s, gsize max);
+
+/* The next character of s in that form, without a NUL: how many octets were written, 0 at the end. */
+#define TEXT_ESCAPED_OCTETS 4
+gsize text_escape_next(Scan *s, char out[TEXT_ESCAPED_OCTETS]);
 
 /* ASCII letters to lower case, other octets kept. */
 Span text_lower(Arena *arena, Span s);

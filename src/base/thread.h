@@ -17,6 +17,9 @@ typedef struct Cond {
         pthread_cond_t cond;
 } Cond;
 
+/* For a lock that stands outside every object: static Mutex lock = MUTEX_STATIC("room.lock"); */
+#define MUTEX_STATIC(lock_name) {PTHREAD_MUTEX_INITIALIZER, lock_name}
+
 void mutex_init(Mutex *mutex, const char *name);
 void mutex_done(Mutex *mutex);
 void mutex_lock(Mutex *mutex);
@@ -45,7 +48,8 @@ mutex_release(Mutex **held)
         __attribute__((cleanup(mutex_release), unused)) Mutex *G_PASTE(held_, __LINE__) = mutex_hold(m)
 
 /* A named thread with a stack of 256 KiB. Small stacks are part of the memory budget: no function on a session's path
- * keeps more than 8 KiB of locals. The process aborts when a thread can't be made at start; later callers get FALSE. */
+ * keeps more than 8 KiB of locals. All signals are blocked in it: they are the main thread's. The first 15 octets of the
+ * name are what ps and debuggers show. NULL and FAULT_BUSY when the machine makes no more threads. */
 typedef struct Thread Thread;
 Thread *thread_new(const char *name, void (*run)(gpointer data), gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void thread_take_join(Thread *thread);  /* waits for its end; NULL is fine */
