@@ -1,0 +1,185 @@
+/* directory.h -- who exists and who may: domains, accounts, aliases, groups, bouncers, unknown names.
+ *
+ * It knows what is defined, not where mail goes (router) nor whether a password is right (auth). Policies (`unknown`) and next hops
+ * are kept as text here; the router reads them.
+ *
+ * Look-ups need no transaction: they are answered from a bounded cache (64 MiB would be too much: 8 MiB at most) that every
+ * committed change of the directory empties, so a new account takes effect at the next message. A look-up that can't be
+ * made is a fault, never "unknown".
+ *
+ * Changes take the caller's DbTxn; they answer what an administrator must be told. Names are compared without ASCII case.
+ *
+ * Threads  any. Memory: results live in the caller's arena.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "db/db.h"
+#include "mail/address.h"
+
+typedef struct Directory Directory;
+
+Directory *directory_new(Db *db) G_GNUC_WARN_UNUSED_RESULT;
+void directory_free(Directory *directory);
+
+typedef enum Found {
+        FOUND_FAILED = 0,       /* could not look: defer, never "unknown" */
+        FOUND_NOT,
+        FOUND,
+} Found;
+
+/* Domains ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum DomainKind {
+        DOMAIN_LOCAL = 0,
+        DOMAIN_ALIAS,           /* target: the canonical domain */
+        DOMAIN_RELAY,           /* target: next hop             */
+        DOMAIN_HOLD,            /* target: name of the queue    */
+} DomainKind;
+
+typedef struct Domain {
+        gint64 id;
+        const char *name;               /* A-label; a leading "*." matches subdomains */
+        DomainKind kind;
+        const char *target;
+        const char *unknown;            /* policy list as text, "reject" by default */
+        const char *envelope_header;    /* as set: NULL, "off" or a field name; see router for the default */
+        const char *next_hop, *source_address, *helo_name, *bounce_template;    /* NULL: not set */
+        gboolean etrn;
+} Domain;
+
+/* Exact name first, then the longest "*." that covers it. */
+Found directory_domain(Directory *directory, Arena *arena, Span name, const Domain **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* All of them, by name. */
+gboolean directory_domains(Directory *directory, Arena *arena, const Domain **ret, gsize *ret_n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Addresses -------------------------------------------------------------------------------------------------------- */
+
+typedef struct Account {
+        gint64 id;
+        Address address;                /* as defined */
+        gboolean has_password, may_send, is_disabled;
+        gint64 quota_octets, quota_messages;    /* 0: none */
+        const char *atrn;               /* domains, comma separated, or NULL */
+} Account;
+
+typedef enum GroupPost {
+        POST_ANYONE = 0,
+        POST_MEMBERS,
+        POST_AUTHENTICATED,
+} GroupPost;
+
+typedef struct Bouncer {
+        guint16 code;                   /* 5yz; 550 by default */
+        const char *text;               /* NULL: the usual */
+        Usec until;                     /* rejects from this date on; 0: always */
+        guint after;                    /* rejects after so many messages; 0: at once */
+        guint seen;
+        gboolean is_active;             /* by date and number, at look-up */
+} Bouncer;
+
+/* What is defined at one address; a part that is NULL is not. Order of meaning: bouncer, alias, group, account (ROUTING 1). */
+typedef struct Entry {
+        const Bouncer *bouncer;
+        const Address *alias;           /* targets */
+        gsize n_alias;
+        const Address *group;           /* members */
+        gsize n_group;
+        GroupPost group_post;
+        const Account *account;
+} Entry;
+
+/* Exactly this address in a local domain (canonical name), LOCAL@* included where nothing exact is there. FOUND_NOT: nothing. */
+Found directory_entry(Directory *directory, Arena *arena, const Address *address, Entry *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Longest prefix alias PREFIX*@DOMAIN that covers the local part; *@DOMAIN. Targets. */
+Found directory_prefix(Directory *directory, Arena *arena, const Address *address, const Address **ret, gsize *ret_n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Found directory_catchall(Directory *directory, Arena *arena, Span domain, const Address **ret, gsize *ret_n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* The account one logs in to with this name: its address, or an exact alias whose only target it is. */
+Found directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const char **ret_password_hash, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Found directory_account_by_id(Directory *directory, Arena *arena, gint64 id, const Account **ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Changes ------------------------------------------------------------------------------------------------------------ */
+
+typedef enum Change {
+        CHANGE_FAILED = 0,      /* a fault */
+        CHANGE_DONE,
+        CHANGE_EXISTS,          /* add: already there                              */
+        CHANGE_MISSING,         /* set, remove: not there; add: its domain is not  */
+        CHANGE_INVALID,         /* a value is wrong: the error text says which and what would be right */
+        CHANGE_IN_USE,          /* remove: something still needs it (accounts of a domain, postmaster) */
+} Change;
+
+/* Settings of objects as people give them: key=value. The keys with their manual are in the tables below; unknown keys and wrong
+ * values are CHANGE_INVALID. */
+typedef struct KeyValue {
+        const char *key, *value;
+} KeyValue;
+typedef struct KeyManual {
+        const char *key, *form, *manual;
+} KeyManual;
+extern const KeyManual DIRECTORY_DOMAIN_KEYS[], DIRECTORY_ACCOUNT_KEYS[], DIRECTORY_GROUP_KEYS[], DIRECTORY_BOUNCER_KEYS[];
+
+Change directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Change directory_domain_set(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Change directory_domain_remove(Directory *directory, DbTxn *txn, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* password_hash: from auth_hash_password(), or NULL: nobody can log in yet. Local part: RFC 5321 dot-string, UTF-8 allowed; '+', '*',
+ * '%', '!' and '/' are refused in names of accounts. */
+Change directory_account_add(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, const KeyValue *pairs,
+                             gsize n, gint64 *ret_id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Change directory_account_set(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Change directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* Removes the account's row; the caller removes its mailboxes in the same transaction (store). *ret_id says which. */
+Change directory_account_remove(Directory *directory, DbTxn *txn, const char *address, gint64 *ret_id, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Forms: LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN, LOCAL@*. */
+Change directory_alias_add(Directory *directory, DbTxn *txn, const char *address, const char *const *targets, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Change directory_group_add(Directory *directory, DbTxn *txn, const char *address, const char *const *members, gsize n, const KeyValue *pairs,
+                           gsize n_pairs, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Change directory_bouncer_add(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* Whatever alias, group or bouncer stands at that address. */
+Change directory_alias_remove(Directory *directory, DbTxn *txn, const char *address, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Lists for administrators, in pages: rows after `after` (NULL: from the start), at most `max`. */
+typedef struct AliasRow {
+        const char *address, *kind;     /* alias, group, bouncer, prefix, catchall */
+        const Address *targets;
+        gsize n_targets;
+        Bouncer bouncer;
+        GroupPost post;
+} AliasRow;
+gboolean directory_list_accounts(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max,
+                                 const Account **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean directory_list_aliases(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max,
+                                const AliasRow **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A message was accepted for an address with a bouncer that counts (`after`). In the message's own transaction. */
+gboolean directory_bouncer_count(Directory *directory, DbTxn *txn, const Address *address, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The work list of unknown names: counted in memory, written now and then (directory_flush_unknown, by housekeeping and at close); at
+ * most the 10,000 most frequent per domain are kept. */
+void directory_count_unknown(Directory *directory, const Address *address, const Address *sender);
+gboolean directory_flush_unknown(Directory *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Rises with every committed change; other caches compare it. */
+guint64 directory_generation(const Directory *directory);
+/* A change outside this room (route table, server settings) that routing depends on: call in its transaction. */
+void directory_touch(Directory *directory, DbTxn *txn);
