@@ -1,0 +1,42 @@
+/* trace.h -- why each message went where it went: one record a message, written in its transaction; refusals in batches.
+ *
+ * Kept 30 days and under 10 % of the disk. Refusals are batched, at most 1,000 rows a minute and then "and N more".
+ *
+ * Threads  any. Memory: results in the caller's arena.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "db/db.h"
+
+typedef struct TraceFilter {
+        Id message;                     /* 0: any                            */
+        const char *message_id;         /* of the header, with or without <> */
+        const char *to, *from;          /* addresses, case ignored           */
+        Usec since;                     /* 0: any                            */
+        gsize max;                      /* newest first; 0: 100              */
+} TraceFilter;
+
+typedef struct TraceRecipient {
+        const char *recipient, *outcome, *target, *status;
+        const char *const *steps;
+        gsize n_steps;
+} TraceRecipient;
+
+typedef struct TraceRecord {
+        Id message;                     /* 0: a refusal, no message was taken */
+        Usec at;
+        const char *origin, *client, *helo, *account, *sender, *message_id, *subject;
+        guint64 size;
+        const TraceRecipient *recipients;
+        gsize n_recipients;
+        guint times;                    /* refusals: how often */
+} TraceRecord;
+
+gboolean trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **ret, gsize *ret_n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Housekeeping: write batched refusals; drop what is older than `before` (at most 1,000 rows a call, *ret_more). */
+gboolean trace_purge(Db *db, Usec before, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
