@@ -50,7 +50,7 @@ arena_new(gsize max_octets)
 {
         Arena *arena = g_new0(Arena, 1);
 
-        arena->max_octets = max_octets;
+        arena->max_octets = MIN(max_octets, G_MAXSIZE / 2); /* sums of sizes can't overflow */
         arena->next_octets = CHUNK_FIRST_OCTETS;
         return arena;
 }

@@ -1,0 +1,167 @@
+#include "base/thread.h"
+
+#include <signal.h>
+
+typedef struct Counter {
+        Mutex lock;
+        Cond changed;
+        guint value;
+        guint wanted;
+} Counter;
+
+static void
+counter_init(Counter *counter)
+{
+        *counter = (Counter){0};
+        mutex_init(&counter->lock, "test.counter");
+        cond_init(&counter->changed);
+}
+
+static void
+counter_done(Counter *counter)
+{
+        cond_done(&counter->changed);
+        mutex_done(&counter->lock);
+}
+
+static void
+count(gpointer data)
+{
+        Counter *counter = data;
+
+        for (guint i = 0; i < 10000; i++) {
+                MUTEX_SCOPE(&counter->lock);
+                counter->value++;
+        }
+}
+
+static void
+test_mutex_keeps_others_out(void)
+{
+        Counter counter;
+        Thread *threads[4];
+
+        counter_init(&counter);
+        for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+                threads[i] = thread_new("count", count, &counter, NULL);
+        for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+                thread_take_join(threads[i]);
+        g_assert_cmpuint(counter.value, ==, 40000);
+        counter_done(&counter);
+}
+
+static void
+test_scope_releases(void)
+{
+        static Mutex lock = MUTEX_STATIC("test.static");
+
+        {
+                MUTEX_SCOPE(&lock);
+                g_assert_cmpint(pthread_mutex_trylock(&lock.mutex), !=, 0);
+        }
+        g_assert_cmpint(pthread_mutex_trylock(&lock.mutex), ==, 0);
+        mutex_unlock(&lock);
+}
+
+/* Echoes every step of the main thread. */
+static void
+answer(gpointer data)
+{
+        Counter *counter = data;
+        MUTEX_SCOPE(&counter->lock);
+
+        while (counter->value < 100) {
+                while (counter->value == counter->wanted)
+                        cond_wait(&counter->changed, &counter->lock);
+                counter->value = counter->wanted;
+                cond_broadcast(&counter->changed);
+        }
+}
+
+static void
+test_conditions_wake(void)
+{
+        Counter counter;
+
+        counter_init(&counter);
+        Thread *thread = thread_new("answer", answer, &counter, NULL);
+        for (guint step = 1; step <= 100; step++) {
+                MUTEX_SCOPE(&counter.lock);
+                counter.wanted = step;
+                cond_signal(&counter.changed);
+                while (counter.value < step)
+                        g_assert_true(cond_wait_until(&counter.changed, &counter.lock, USEC_NEVER));
+        }
+        thread_take_join(thread);
+        counter_done(&counter);
+}
+
+static void
+test_deadlines_pass(void)
+{
+        Counter counter;
+
+        counter_init(&counter);
+        mutex_lock(&counter.lock);
+        while (cond_wait_until(&counter.changed, &counter.lock, clock_monotonic() - 1))
+                ; /* a wake-up without a cause is allowed, not the end of the wait */
+        g_assert_false(cond_wait_until(&counter.changed, &counter.lock, -5));
+        Usec deadline = clock_in(2 * USEC_PER_MS);
+        while (cond_wait_until(&counter.changed, &counter.lock, deadline))
+                ;
+        g_assert_cmpint(clock_monotonic(), >=, deadline);
+        mutex_unlock(&counter.lock);
+        counter_done(&counter);
+}
+
+typedef struct Seen {
+        gsize stack_octets;
+        char name[16];
+        gboolean blocks_term;
+} Seen;
+
+static void
+look_around(gpointer data)
+{
+        Seen *seen = data;
+        pthread_attr_t attr;
+        sigset_t blocked;
+
+        pthread_getattr_np(pthread_self(), &attr);
+        pthread_attr_getstacksize(&attr, &seen->stack_octets);
+        pthread_attr_destroy(&attr);
+        pthread_getname_np(pthread_self(), seen->name, sizeof(seen->name));
+        pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+        seen->blocks_term = sigismember(&blocked, SIGTERM) == 1;
+}
+
+static void
+test_threads_are_small_named_and_deaf(void)
+{
+        Seen seen = {0};
+        sigset_t blocked;
+        g_autoptr(GError) error = NULL;
+        Thread *thread = thread_new("a name longer than the kernel's", look_around, &seen, &error);
+
+        g_assert_no_error(error);
+        thread_take_join(thread);
+        g_assert_cmpstr(seen.name, ==, "a name longer t");
+        g_assert_true(seen.blocks_term);
+        g_assert_cmpuint(seen.stack_octets, >=, 256 * 1024);
+        g_assert_cmpuint(seen.stack_octets, <=, 8 * 256 * 1024); /* eightfold under sanitizers */
+        pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+        g_assert_cmpint(sigismember(&blocked, SIGTERM), ==, 0);  /* the maker's mask is as it was */
+        thread_take_join(NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        g_test_add_func("/base/thread/mutex-keeps-others-out", test_mutex_keeps_others_out);
+        g_test_add_func("/base/thread/scope-releases", test_scope_releases);
+        g_test_add_func("/base/thread/conditions-wake", test_conditions_wake);
+        g_test_add_func("/base/thread/deadlines-pass-on-the-monotonic-clock", test_deadlines_pass);
+        g_test_add_func("/base/thread/threads-are-small-named-and-deaf-to-signals", test_threads_are_small_named_and_deaf);
+        return g_test_run();
+}
