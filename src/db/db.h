@@ -51,7 +51,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
 gboolean db_was_clean(const Db *db);
 
 /* The engine's own consistency check, page by page in a read connection: NULL when all is well, else the first complaints
- * (g_free). Slow; for verify. */
+ * (g_free); a table that can't be read is one. NULL with the error set: not even the list of tables could be read. Slow; for verify. */
 char *db_integrity(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Writing. NULL: could not begin (FULL: the disk watermark is passed, see db_set_full; BUSY: 10 s in line were not enough). */
@@ -73,9 +73,10 @@ typedef enum DbCommit {
 /* Takes the transaction in any case. On DB_COMMITTED the on-commit hooks have run. For read transactions use db_txn_free. */
 DbCommit db_take_commit(DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Run fn(data) on this thread once the transaction is on disk, before db_take_commit() returns: views, UIDs and wake-ups are
- * published only here. release(data) runs in every case, also after rollback. Hooks run in the order of commits for
- * transactions of one batch; they may take leaf locks and do nothing slow. */
+/* Run fn(data) once the transaction is on disk, before db_take_commit() returns: views, UIDs and wake-ups are published only
+ * here. Hooks run in the order in which transactions had their turn, within a batch and across batches; so they run on whichever
+ * thread commits the batch, may take leaf locks, do nothing slow and use no transaction. release(data) runs in every case, also
+ * after rollback, on the thread of the transaction. */
 void db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release);
 
 /* Statements. format has one letter a parameter: i gint64 (pass (gint64)), s const char * (NULL is NULL), b Span as a blob,

@@ -1,0 +1,373 @@
+/* batch.c -- the group commit: one turn at the write connection, one batch of callers, one COMMIT for all of them.
+ *
+ *      caller A  turn | BEGIN IMMEDIATE .. its statements | hands the turn on, waits for the disk
+ *      caller B       |                  SAVEPOINT .. RELEASE |  the same
+ *      caller C       |                                       SAVEPOINT .. RELEASE | nobody in line: COMMIT, wakes A
+ * and B
+ *
+ * 1. Only the thread that has the turn touches the write connection and the batch.
+ * 2. The first caller of a batch needs no savepoint: rolling it back rolls nobody else back. Every other one has its
+ * own.
+ * 3. A batch ends by COMMIT when nobody is in line, when it has BATCH_CALLERS_MAX callers or is BATCH_AGE_MAX old; the
+ * caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
+ * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches.
+ * 5. The turn goes straight to the head of the line, whose thread is the only one woken.
+ * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
+ * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
+ * unknown then, and asking again would be answered from the kernel's cache.
+ */
+#include "db/internal.h"
+
+#include "base/log.h"
+
+#include <unistd.h>
+
+DB_SQL(BEGIN_BATCH, "BEGIN IMMEDIATE");
+DB_SQL(COMMIT_BATCH, "COMMIT");
+DB_SQL(ROLLBACK_BATCH, "ROLLBACK");
+DB_SQL(OPEN_SAVEPOINT, "SAVEPOINT caller");
+DB_SQL(RELEASE_SAVEPOINT, "RELEASE caller");
+DB_SQL(ROLLBACK_SAVEPOINT, "ROLLBACK TO caller");
+
+static const LogEvent DB_FATAL = {
+        "db.fatal", LOG_ERROR,
+        "The disk refused to write or sync the database. Nothing that was not on disk has been acknowledged; the "
+        "server ends and the "
+        "keeper starts it again. Look at the kernel's log and at the disk before anything else."};
+
+static void
+fatal(Conn *conn, const char *what)
+{
+        log_event(&DB_FATAL, "what=%s error=%s code=%d errno=%d", what, log_text(span_of(sqlite3_errmsg(conn->handle))),
+                  sqlite3_extended_errcode(conn->handle), sqlite3_system_errno(conn->handle));
+        _exit(3);
+}
+
+static int
+run(Conn *conn, const DbSql *sql)
+{
+        Stmt *stmt = conn_statement(conn, sql, NULL);
+
+        if (stmt == NULL)
+                return sqlite3_extended_errcode(conn->handle);
+        int rc = sqlite3_step(stmt->handle);
+        if (rc != SQLITE_DONE)
+                rc = sqlite3_extended_errcode(conn->handle);
+        stmt_release(stmt);
+        return rc;
+}
+
+DbTxn *
+txn_new(Db *db)
+{
+        DbTxn *txn;
+
+        mutex_lock(&db->turn);
+        txn = txn_list_pop(&db->spare);
+        mutex_unlock(&db->turn);
+        if (txn == NULL) {
+                txn = g_new0(DbTxn, 1);
+                txn->db = db;
+                mutex_init(&txn->wait, "db.txn");
+                cond_init(&txn->wake);
+        }
+        txn->hooks_end = &txn->hooks;
+        return txn;
+}
+
+/* Hooks' data are released by the thread the transaction belonged to, whatever became of it. */
+void
+txn_recycle(DbTxn *txn)
+{
+        Db *db = txn->db;
+
+        for (Hook *hook = txn->hooks, *next; hook != NULL; hook = next) {
+                next = hook->next;
+                if (hook->release != NULL)
+                        hook->release(hook->data);
+                g_free(hook);
+        }
+        g_clear_error(&txn->fault);
+        txn->hooks = NULL;
+        txn->conn = NULL;
+        txn->is_write = txn->has_savepoint = txn->is_dead = txn->was_conflict = FALSE;
+        txn->changes = txn->last_id = 0;
+        txn->state = TXN_WAITING;
+        mutex_lock(&db->turn);
+        txn_list_push(&db->spare, txn);
+        mutex_unlock(&db->turn);
+}
+
+static void
+txn_tell(DbTxn *txn, TxnState state, const GError *fault)
+{
+        MUTEX_SCOPE(&txn->wait);
+        txn->state = state;
+        if (fault != NULL)
+                txn->fault = g_error_copy(fault);
+        cond_signal(&txn->wake);
+}
+
+static gboolean
+line_leave(DbTxn *txn)
+{
+        Db *db = txn->db;
+        DbTxn *before = NULL;
+
+        MUTEX_SCOPE(&db->turn);
+        for (DbTxn *t = db->line.first; t != NULL; before = t, t = t->next) {
+                if (t != txn)
+                        continue;
+                if (before == NULL)
+                        db->line.first = t->next;
+                else
+                        before->next = t->next;
+                if (db->line.last == t)
+                        db->line.last = before;
+                return TRUE;
+        }
+        return FALSE;
+}
+
+/* Wait for the write connection. FALSE: the line did not move for ten seconds. */
+gboolean
+turn_take(DbTxn *txn, GError **error)
+{
+        Db *db = txn->db;
+        Usec deadline;
+
+        mutex_lock(&db->turn);
+        gboolean is_mine = !db->is_taken;
+        if (is_mine)
+                db->is_taken = TRUE;
+        else
+                txn_list_push(&db->line, txn);
+        mutex_unlock(&db->turn);
+        if (is_mine)
+                return TRUE;
+
+        deadline = clock_in(TURN_WAIT_MAX);
+        mutex_lock(&txn->wait);
+        while (txn->state == TXN_WAITING && cond_wait_until(&txn->wake, &txn->wait, deadline))
+                ;
+        is_mine = txn->state == TXN_TURN;
+        mutex_unlock(&txn->wait);
+        if (is_mine)
+                return TRUE;
+        if (line_leave(txn))
+                return fault(error, FAULT_BUSY, "the database was busy for ten seconds");
+
+        mutex_lock(&txn->wait); /* just given to us: the state follows */
+        while (txn->state == TXN_WAITING)
+                cond_wait(&txn->wake, &txn->wait);
+        mutex_unlock(&txn->wait);
+        return TRUE;
+}
+
+/* Hand the turn to the head of the line, or put it down. FALSE: the batch must be closed first. */
+static gboolean
+turn_pass(Db *db)
+{
+        gboolean has_room = !db->batch.is_open || (db->batch.n_callers < BATCH_CALLERS_MAX &&
+                                                   clock_monotonic() - db->batch.opened_at < BATCH_AGE_MAX);
+
+        mutex_lock(&db->turn);
+        DbTxn *next = has_room ? txn_list_pop(&db->line) : NULL;
+        if (next == NULL && !db->batch.is_open)
+                db->is_taken = FALSE;
+        mutex_unlock(&db->turn);
+        if (next != NULL)
+                txn_tell(next, TXN_TURN, NULL);
+        return next != NULL || !db->batch.is_open;
+}
+
+/* The batch is over: its callers are the result. */
+static TxnList
+batch_end(Db *db)
+{
+        TxnList gathered = db->batch.gathered;
+
+        db->batch.is_open = FALSE;
+        db->batch.n_last = db->batch.n_callers;
+        db->batch.n_callers = 0;
+        db->batch.gathered = (TxnList){NULL, NULL};
+        return gathered;
+}
+
+static void
+callers_tell(TxnList callers, TxnState state, const GError *fault)
+{
+        for (DbTxn *txn; (txn = txn_list_pop(&callers)) != NULL;)
+                txn_tell(txn, state, fault);
+}
+
+static void
+hooks_run(const TxnList *callers)
+{
+        for (DbTxn *txn = callers->first; txn != NULL; txn = txn->next)
+                for (Hook *hook = txn->hooks; hook != NULL; hook = hook->next)
+                        hook->fn(hook->data);
+}
+
+/* COMMIT, and what invariant 7 says about its answer. */
+static gboolean
+batch_write(Db *db, GError **error)
+{
+        int rc = run(db->writer, &COMMIT_BATCH);
+
+        if (rc == SQLITE_DONE)
+                return TRUE;
+        if (rc != SQLITE_FULL && (rc & 0xff) != SQLITE_BUSY)
+                fatal(db->writer, "commit");
+        conn_fault(db->writer, error, "commit");
+        if (!sqlite3_get_autocommit(db->writer->handle))
+                run(db->writer, &ROLLBACK_BATCH);
+        return FALSE;
+}
+
+static TxnList
+batch_close(Db *db, GError **error)
+{
+        gboolean is_written = batch_write(db, error);
+        guint n_callers = db->batch.n_callers;
+        TxnList callers = batch_end(db);
+
+        if (is_written) {
+                hooks_run(&callers);
+                MUTEX_SCOPE(&db->turn);
+                db->stats.commits++;
+                db->stats.transactions += n_callers;
+                db->stats.wal_octets = db->wal_octets;
+        }
+        return callers;
+}
+
+/* Put the WAL's pages into the database. Done with the turn, since only this connection may; callers of the batch
+ * before have been woken. PASSIVE takes what readers allow; past the hard bound we wait for them once. */
+void
+wal_checkpoint(Db *db, gboolean wait_for_readers)
+{
+        int mode = wait_for_readers ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+
+        sqlite3_busy_timeout(db->writer->handle, wait_for_readers ? WAL_READERS_MAX_MS : 0);
+        int rc = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, mode, NULL, NULL) & 0xff;
+        sqlite3_busy_timeout(db->writer->handle, 0);
+        if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED && rc != SQLITE_FULL)
+                fatal(db->writer, "checkpoint");
+        if (rc == SQLITE_OK && wait_for_readers)
+                db->wal_octets = 0;
+        db->wal_next = db->wal_octets < WAL_SOFT_OCTETS ? WAL_SOFT_OCTETS : db->wal_octets + WAL_STEP_OCTETS;
+
+        MUTEX_SCOPE(&db->turn);
+        db->stats.checkpoints++;
+        db->stats.wal_octets = db->wal_octets;
+}
+
+/* The holder has finished, one way or the other. */
+void
+turn_done(Db *db)
+{
+        while (!turn_pass(db)) {
+                g_autoptr(GError) fault = NULL;
+                TxnList callers = batch_close(db, &fault);
+                gboolean is_due = fault == NULL && db->wal_octets >= db->wal_next;
+                gboolean is_passed = !is_due && turn_pass(db);
+
+                callers_tell(callers, fault == NULL ? TXN_COMMITTED : TXN_FAILED, fault);
+                if (is_passed)
+                        return;
+                if (is_due)
+                        wal_checkpoint(db, db->wal_octets >= WAL_HARD_OCTETS);
+        }
+}
+
+/* With the turn: open a batch, or join the open one. */
+gboolean
+batch_join(DbTxn *txn, GError **error)
+{
+        Db *db = txn->db;
+
+        txn->has_savepoint = db->batch.is_open;
+        if (run(db->writer, db->batch.is_open ? &OPEN_SAVEPOINT : &BEGIN_BATCH) != SQLITE_DONE) {
+                g_autoptr(GError) cause = NULL;
+                conn_fault(db->writer, &cause, "begin");
+                batch_check(txn, cause);
+                g_propagate_error(error, g_steal_pointer(&cause));
+                return FALSE;
+        }
+        if (!db->batch.is_open) {
+                db->batch.is_open = TRUE;
+                db->batch.opened_at = clock_monotonic();
+        }
+        db->batch.n_callers++;
+        return TRUE;
+}
+
+/* After a failed statement: FULL, IOERR, NOMEM and INTERRUPT may have rolled back the whole batch. */
+void
+batch_check(DbTxn *txn, const GError *cause)
+{
+        Db *db = txn->db;
+
+        if (!txn->is_write || !db->batch.is_open || !sqlite3_get_autocommit(db->writer->handle))
+                return;
+        txn->is_dead = TRUE;
+        txn->fault = g_error_copy(cause);
+        callers_tell(batch_end(db), TXN_FAILED, cause);
+}
+
+/* A savepoint that can't be rolled back or released leaves no way to save the others. */
+static void
+batch_abandon(DbTxn *txn)
+{
+        g_autoptr(GError) cause = NULL;
+
+        conn_fault(txn->conn, &cause, "savepoint");
+        if (!sqlite3_get_autocommit(txn->conn->handle))
+                run(txn->conn, &ROLLBACK_BATCH);
+        batch_check(txn, cause);
+}
+
+/* Roll back what this caller did, and only that. */
+void
+batch_leave(DbTxn *txn)
+{
+        Db *db = txn->db;
+
+        rows_detach_all(txn);
+        if (!txn->is_dead && txn->has_savepoint) {
+                if (run(txn->conn, &ROLLBACK_SAVEPOINT) != SQLITE_DONE ||
+                    run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
+                        batch_abandon(txn);
+        } else if (!txn->is_dead) {
+                run(txn->conn, &ROLLBACK_BATCH);
+                batch_end(db);
+        }
+        turn_done(db);
+}
+
+DbCommit
+batch_commit(DbTxn *txn, GError **error)
+{
+        Db *db = txn->db;
+
+        rows_detach_all(txn);
+        if (!txn->is_dead && txn->has_savepoint && run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
+                batch_abandon(txn);
+        if (txn->is_dead) {
+                txn->state = TXN_FAILED;
+        } else {
+                txn->state = TXN_GATHERED;
+                txn_list_push(&db->batch.gathered, txn);
+        }
+        turn_done(db);
+
+        mutex_lock(&txn->wait);
+        while (txn->state == TXN_GATHERED)
+                cond_wait(&txn->wake, &txn->wait);
+        mutex_unlock(&txn->wait);
+        if (txn->state == TXN_COMMITTED)
+                return DB_COMMITTED;
+        g_propagate_error(error, g_steal_pointer(&txn->fault));
+        return DB_FAILED;
+}

@@ -1,0 +1,353 @@
+/* db.c -- the database of a site: opening and closing it, the pool of readers, beginning and ending transactions. */
+#include "db/internal.h"
+
+#include "db/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define CLEAN_MARK "clean\n"
+#define COMPLAINTS_MAX 4096
+
+/* DIR/lock is ours while we live. It holds CLEAN_MARK between a clean stop and the next start. */
+static gboolean
+lock_take(Db *db, const char *dir, GError **error)
+{
+        g_autofree char *path = g_build_filename(dir, "lock", NULL);
+        char mark[sizeof CLEAN_MARK] = "";
+
+        db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (db->lock_fd < 0)
+                return fault_errno(error, "%s", path);
+        if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? fault(error, FAULT_BUSY, "%s: another process owns this site", path)
+                                            : fault_errno(error, "%s", path);
+        ssize_t n = pread(db->lock_fd, mark, sizeof mark - 1, 0);
+        if (n < 0)
+                return fault_errno(error, "%s", path);
+        db->was_clean = strcmp(mark, CLEAN_MARK) == 0 || access(db->path, F_OK) != 0;
+        if (ftruncate(db->lock_fd, 0) < 0 || fdatasync(db->lock_fd) < 0)
+                return fault_errno(error, "%s", path);
+        return TRUE;
+}
+
+static void
+lock_mark_clean(Db *db)
+{
+        if (pwrite(db->lock_fd, CLEAN_MARK, strlen(CLEAN_MARK), 0) == (ssize_t) strlen(CLEAN_MARK))
+                (void) !fdatasync(db->lock_fd);
+}
+
+/* The database file is made by us, so that it and its WAL can be read by nobody else. */
+static gboolean
+file_make(const char *path, GError **error)
+{
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+                return fault_errno(error, "%s", path);
+        close(fd);
+        return TRUE;
+}
+
+static int
+on_wal(void *data, sqlite3 *handle, const char *name, int pages)
+{
+        Db *db = data;
+        guint64 octets = (guint64) pages * (DB_PAGE_OCTETS + 24);
+
+        if (octets < db->wal_octets)
+                db->wal_next = WAL_SOFT_OCTETS; /* it started again from its head */
+        db->wal_octets = octets;
+        return SQLITE_OK;
+}
+
+/* After an unclean stop the WAL must go into the database and both be synced before mail is accepted again: what could
+ * not be written last time may still be lost in spite of the kernel's cache showing it. */
+static gboolean
+writer_recover(Db *db, GError **error)
+{
+        if (db->was_clean)
+                return TRUE;
+        int rc = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        return rc == SQLITE_OK || conn_fault(db->writer, error, "checkpoint after an unclean stop");
+}
+
+static gboolean
+writer_open(Db *db, GError **error)
+{
+        if (!file_make(db->path, error))
+                return FALSE;
+        db->writer = conn_open(db->path, TRUE, error);
+        if (db->writer == NULL)
+                return FALSE;
+        sqlite3_wal_hook(db->writer->handle, on_wal, db);
+        db->wal_next = WAL_SOFT_OCTETS;
+        return writer_recover(db, error) && migrate(db->writer, error);
+}
+
+Db *
+db_open(const char *dir, GError **error)
+{
+        g_autoptr(Db) db = g_new0(Db, 1);
+
+        engine_init();
+        db->path = g_build_filename(dir, "restante.db", NULL);
+        db->lock_fd = -1;
+        mutex_init(&db->turn, "db.turn");
+        mutex_init(&db->pool, "db.pool");
+        cond_init(&db->pool_wake);
+        g_queue_init(&db->idle);
+        if (!lock_take(db, dir, error) || !writer_open(db, error))
+                return NULL;
+        db->is_open = TRUE;
+        return g_steal_pointer(&db);
+}
+
+static void
+txn_free(DbTxn *txn)
+{
+        mutex_done(&txn->wait);
+        cond_done(&txn->wake);
+        g_free(txn);
+}
+
+/* Readers go first, so that the last checkpoint finds nobody. */
+static void
+connections_close(Db *db)
+{
+        for (Conn *conn; (conn = g_queue_pop_head(&db->idle)) != NULL;)
+                conn_close(conn);
+        if (db->writer == NULL)
+                return;
+        gboolean is_clean =
+                db->is_open && sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
+                                                         NULL) == SQLITE_OK;
+        conn_close(db->writer);
+        if (is_clean)
+                lock_mark_clean(db);
+}
+
+void
+db_close(Db *db)
+{
+        if (db == NULL)
+                return;
+        g_assert(!db->is_taken && db->idle.length == db->n_readers);
+        connections_close(db);
+        for (DbTxn *txn; (txn = txn_list_pop(&db->spare)) != NULL;)
+                txn_free(txn);
+        if (db->lock_fd >= 0)
+                close(db->lock_fd);
+        cond_done(&db->pool_wake);
+        mutex_done(&db->pool);
+        mutex_done(&db->turn);
+        g_free(db->path);
+        g_free(db);
+}
+
+gboolean
+db_was_clean(const Db *db)
+{
+        return db->was_clean;
+}
+
+/* An idle reader, or room for a new one (NULL in *ret). FALSE: none came free in time. */
+static gboolean
+reader_wait(Db *db, Conn **ret, GError **error)
+{
+        Usec deadline = 0;
+
+        MUTEX_SCOPE(&db->pool);
+        while (g_queue_is_empty(&db->idle) && db->n_readers == READERS_MAX) {
+                if (deadline == 0)
+                        deadline = clock_in(TURN_WAIT_MAX);
+                if (!cond_wait_until(&db->pool_wake, &db->pool, deadline))
+                        return fault(error, FAULT_BUSY, "all %d readers were busy for ten seconds", READERS_MAX);
+        }
+        *ret = g_queue_pop_head(&db->idle);
+        if (*ret == NULL)
+                db->n_readers++;
+        return TRUE;
+}
+
+static Conn *
+reader_take(Db *db, GError **error)
+{
+        Conn *conn = NULL;
+
+        if (!reader_wait(db, &conn, error))
+                return NULL;
+        if (conn == NULL)
+                conn = conn_open(db->path, FALSE, error);
+        if (conn != NULL)
+                return conn;
+        MUTEX_SCOPE(&db->pool);
+        db->n_readers--;
+        cond_signal(&db->pool_wake);
+        return NULL;
+}
+
+/* Back to the pool; the one that rested longest is closed when it was not needed for a while. */
+static void
+reader_give(Db *db, Conn *conn)
+{
+        g_autoptr(Conn) surplus = NULL;
+        Usec now = clock_monotonic();
+
+        conn->idle_since = now;
+        MUTEX_SCOPE(&db->pool);
+        g_queue_push_head(&db->idle, conn);
+        Conn *oldest = g_queue_peek_tail(&db->idle);
+        if (now - oldest->idle_since > READER_IDLE_MAX) {
+                surplus = g_queue_pop_tail(&db->idle);
+                db->n_readers--;
+        }
+        cond_signal(&db->pool_wake);
+}
+
+DB_SQL(BEGIN_READ, "BEGIN");
+DB_SQL(END_READ, "COMMIT");
+
+DbTxn *
+db_begin_read(Db *db, GError **error)
+{
+        Conn *conn = reader_take(db, error);
+
+        if (conn == NULL)
+                return NULL;
+        DbTxn *txn = txn_new(db);
+        txn->conn = conn;
+        if (db_run(txn, &BEGIN_READ, error, ""))
+                return txn;
+        db_txn_free(txn);
+        return NULL;
+}
+
+static void
+read_end(DbTxn *txn)
+{
+        rows_detach_all(txn);
+        if (!sqlite3_get_autocommit(txn->conn->handle) && !db_run(txn, &END_READ, NULL, ""))
+                sqlite3_exec(txn->conn->handle, "ROLLBACK", NULL, NULL, NULL);
+        reader_give(txn->db, txn->conn);
+}
+
+DbTxn *
+db_begin_freeing(Db *db, GError **error)
+{
+        DbTxn *txn = txn_new(db);
+
+        txn->is_write = TRUE;
+        if (!turn_take(txn, error)) {
+                txn_recycle(txn);
+                return NULL;
+        }
+        txn->conn = db->writer;
+        if (!batch_join(txn, error)) {
+                turn_done(db);
+                txn_recycle(txn);
+                return NULL;
+        }
+        return txn;
+}
+
+DbTxn *
+db_begin(Db *db, GError **error)
+{
+        if (!g_atomic_int_get(&db->is_full))
+                return db_begin_freeing(db, error);
+        fault(error, FAULT_FULL, "the disk is nearly full");
+        return NULL;
+}
+
+void
+db_set_full(Db *db, gboolean is_full)
+{
+        g_atomic_int_set(&db->is_full, is_full);
+}
+
+void
+db_txn_free(DbTxn *txn)
+{
+        if (txn == NULL)
+                return;
+        if (txn->is_write)
+                batch_leave(txn);
+        else
+                read_end(txn);
+        txn_recycle(txn);
+}
+
+DbCommit
+db_take_commit(DbTxn *txn, GError **error)
+{
+        g_assert(txn->is_write);
+
+        DbCommit answer = batch_commit(txn, error);
+        txn_recycle(txn);
+        return answer;
+}
+
+void
+db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release)
+{
+        Hook *hook = g_new0(Hook, 1);
+
+        hook->fn = fn;
+        hook->data = data;
+        hook->release = release;
+        *txn->hooks_end = hook;
+        txn->hooks_end = &hook->next;
+}
+
+void
+db_stats(Db *db, DbStats *ret)
+{
+        MUTEX_SCOPE(&db->turn);
+        *ret = db->stats;
+}
+
+DB_SQL(LIST_TABLES, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
+
+static GPtrArray *
+tables_list(Db *db, GError **error)
+{
+        g_autoptr(GPtrArray) tables = g_ptr_array_new_with_free_func(g_free);
+        g_autoptr(DbTxn) txn = db_begin_read(db, error);
+        g_autoptr(DbRows) rows = txn == NULL ? NULL : db_query(txn, &LIST_TABLES, error, "");
+        DbStep step = DB_ROW_FAILED;
+
+        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW)
+                g_ptr_array_add(tables, g_strdup(db_text(rows, 0)));
+        return step == DB_ROW_END ? g_steal_pointer(&tables) : NULL;
+}
+
+static void
+table_check(Db *db, const char *table, GString *complaints)
+{
+        g_autoptr(GError) fault = NULL;
+        g_autofree char *sql = g_strdup_printf("PRAGMA integrity_check('%s')", table);
+        g_autoptr(DbTxn) txn = db_begin_read(db, &fault);
+        g_autoptr(DbRows) rows = txn == NULL ? NULL : db_query_text(txn, sql, &fault, "");
+
+        while (rows != NULL && db_rows_next(rows, &fault) == DB_ROW)
+                if (g_strcmp0(db_text(rows, 0), "ok") != 0 && complaints->len < COMPLAINTS_MAX)
+                        g_string_append_printf(complaints, "%s: %s\n", table, db_text(rows, 0));
+        if (fault != NULL)
+                g_string_append_printf(complaints, "%s: %s\n", table, fault->message);
+}
+
+/* One table a time, so that no snapshot holds the WAL for long. */
+char *
+db_integrity(Db *db, GError **error)
+{
+        g_autoptr(GPtrArray) tables = tables_list(db, error);
+        g_autoptr(GString) complaints = g_string_new(NULL);
+
+        for (guint i = 0; tables != NULL && i < tables->len; i++)
+                table_check(db, tables->pdata[i], complaints);
+        return complaints->len > 0 ? g_string_free(g_steal_pointer(&complaints), FALSE) : NULL;
+}

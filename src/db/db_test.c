@@ -1,0 +1,633 @@
+/* db_test.c -- transactions, their isolation, and what is left of them. */
+#include "db/db.h"
+#include "db/schema.h"
+
+#include "base/thread.h"
+#include "db/internal.h"
+
+#include <glib/gstdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A directory that goes with its test. */
+typedef struct Site {
+        char *dir;
+        Db *db;
+} Site;
+
+static void
+site_open(Site *site)
+{
+        g_autoptr(GError) error = NULL;
+
+        site->db = db_open(site->dir, &error);
+        g_assert_no_error(error);
+}
+
+static void
+site_init(Site *site, gconstpointer data)
+{
+        site->dir = g_dir_make_tmp("restante-db-XXXXXX", NULL);
+        site_open(site);
+}
+
+static void
+dir_remove(const char *path)
+{
+        GDir *dir = g_dir_open(path, 0, NULL);
+
+        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
+                g_autofree char *child = g_build_filename(path, name, NULL);
+                g_unlink(child);
+        }
+        if (dir != NULL)
+                g_dir_close(dir);
+        g_rmdir(path);
+}
+
+static void
+site_done(Site *site, gconstpointer data)
+{
+        db_close(site->db);
+        dir_remove(site->dir);
+        g_free(site->dir);
+}
+
+DB_SQL(PUT, "INSERT INTO setting (name, value) VALUES (?, ?)");
+DB_SQL(COUNT, "SELECT count(*) FROM setting");
+DB_SQL(GET, "SELECT value FROM setting WHERE name = ?");
+DB_SQL(LIST, "SELECT name, value FROM setting ORDER BY name");
+DB_SQL(ADD, "UPDATE setting SET value = value + ? WHERE name = ?");
+DB_SQL(PUT_HISTORY, "INSERT INTO history (at, who, operation, object, before) VALUES (?, ?, 'test', ?, ?)");
+
+static DbTxn *
+begin(Db *db)
+{
+        g_autoptr(GError) error = NULL;
+        DbTxn *txn = db_begin(db, &error);
+
+        g_assert_no_error(error);
+        return txn;
+}
+
+static void
+put(DbTxn *txn, const char *name, const char *value)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_true(db_run(txn, &PUT, &error, "ss", name, value));
+        g_assert_no_error(error);
+}
+
+static void
+commit(DbTxn *txn)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
+        g_assert_no_error(error);
+}
+
+static gint64
+count(Db *db)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(db, NULL);
+        gint64 n = -1;
+
+        g_assert_cmpint(db_get_int(txn, &COUNT, &n, NULL, ""), ==, DB_ROW);
+        return n;
+}
+
+static gint64
+value_of(Db *db, const char *name)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(db, NULL);
+        gint64 n = -1;
+
+        if (db_get_int(txn, &GET, &n, NULL, "s", name) != DB_ROW)
+                return -1;
+        return n;
+}
+
+static void
+test_committed_is_read(Site *site, gconstpointer data)
+{
+        DbTxn *txn = begin(site->db);
+
+        put(txn, "a", "1");
+        g_assert_cmpint(db_changes(txn), ==, 1);
+        g_assert_cmpint(count(site->db), ==, 0);
+        commit(txn);
+        g_assert_cmpint(count(site->db), ==, 1);
+
+        db_close(site->db);
+        site_open(site);
+        g_assert_cmpint(value_of(site->db, "a"), ==, 1);
+}
+
+static void
+test_values(Site *site, gconstpointer data)
+{
+        static const guint8 OCTETS[] = {0, 1, 0xff, 0};
+        static DbSql PUT_ROW = {"INSERT INTO history (at, who, operation, object, before) VALUES (?, ?, ?, ?, ?)"};
+        static DbSql GET_ROW = {"SELECT at, who, operation, object, before, after FROM history WHERE id = ?"};
+        g_autoptr(DbTxn) txn = begin(site->db);
+
+        g_assert_true(db_run(txn, &PUT_ROW, NULL, "istbn", G_MININT64, "somebody", span_make("operation", 4),
+                             span_make(OCTETS, 4)));
+        g_autoptr(DbRows) rows = db_query(txn, &GET_ROW, NULL, "i", db_last_id(txn));
+        g_assert_cmpint(db_rows_next(rows, NULL), ==, DB_ROW);
+        g_assert_cmpint(db_int(rows, 0), ==, G_MININT64);
+        g_assert_cmpstr(db_text(rows, 1), ==, "somebody");
+        g_assert_cmpstr(db_text(rows, 2), ==, "oper");
+        Span got = db_bytes(rows, 3);
+        g_assert_cmpmem(got.data, (int) got.len, OCTETS, sizeof OCTETS);
+        g_assert_true(db_is_null(rows, 4));
+        g_assert_null(db_text(rows, 5));
+        g_assert_cmpint(db_rows_next(rows, NULL), ==, DB_ROW_END);
+}
+
+static void
+test_empty_span_is_not_null(Site *site, gconstpointer data)
+{
+        static DbSql IS_NULL = {"SELECT ? IS NULL, ? IS NULL, ? IS NULL"};
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, NULL);
+        g_autoptr(DbRows) rows = db_query(txn, &IS_NULL, NULL, "bts", SPAN_EMPTY, SPAN_EMPTY, NULL);
+
+        g_assert_cmpint(db_rows_next(rows, NULL), ==, DB_ROW);
+        g_assert_cmpint(db_int(rows, 0), ==, 0);
+        g_assert_cmpint(db_int(rows, 1), ==, 0);
+        g_assert_cmpint(db_int(rows, 2), ==, 1);
+}
+
+static void
+test_scope_rolls_back(Site *site, gconstpointer data)
+{
+        {
+                g_autoptr(DbTxn) txn = begin(site->db);
+                put(txn, "a", "1");
+        }
+        g_assert_cmpint(count(site->db), ==, 0);
+        DbTxn *txn = begin(site->db);
+        put(txn, "a", "2");
+        commit(txn);
+        g_assert_cmpint(value_of(site->db, "a"), ==, 2);
+}
+
+static void
+test_snapshot(Site *site, gconstpointer data)
+{
+        g_autoptr(DbTxn) before = db_begin_read(site->db, NULL);
+        gint64 n = -1;
+
+        g_assert_cmpint(db_get_int(before, &COUNT, &n, NULL, ""), ==, DB_ROW);
+        DbTxn *txn = begin(site->db);
+        put(txn, "a", "1");
+        commit(txn);
+        g_assert_cmpint(count(site->db), ==, 1);
+        g_assert_cmpint(db_get_int(before, &COUNT, &n, NULL, ""), ==, DB_ROW);
+        g_assert_cmpint(n, ==, 0);
+}
+
+static void
+test_reader_cannot_write(Site *site, gconstpointer data)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(db_run(txn, &PUT, &error, "ss", "a", "1"));
+        g_assert_nonnull(error);
+        g_assert_cmpint(count(site->db), ==, 0);
+}
+
+static void
+test_conflict_goes_on(Site *site, gconstpointer data)
+{
+        DbTxn *txn = begin(site->db);
+        g_autoptr(GError) error = NULL;
+
+        put(txn, "a", "1");
+        g_assert_false(db_run(txn, &PUT, &error, "ss", "a", "2"));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_INPUT);
+        g_assert_true(db_was_conflict(txn));
+        put(txn, "b", "3");
+        g_assert_false(db_was_conflict(txn));
+        commit(txn);
+        g_assert_cmpint(value_of(site->db, "a"), ==, 1);
+        g_assert_cmpint(value_of(site->db, "b"), ==, 3);
+}
+
+static void
+test_same_statement_twice(Site *site, gconstpointer data)
+{
+        g_autoptr(DbTxn) txn = begin(site->db);
+        int pairs = 0;
+
+        put(txn, "a", "1");
+        put(txn, "b", "2");
+        g_autoptr(DbRows) outer = db_query(txn, &LIST, NULL, "");
+        while (db_rows_next(outer, NULL) == DB_ROW) {
+                g_autoptr(DbRows) inner = db_query(txn, &LIST, NULL, "");
+                while (db_rows_next(inner, NULL) == DB_ROW)
+                        pairs++;
+        }
+        g_assert_cmpint(pairs, ==, 4);
+}
+
+static void
+test_rows_outlive_transaction(Site *site, gconstpointer data)
+{
+        DbTxn *txn = begin(site->db);
+        g_autoptr(GError) error = NULL;
+
+        put(txn, "a", "1");
+        put(txn, "b", "1");
+        g_autoptr(DbRows) rows = db_query(txn, &LIST, NULL, "");
+        g_assert_cmpint(db_rows_next(rows, NULL), ==, DB_ROW);
+        commit(txn);
+        g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW_FAILED);
+        g_assert_nonnull(error);
+        g_assert_cmpint(db_int(rows, 0), ==, 0);
+        g_assert_null(db_text(rows, 0));
+}
+
+static void
+test_query_text(Site *site, gconstpointer data)
+{
+        g_autoptr(DbTxn) txn = begin(site->db);
+
+        put(txn, "a", "1");
+        g_autoptr(DbRows) rows = db_query_text(txn, "SELECT value FROM setting WHERE name = ?", NULL, "s", "a");
+        g_assert_cmpint(db_rows_next(rows, NULL), ==, DB_ROW);
+        g_assert_cmpstr(db_text(rows, 0), ==, "1");
+        g_autoptr(GError) error = NULL;
+        g_assert_null(db_query_text(txn, "SELECT nothing FROM nowhere", &error, ""));
+        g_assert_nonnull(error);
+}
+
+static void
+test_get_int_without_row(Site *site, gconstpointer data)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, NULL);
+        gint64 n = 7;
+
+        g_assert_cmpint(db_get_int(txn, &GET, &n, NULL, "s", "missing"), ==, DB_ROW_END);
+        g_assert_cmpint(n, ==, 7);
+}
+
+typedef struct Trail {
+        GString *text;
+        char letter;
+} Trail;
+
+static void
+trail_write(gpointer data)
+{
+        g_string_append_c(((Trail *) data)->text, ((Trail *) data)->letter);
+}
+
+static void
+trail_release(gpointer data)
+{
+        g_string_append_c(((Trail *) data)->text, g_ascii_tolower(((Trail *) data)->letter));
+}
+
+static void
+test_hooks(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Trail a = {text, 'A'}, b = {text, 'B'}, c = {text, 'C'};
+        DbTxn *txn = begin(site->db);
+
+        db_on_commit(txn, trail_write, &a, trail_release);
+        db_on_commit(txn, trail_write, &b, trail_release);
+        put(txn, "a", "1");
+        g_assert_cmpstr(text->str, ==, "");
+        commit(txn);
+        g_assert_cmpstr(text->str, ==, "ABab");
+
+        txn = begin(site->db);
+        db_on_commit(txn, trail_write, &c, trail_release);
+        db_txn_free(txn);
+        g_assert_cmpstr(text->str, ==, "ABabc");
+}
+
+static void
+test_full(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        db_set_full(site->db, TRUE);
+        g_assert_null(db_begin(site->db, &error));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
+        DbTxn *txn = db_begin_freeing(site->db, NULL);
+        put(txn, "a", "1");
+        commit(txn);
+        db_set_full(site->db, FALSE);
+        db_txn_free(begin(site->db));
+}
+
+static void
+test_one_owner(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(db_open(site->dir, &error));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_BUSY);
+}
+
+/* What a crash leaves: the files as they are, copied while the site runs. */
+static void
+files_copy(const char *from, const char *to)
+{
+        GDir *dir = g_dir_open(from, 0, NULL);
+
+        for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
+                g_autofree char *source = g_build_filename(from, name, NULL);
+                g_autofree char *target = g_build_filename(to, name, NULL);
+                g_autofree char *octets = NULL;
+                gsize len = 0;
+                g_assert_true(g_file_get_contents(source, &octets, &len, NULL));
+                g_assert_true(g_file_set_contents(target, octets, (gssize) len, NULL));
+        }
+        g_dir_close(dir);
+}
+
+static void
+test_clean_mark(Site *site, gconstpointer data)
+{
+        Site crashed = {g_dir_make_tmp("restante-db-XXXXXX", NULL), NULL};
+
+        g_assert_true(db_was_clean(site->db));
+        DbTxn *txn = begin(site->db);
+        put(txn, "a", "1");
+        commit(txn);
+        files_copy(site->dir, crashed.dir);
+        site_open(&crashed);
+        g_assert_false(db_was_clean(crashed.db));
+        g_assert_cmpint(value_of(crashed.db, "a"), ==, 1);
+        g_assert_null(db_integrity(crashed.db, NULL));
+        db_close(crashed.db);
+        site_open(&crashed);
+        g_assert_true(db_was_clean(crashed.db));
+        site_done(&crashed, NULL);
+}
+
+static void
+test_newer_schema(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = g_build_filename(site->dir, "restante.db", NULL);
+        sqlite3 *handle = NULL;
+
+        db_close(g_steal_pointer(&site->db));
+        g_assert_cmpint(sqlite3_open(path, &handle), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(handle, "PRAGMA user_version=999", NULL, NULL, NULL), ==, SQLITE_OK);
+        sqlite3_close(handle);
+        g_assert_null(db_open(site->dir, &error));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_INPUT);
+}
+
+static void
+test_damaged(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = g_build_filename(site->dir, "restante.db", NULL);
+
+        db_close(g_steal_pointer(&site->db));
+        g_assert_true(
+                g_file_set_contents(path, "this is no database, but it is long enough to look like one", -1, NULL));
+        g_assert_null(db_open(site->dir, &error));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_INTERNAL);
+}
+
+static void
+test_no_directory(void)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(db_open("/nonexistent/restante", &error));
+        g_assert_error(error, RESTANTE_ERROR, FAULT_IO);
+}
+
+static void
+test_integrity(Site *site, gconstpointer data)
+{
+        g_autofree char *path = g_build_filename(site->dir, "restante.db", NULL);
+        g_autofree char *octets = NULL;
+        gsize len = 0;
+
+        g_assert_null(db_integrity(site->db, NULL));
+        DbTxn *txn = begin(site->db);
+        for (gint64 i = 0; i < 500; i++)
+                g_assert_true(
+                        db_run(txn, &PUT_HISTORY, NULL, "isss", i, "somebody", "some object", "what was before it"));
+        commit(txn);
+        db_close(site->db);
+        g_assert_true(g_file_get_contents(path, &octets, &len, NULL));
+        memset(octets + len - 4096, 0xa5, 4096);
+        g_assert_true(g_file_set_contents(path, octets, (gssize) len, NULL));
+        site_open(site);
+        g_autofree char *complaints = db_integrity(site->db, NULL);
+        g_assert_nonnull(complaints);
+}
+
+#define DELIVERERS 16
+#define DELIVERIES 100
+
+typedef struct Deliverer {
+        Db *db;
+        guint number;
+} Deliverer;
+
+static void
+deliver(gpointer data)
+{
+        Deliverer *me = data;
+
+        for (guint i = 0; i < DELIVERIES; i++) {
+                g_autofree char *name = g_strdup_printf("%u.%u", me->number, i);
+                g_autoptr(DbTxn) txn = begin(me->db);
+                put(txn, name, "1");
+                g_assert_true(db_run(txn, &ADD, NULL, "is", (gint64) 1, "sum"));
+                if (i % 4 == 3)
+                        continue; /* rolled back */
+                commit(g_steal_pointer(&txn));
+                g_assert_cmpint(value_of(me->db, name), ==, 1);
+        }
+}
+
+static void
+test_concurrent(Site *site, gconstpointer data)
+{
+        Deliverer deliverers[DELIVERERS];
+        Thread *threads[DELIVERERS];
+        DbTxn *txn = begin(site->db);
+        DbStats stats;
+
+        put(txn, "sum", "0");
+        commit(txn);
+        for (guint i = 0; i < DELIVERERS; i++) {
+                deliverers[i] = (Deliverer){site->db, i};
+                threads[i] = thread_new("deliver", deliver, &deliverers[i], NULL);
+        }
+        for (guint i = 0; i < DELIVERERS; i++)
+                thread_take_join(threads[i]);
+        g_assert_cmpint(value_of(site->db, "sum"), ==, DELIVERERS * DELIVERIES * 3 / 4);
+        g_assert_cmpint(count(site->db), ==, 1 + DELIVERERS * DELIVERIES * 3 / 4);
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.commits, <, stats.transactions);
+}
+
+/* Three callers made to share one batch: the others are in line before the first one ends its turn. */
+typedef struct Caller {
+        Db *db;
+        const char *name;
+        gboolean rolls_back;
+        Trail trail;
+        Thread *thread;
+} Caller;
+
+static void
+call(gpointer data)
+{
+        Caller *me = data;
+        g_autoptr(DbTxn) txn = begin(me->db);
+
+        put(txn, me->name, "1");
+        db_on_commit(txn, trail_write, &me->trail, NULL);
+        if (!me->rolls_back)
+                commit(g_steal_pointer(&txn));
+}
+
+static void
+line_wait(Db *db, guint callers)
+{
+        for (guint n = 0; n < callers; g_usleep(100)) {
+                MUTEX_SCOPE(&db->turn);
+                n = 0;
+                for (DbTxn *t = db->line.first; t != NULL; t = t->next)
+                        n++;
+        }
+}
+
+static void
+test_rollback_is_private(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Caller callers[] = {
+                {site->db, "b", FALSE, {text, 'B'}, NULL},
+                {site->db, "c", TRUE, {text, 'C'}, NULL},
+                {site->db, "d", FALSE, {text, 'D'}, NULL},
+        };
+        Trail first = {text, 'A'};
+        DbTxn *txn = begin(site->db);
+        DbStats stats;
+
+        put(txn, "a", "1");
+        db_on_commit(txn, trail_write, &first, NULL);
+        for (guint i = 0; i < G_N_ELEMENTS(callers); i++) {
+                callers[i].thread = thread_new("call", call, &callers[i], NULL);
+                line_wait(site->db, i + 1);
+        }
+        commit(txn);
+        for (guint i = 0; i < G_N_ELEMENTS(callers); i++)
+                thread_take_join(callers[i].thread);
+        g_assert_cmpint(count(site->db), ==, 3);
+        g_assert_cmpint(value_of(site->db, "c"), ==, -1);
+        g_assert_cmpstr(text->str, ==, "ABD");
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.commits, ==, 1);
+}
+
+/* The first caller has no savepoint: its rollback must leave a usable connection to those in line. */
+static void
+test_first_rolls_back(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Caller caller = {site->db, "b", FALSE, {text, 'B'}, NULL};
+        DbTxn *txn = begin(site->db);
+
+        put(txn, "a", "1");
+        caller.thread = thread_new("call", call, &caller, NULL);
+        line_wait(site->db, 1);
+        db_txn_free(txn);
+        thread_take_join(caller.thread);
+        g_assert_cmpint(count(site->db), ==, 1);
+        g_assert_cmpint(value_of(site->db, "b"), ==, 1);
+}
+
+static void
+test_checkpoint_bounds_wal(Site *site, gconstpointer data)
+{
+        g_autofree char *big = g_strnfill(1 << 20, 'x');
+        DbStats stats;
+
+        for (gint64 i = 0; i < 64; i++) {
+                DbTxn *txn = begin(site->db);
+                g_assert_true(db_run(txn, &PUT_HISTORY, NULL, "isss", i, "somebody", "object", big));
+                commit(txn);
+        }
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.checkpoints, >=, 1);
+        g_assert_cmpint(stats.wal_octets, <=, WAL_SOFT_OCTETS + (4 << 20));
+}
+
+static void
+test_checkpoint_past_a_reader(Site *site, gconstpointer data)
+{
+        g_autofree char *big = g_strnfill(1 << 20, 'x');
+        DbTxn *reader = db_begin_read(site->db, NULL);
+        gint64 n = -1;
+        DbStats stats;
+
+        g_assert_cmpint(db_get_int(reader, &COUNT, &n, NULL, ""), ==, DB_ROW);
+        for (gint64 i = 0; i < 40; i++) {
+                DbTxn *txn = begin(site->db);
+                g_assert_true(db_run(txn, &PUT_HISTORY, NULL, "isss", i, "somebody", "object", big));
+                commit(txn);
+        }
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.wal_octets, >, 40 << 20);
+        db_txn_free(reader);
+        for (gint64 i = 0; i < 10; i++) {
+                DbTxn *txn = begin(site->db);
+                g_assert_true(db_run(txn, &PUT_HISTORY, NULL, "isss", i, "somebody", "object", big));
+                commit(txn);
+        }
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.wal_octets, <, 20 << 20);
+}
+
+#define site_test(path, fn) g_test_add(path, Site, NULL, site_init, fn, site_done)
+
+int
+main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        site_test("/db/committed-is-read-and-survives-reopening", test_committed_is_read);
+        site_test("/db/values-come-back-as-bound", test_values);
+        site_test("/db/empty-span-is-not-null", test_empty_span_is_not_null);
+        site_test("/db/leaving-the-scope-rolls-back", test_scope_rolls_back);
+        site_test("/db/read-snapshot-does-not-see-later-commits", test_snapshot);
+        site_test("/db/reader-cannot-write", test_reader_cannot_write);
+        site_test("/db/conflict-leaves-transaction-usable", test_conflict_goes_on);
+        site_test("/db/one-statement-open-twice", test_same_statement_twice);
+        site_test("/db/rows-after-commit-are-a-fault", test_rows_outlive_transaction);
+        site_test("/db/text-made-at-run-time", test_query_text);
+        site_test("/db/get-int-without-row", test_get_int_without_row);
+        site_test("/db/hooks-run-after-commit-only", test_hooks);
+        site_test("/db/full-lets-only-deleters-in", test_full);
+        site_test("/db/one-process-owns-it", test_one_owner);
+        site_test("/db/clean-mark-and-recovery-after-crash", test_clean_mark);
+        site_test("/db/newer-schema-is-refused", test_newer_schema);
+        site_test("/db/damaged-file-is-refused", test_damaged);
+        g_test_add_func("/db/no-directory", test_no_directory);
+        site_test("/db/integrity-finds-a-damaged-page", test_integrity);
+        site_test("/db/sixteen-threads-sums-are-right", test_concurrent);
+        site_test("/db/rollback-of-one-leaves-the-batch", test_rollback_is_private);
+        site_test("/db/rollback-of-the-first", test_first_rolls_back);
+        site_test("/db/checkpoint-keeps-the-wal-small", test_checkpoint_bounds_wal);
+        site_test("/db/checkpoint-waits-for-readers-only-past-the-bound", test_checkpoint_past_a_reader);
+        return g_test_run();
+}

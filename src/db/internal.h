@@ -1,0 +1,156 @@
+/* internal.h -- the insides of db/: connections, the turnstile, one batch at a time. Private to the room.
+ *
+ * Who may touch what: the write connection, the open batch and everything marked (turn) belong to the thread that has the
+ * turn. Locks: Db.turn, then one DbTxn.wait; Db.pool alone. None is held while SQLite works.
+ */
+#pragma once
+
+#include "base/thread.h"
+#include "db/db.h"
+
+#include <sqlite3.h>
+
+#define DB_PAGE_OCTETS     4096
+#define WRITE_CACHE_KIB    16384
+#define READ_CACHE_KIB     1024
+#define READERS_MAX        32
+#define READER_IDLE_MAX    (60 * USEC_PER_SEC)
+#define TURN_WAIT_MAX      (10 * USEC_PER_SEC)
+#define BATCH_CALLERS_MAX  128
+#define BATCH_AGE_MAX      (20 * USEC_PER_MS)
+#define WAL_SOFT_OCTETS    (16u << 20)  /* checkpoint what readers allow            */
+#define WAL_HARD_OCTETS    (64u << 20)  /* wait for readers once, then truncate     */
+#define WAL_STEP_OCTETS    (8u << 20)   /* growth before a checkpoint is tried anew */
+#define WAL_READERS_MAX_MS 1000
+
+/* A prepared statement of one connection. */
+typedef struct Stmt {
+        sqlite3_stmt *handle;
+        gboolean is_cached;     /* kept by the connection, else dropped after use */
+        gboolean is_busy;       /* rows of it are open                            */
+} Stmt;
+
+typedef struct Conn {
+        sqlite3 *handle;
+        GHashTable *statements; /* const DbSql * -> Stmt * */
+        Usec idle_since;
+} Conn;
+
+Conn *conn_open(const char *path, gboolean is_writer, GError **error);
+void conn_close(Conn *conn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Conn, conn_close)
+gboolean conn_exec(Conn *conn, const char *sql, GError **error);
+gboolean conn_get_int(Conn *conn, const char *sql, gint64 *ret, GError **error);
+Stmt *conn_statement(Conn *conn, const DbSql *sql, GError **error);
+Stmt *conn_prepare(Conn *conn, const char *sql, gboolean is_cached, GError **error);
+void stmt_release(Stmt *stmt);
+gboolean conn_fault(Conn *conn, GError **error, const char *what);
+
+/* Called before any use of SQLite by db_open(); settings of the whole library can't change later. */
+void engine_init(void);
+
+typedef struct Hook Hook;
+struct Hook {
+        Hook *next;
+        void (*fn)(gpointer data);
+        gpointer data;
+        GDestroyNotify release;
+};
+
+typedef enum TxnState {
+        TXN_WAITING = 0,        /* in line for the turn                         */
+        TXN_TURN,               /* has it                                       */
+        TXN_GATHERED,           /* its work is in the batch, waits for the disk */
+        TXN_COMMITTED,
+        TXN_FAILED,             /* `fault` says why                             */
+} TxnState;
+
+struct DbTxn {
+        Db *db;
+        Conn *conn;
+        gboolean is_write;
+        gboolean has_savepoint; /* else it is the first of its batch            */
+        gboolean is_dead;       /* the engine rolled the batch back under it    */
+        gboolean was_conflict;
+        gint64 changes, last_id;
+        Hook *hooks, **hooks_end;
+        DbRows *rows;           /* open ones                                    */
+
+        Mutex wait;             /* guards state; signalled by whoever changes it */
+        Cond wake;
+        TxnState state;
+        GError *fault;
+        DbTxn *next;            /* in line (Db.turn), in the batch (turn) or in the pool of spare ones (Db.turn) */
+};
+
+typedef struct TxnList {
+        DbTxn *first, *last;
+} TxnList;
+
+static inline void
+txn_list_push(TxnList *list, DbTxn *txn)
+{
+        txn->next = NULL;
+        if (list->first == NULL)
+                list->first = txn;
+        else
+                list->last->next = txn;
+        list->last = txn;
+}
+
+static inline DbTxn *
+txn_list_pop(TxnList *list)
+{
+        DbTxn *txn = list->first;
+
+        if (txn != NULL)
+                list->first = txn->next;
+        return txn;
+}
+
+struct Db {
+        char *path;
+        int lock_fd;            /* DIR/lock, flocked */
+        gboolean was_clean;
+        gboolean is_open;       /* db_open() succeeded */
+
+        Conn *writer;           /* (turn) */
+        struct {                /* (turn) callers between BEGIN IMMEDIATE and COMMIT */
+                gboolean is_open;
+                guint n_callers;
+                guint n_last;   /* callers of the batch before */
+                Usec opened_at;
+                TxnList gathered;
+        } batch;
+        guint64 wal_octets;     /* (turn) set by SQLite's hook */
+        guint64 wal_next;       /* (turn) size at which the next checkpoint is due */
+
+        Mutex turn;
+        gboolean is_taken;
+        gboolean is_full;
+        TxnList line;
+        TxnList spare;          /* DbTxns are never freed while open, so a late wake-up finds its lock */
+        DbStats stats;
+
+        Mutex pool;
+        Cond pool_wake;
+        GQueue idle;            /* Conn, most recently used first */
+        guint n_readers;
+};
+
+/* batch.c */
+DbTxn *txn_new(Db *db);
+void txn_recycle(DbTxn *txn);
+gboolean turn_take(DbTxn *txn, GError **error);
+void turn_done(Db *db);
+gboolean batch_join(DbTxn *txn, GError **error);
+void batch_leave(DbTxn *txn);
+DbCommit batch_commit(DbTxn *txn, GError **error);
+void batch_check(DbTxn *txn, const GError *cause);
+void wal_checkpoint(Db *db, gboolean wait_for_readers);
+
+/* statement.c */
+void rows_detach_all(DbTxn *txn);
+
+/* migrate.c */
+gboolean migrate(Conn *writer, GError **error);

@@ -1,0 +1,34 @@
+/* migrate.c -- from the schema found to ours, one step a transaction. */
+#include "db/internal.h"
+#include "db/schema.h"
+
+static gboolean
+migrate_step(Conn *writer, const DbMigration *step, GError **error)
+{
+        g_autofree char *mark = g_strdup_printf("PRAGMA user_version=%d; COMMIT", step->version);
+
+        if (conn_exec(writer, "BEGIN IMMEDIATE", error) && conn_exec(writer, step->sql, error) &&
+            conn_exec(writer, mark, error))
+                return TRUE;
+        if (!sqlite3_get_autocommit(writer->handle))
+                sqlite3_exec(writer->handle, "ROLLBACK", NULL, NULL, NULL);
+        fault_prefix(error, "schema %d: ", step->version);
+        return FALSE;
+}
+
+gboolean
+migrate(Conn *writer, GError **error)
+{
+        gint64 found = 0;
+
+        if (!conn_get_int(writer, "PRAGMA user_version", &found, error))
+                return FALSE;
+        if (found < 0 || found > DB_SCHEMA_VERSION)
+                return fault(error, FAULT_INPUT,
+                             "the database has schema %d, this program knows up to %d: use a newer version of restante",
+                             (int) found, DB_SCHEMA_VERSION);
+        for (int i = 0; i < DB_SCHEMA_VERSION; i++)
+                if (DB_MIGRATIONS[i].version > found && !migrate_step(writer, &DB_MIGRATIONS[i], error))
+                        return FALSE;
+        return TRUE;
+}
