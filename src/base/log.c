@@ -75,7 +75,7 @@ log_event(const LogEvent *event, const char *format, ...)
                 length--;                               /* no values */
         for (gsize i = 0; i < length; i++)
                 if ((guint8) line[i] < 0x20 || line[i] == 0x7f)
-                        line[i] = '?';                  /* a value that forgot log_text() can't begin a line of its own */
+                        line[i] = '?';                  /* a value without log_text() begins no line of its own */
         line[length++] = '\n';
         log_write(line, length);
         errno = errno_before;

@@ -48,9 +48,14 @@ span_dup(Span s)
 void
 span_to_text(Span s, char *ret_text)
 {
+        gsize left = s.len;
+
         if (s.len > 0)
                 memcpy(ret_text, s.data, s.len);
         ret_text[s.len] = '\0';
-        for (char *nul = memchr(ret_text, '\0', s.len); nul != NULL; nul = memchr(nul, '\0', s.len - (gsize) (nul - ret_text)))
-                *nul = '?';
+        for (char *nul; (nul = memchr(ret_text, '\0', left)) != NULL;) {
+                *nul++ = '?';
+                left -= (gsize) (nul - ret_text);
+                ret_text = nul;
+        }
 }

@@ -162,6 +162,7 @@ main(int argc, char **argv)
         g_test_add_func("/base/thread/scope-releases", test_scope_releases);
         g_test_add_func("/base/thread/conditions-wake", test_conditions_wake);
         g_test_add_func("/base/thread/deadlines-pass-on-the-monotonic-clock", test_deadlines_pass);
-        g_test_add_func("/base/thread/threads-are-small-named-and-deaf-to-signals", test_threads_are_small_named_and_deaf);
+        g_test_add_func("/base/thread/threads-are-small-named-and-without-signals",
+                        test_threads_are_small_named_and_deaf);
         return g_test_run();
 }
