@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "fetch/fetch.h"
 #include "intake/intake.h"
+#include "trust/guesses.h"
 
 #include <jansson.h>
 
