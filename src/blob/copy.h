@@ -29,7 +29,11 @@ typedef struct Copy {
 
 guint64 copy_size(const Copy *copy);
 
-/* The stored form of cuts (varints) and back; a damaged one is FALSE. No cuts: an empty span. */
+/* The stored form of cuts and back: for each two varints, the octets shown since the last cut and the octets cut. A damaged
+ * one is FALSE. No cuts: an empty span. The forms without an arena use the caller's room. */
+#define COPY_CUTS_STORED_MAX (COPY_CUTS_MAX * 10)
+gsize copy_put_cuts(const Cut *cuts, guint n, guint8 ret_stored[COPY_CUTS_STORED_MAX]);         /* octets written */
+gboolean copy_get_cuts(Span stored, guint64 body_size, Cut ret_cuts[COPY_CUTS_MAX], guint *ret_n) G_GNUC_WARN_UNUSED_RESULT;
 Span copy_encode_cuts(Arena *arena, const Cut *cuts, guint n);
 gboolean copy_decode_cuts(Arena *arena, Span stored, guint64 body_size, const Cut **ret, guint *ret_n) G_GNUC_WARN_UNUSED_RESULT;
 
