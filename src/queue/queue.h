@@ -60,6 +60,7 @@ QueueAnswer queue_get(Queue *queue, Arena *arena, gint64 id, const QueueRow **re
 /* Due rows (not held, next_attempt <= now), for the local retry and later relay; at most max. */
 gboolean queue_due(Queue *queue, Arena *arena, const char *next_hop, Usec now, gsize max, const QueueRow **ret, gsize *ret_n,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Done with it, or tried in vain. In the caller's transaction; the body's reference goes with the row. */
-gboolean queue_remove(Queue *queue, DbTxn *txn, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Done with it (QUEUE_MISSING: somebody else was first), or tried in vain. In the caller's transaction; the body's reference goes
+ * with the row. */
+QueueAnswer queue_remove(Queue *queue, DbTxn *txn, gint64 id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean queue_tried(Queue *queue, DbTxn *txn, gint64 id, Usec next_attempt, const char *reply, GError **error) G_GNUC_WARN_UNUSED_RESULT;
