@@ -22,7 +22,11 @@
 typedef struct Directory Directory;
 
 Directory *directory_new(Db *db) G_GNUC_WARN_UNUSED_RESULT;
-void directory_free(Directory *directory);
+void directory_free(Directory *directory);      /* NULL is fine; unknown names not yet written are dropped */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_free)
+
+/* The account that collects the postmaster's mail: it can't be removed. Before any other thread uses the directory, or any time. */
+void directory_set_postmaster(Directory *directory, const char *address);
 
 typedef enum Found {
         FOUND_FAILED = 0,       /* could not look: defer, never "unknown" */
@@ -109,7 +113,9 @@ Found directory_login(Directory *directory, Arena *arena, Span name, const Accou
 Found directory_account_by_id(Directory *directory, Arena *arena, gint64 id, const Account **ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Changes ------------------------------------------------------------------------------------------------------------ */
+/* Changes ------------------------------------------------------------------------------------------------------------
+ *
+ * Every answer but CHANGE_DONE comes with *error set: a sentence for the administrator (FAULT_INPUT for all but CHANGE_FAILED). */
 
 typedef enum Change {
         CHANGE_FAILED = 0,      /* a fault */
@@ -148,7 +154,8 @@ Change directory_account_password(Directory *directory, DbTxn *txn, const char *
 Change directory_account_remove(Directory *directory, DbTxn *txn, const char *address, gint64 *ret_id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Forms: LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN, LOCAL@*. */
+/* Forms: LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN, LOCAL@*. At most DIRECTORY_TARGETS_MAX targets: one transaction must stay short. */
+#define DIRECTORY_TARGETS_MAX 1000
 Change directory_alias_add(Directory *directory, DbTxn *txn, const char *address, const char *const *targets, gsize n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 Change directory_group_add(Directory *directory, DbTxn *txn, const char *address, const char *const *members, gsize n, const KeyValue *pairs,
