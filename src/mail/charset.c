@@ -1,0 +1,231 @@
+/* charset.c -- the charsets of mail, and the converters that are kept open for them. */
+#include "mail/charset.h"
+
+#include "base/thread.h"
+#include "mail/internal.h"
+
+#include <errno.h>
+#include <iconv.h>
+
+#define NOT_OPEN ((iconv_t) -1)
+
+/* The converters, by the C library's names. Supersets stand for what senders label as their part: browsers have taught
+ * everybody that iso-8859-1 means windows-1252. */
+typedef enum Converter {
+        CONVERT_NONE = 0, /* is UTF-8 already, or ASCII */
+        CP1250,
+        CP1251,
+        CP1252,
+        CP1253,
+        CP1254,
+        CP1255,
+        CP1256,
+        CP1257,
+        CP1258,
+        CP874,
+        LATIN2,
+        LATIN3,
+        LATIN4,
+        CYRILLIC,
+        ARABIC,
+        GREEK,
+        HEBREW,
+        LATIN6,
+        LATIN7,
+        LATIN8,
+        LATIN9,
+        LATIN10,
+        KOI8_R,
+        KOI8_U,
+        GB18030,
+        BIG5,
+        SHIFT_JIS,
+        ISO_2022_JP,
+        EUC_JP,
+        EUC_KR,
+        ISO_2022_KR,
+        N_CONVERTERS,
+} Converter;
+
+static const char *const LIBRARY_NAMES[N_CONVERTERS] = {
+        [CP1250] = "CP1250",           [CP1251] = "CP1251",
+        [CP1252] = "CP1252",           [CP1253] = "CP1253",
+        [CP1254] = "CP1254",           [CP1255] = "CP1255",
+        [CP1256] = "CP1256",           [CP1257] = "CP1257",
+        [CP1258] = "CP1258",           [CP874] = "CP874",
+        [LATIN2] = "ISO-8859-2",       [LATIN3] = "ISO-8859-3",
+        [LATIN4] = "ISO-8859-4",       [CYRILLIC] = "ISO-8859-5",
+        [ARABIC] = "ISO-8859-6",       [GREEK] = "ISO-8859-7",
+        [HEBREW] = "ISO-8859-8",       [LATIN6] = "ISO-8859-10",
+        [LATIN7] = "ISO-8859-13",      [LATIN8] = "ISO-8859-14",
+        [LATIN9] = "ISO-8859-15",      [LATIN10] = "ISO-8859-16",
+        [KOI8_R] = "KOI8-R",           [KOI8_U] = "KOI8-U",
+        [GB18030] = "GB18030",         [BIG5] = "BIG5",
+        [SHIFT_JIS] = "CP932",         [ISO_2022_JP] = "ISO-2022-JP",
+        [EUC_JP] = "EUC-JP",           [EUC_KR] = "CP949",
+        [ISO_2022_KR] = "ISO-2022-KR",
+};
+
+static const struct {
+        const char *name;
+        Converter converter;
+} CHARSETS[] = {
+        {"utf-8", CONVERT_NONE},
+        {"us-ascii", CONVERT_NONE},
+        {"utf8", CONVERT_NONE},
+        {"ascii", CONVERT_NONE},
+        {"unicode-1-1-utf-8", CONVERT_NONE},
+        {"ansi_x3.4-1968", CONVERT_NONE},
+        {"iso646-us", CONVERT_NONE},
+        {"iso-8859-1", CP1252},
+        {"iso8859-1", CP1252},
+        {"iso_8859-1", CP1252},
+        {"latin1", CP1252},
+        {"windows-1250", CP1250},
+        {"windows-1251", CP1251},
+        {"windows-1252", CP1252},
+        {"windows-1253", CP1253},
+        {"windows-1254", CP1254},
+        {"windows-1255", CP1255},
+        {"windows-1256", CP1256},
+        {"windows-1257", CP1257},
+        {"windows-1258", CP1258},
+        {"windows-874", CP874},
+        {"cp1250", CP1250},
+        {"cp1251", CP1251},
+        {"cp1252", CP1252},
+        {"cp1253", CP1253},
+        {"cp1254", CP1254},
+        {"cp1255", CP1255},
+        {"cp1256", CP1256},
+        {"cp1257", CP1257},
+        {"cp1258", CP1258},
+        {"iso-8859-2", LATIN2},
+        {"iso8859-2", LATIN2},
+        {"latin2", LATIN2},
+        {"iso-8859-3", LATIN3},
+        {"iso-8859-4", LATIN4},
+        {"iso-8859-5", CYRILLIC},
+        {"iso-8859-6", ARABIC},
+        {"iso-8859-7", GREEK},
+        {"iso-8859-8", HEBREW},
+        {"iso-8859-8-i", HEBREW},
+        {"iso-8859-9", CP1254},
+        {"iso-8859-10", LATIN6},
+        {"iso-8859-11", CP874},
+        {"tis-620", CP874},
+        {"iso-8859-13", LATIN7},
+        {"iso-8859-14", LATIN8},
+        {"iso-8859-15", LATIN9},
+        {"iso8859-15", LATIN9},
+        {"iso-8859-16", LATIN10},
+        {"koi8-r", KOI8_R},
+        {"koi8-u", KOI8_U},
+        {"koi8-ru", KOI8_U},
+        {"gb18030", GB18030},
+        {"gbk", GB18030},
+        {"cp936", GB18030},
+        {"gb2312", GB18030},
+        {"x-gbk", GB18030},
+        {"big5", BIG5},
+        {"cn-big5", BIG5},
+        {"x-big5", BIG5},
+        {"shift_jis", SHIFT_JIS},
+        {"shift-jis", SHIFT_JIS},
+        {"sjis", SHIFT_JIS},
+        {"x-sjis", SHIFT_JIS},
+        {"cp932", SHIFT_JIS},
+        {"windows-31j", SHIFT_JIS},
+        {"iso-2022-jp", ISO_2022_JP},
+        {"euc-jp", EUC_JP},
+        {"x-euc-jp", EUC_JP},
+        {"euc-kr", EUC_KR},
+        {"ks_c_5601-1987", EUC_KR},
+        {"ksc5601", EUC_KR},
+        {"cp949", EUC_KR},
+        {"iso-2022-kr", ISO_2022_KR},
+};
+
+typedef struct Kept {
+        Mutex mutex;
+        iconv_t handle; /* NOT_OPEN when the C library has it not */
+} Kept;
+
+static Kept kept[N_CONVERTERS];
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void
+open_all(void)
+{
+        for (guint i = 0; i < N_CONVERTERS; i++) {
+                mutex_init(&kept[i].mutex, "mail.charset");
+                kept[i].handle = LIBRARY_NAMES[i] != NULL ? iconv_open("UTF-8", LIBRARY_NAMES[i]) : NOT_OPEN;
+        }
+}
+
+void
+mail_charsets_preload(void)
+{
+        pthread_once(&kept_once, open_all);
+}
+
+static gboolean
+charset_find(Span charset, Converter *ret)
+{
+        for (gsize i = 0; i < G_N_ELEMENTS(CHARSETS); i++)
+                if (span_is(charset, CHARSETS[i].name)) {
+                        mail_charsets_preload();
+                        *ret = CHARSETS[i].converter;
+                        return *ret == CONVERT_NONE || kept[*ret].handle != NOT_OPEN;
+                }
+        return FALSE;
+}
+
+gboolean
+charset_is_known(Span charset)
+{
+        Converter converter;
+
+        return charset_find(charset, &converter);
+}
+
+/* Through the C library's converter, a piece at a time. An octet it can't read becomes U+FFFD and the next one is
+ * tried. */
+static void
+convert(iconv_t handle, Octets *o, Span text)
+{
+        char piece[1024];
+        char *from = (char *) text.data;
+        gsize left = text.len;
+
+        iconv(handle, NULL, NULL, NULL, NULL);
+        while (left > 0 && !o->is_over) {
+                char *to = piece;
+                gsize room = sizeof(piece);
+                gsize done = iconv(handle, &from, &left, &to, &room);
+                int why = done == (gsize) -1 ? errno : 0;
+
+                octets_add_text(o, span_make(piece, (gsize) (to - piece)));
+                if (why == EILSEQ || why == EINVAL || (why != 0 && to == piece)) {
+                        octets_add_text(o, span_of("\xef\xbf\xbd"));
+                        from++;
+                        left--;
+                }
+        }
+}
+
+gboolean
+octets_add_converted(Octets *o, Span charset, Span text)
+{
+        Converter converter;
+
+        if (!charset_find(charset, &converter))
+                return FALSE;
+        if (converter == CONVERT_NONE) {
+                octets_add_text(o, text);
+                return TRUE;
+        }
+        MUTEX_SCOPE(&kept[converter].mutex);
+        convert(kept[converter].handle, o, text);
+        return TRUE;
+}
