@@ -12,20 +12,18 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import socket
+import poplib
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "test"))
-from peers.dovecot import Dovecot, free_port  # noqa: E402
+from peers.dovecot import Dovecot  # noqa: E402
 from peers.postfix import Postfix  # noqa: E402
+from site_under_test import Site  # noqa: E402
 
-RESTANTE = os.environ.get("RESTANTE", str(ROOT / "build/src/app/restante"))
 LOAD = str(ROOT / "build/bench/load")
 DOMAIN = "bench.example"
 USERS = [f"u{i}" for i in range(100)]
@@ -69,59 +67,19 @@ def load(*args):
     return json.loads(out.stdout)
 
 
-class Restante:
-    """A site in a directory of its own, with the users of the benchmark."""
+class Restante(Site):
+    """A site with the users of the benchmark, as a user would have it."""
 
-    def __init__(self, users=USERS, domain=DOMAIN, settings=""):
-        self.users, self.domain, self.settings = users, domain, settings
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="restante-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp")))
-        self.base = self.free_base()
-
-    @staticmethod
-    def free_base():
-        for base in range(20000, 60000, 997):
-            with contextlib.ExitStack() as stack:
-                try:
-                    for port in (2525, 2587, 2465, 2524, 2110, 2995):
-                        s = stack.enter_context(socket.socket())
-                        s.bind(("127.0.0.1", port + base))
-                    return base
-                except OSError:
-                    continue
-        sys.exit("no free ports")
-
-    def port(self, name):
-        return self.base + {"smtp": 2525, "lmtp": 2524, "pop3": 2110, "pop3s": 2995}[name]
-
-    def command(self, *args, stdin=""):
-        out = subprocess.run([RESTANTE, "-c", str(self.directory / "site/restante.conf"), *args], input=stdin, capture_output=True, text=True)
-        if out.returncode != 0:
-            sys.exit(f"restante {' '.join(args)}: {out.stderr}")
-        return out.stdout
+    def __init__(self, users=USERS):
+        super().__init__("mx.bench.example")
+        self.users = users
 
     def __enter__(self):
-        subprocess.run([RESTANTE, "init", str(self.directory / "site"), "--hostname", "mx.bench.example", "--loopback", "--port-base",
-                        str(self.base)], check=True, stdout=subprocess.DEVNULL)
-        self.start()
-        self.command("domain", "add", self.domain)
+        super().__enter__()
+        self.command("domain", "add", DOMAIN)
         for user in self.users:
-            self.command("account", "add", f"{user}@{self.domain}", stdin="password\n")
+            self.account(f"{user}@{DOMAIN}", "password")
         return self
-
-    def start(self):
-        self.log = open(self.directory / "log", "ab")
-        self.process = subprocess.Popen([RESTANTE, "serve", "-c", str(self.directory / "site/restante.conf")], stdout=subprocess.PIPE,
-                                        stderr=self.log)
-        if self.process.stdout.readline().strip() != b"ready":
-            sys.exit("restante did not start: " + (self.directory / "log").read_text()[-2000:])
-
-    def __exit__(self, *exc):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class PostfixDovecot:
@@ -246,7 +204,6 @@ def bench_pop3(runs, quick):
                             peers.append(load("pop3", "127.0.0.1", dovecot.pop3_port, f"connections={connections}", "user=u%u",
                                               "password=password", f"mode={mode}")["rate"])
                         else:
-                            import poplib
                             for u in users[:connections]:
                                 p = poplib.POP3("127.0.0.1", dovecot.pop3_port, timeout=120)
                                 p.user(u)
