@@ -10,8 +10,8 @@
  *
  * The format and its invariants stand at the head of segment.c.
  *
- * Disk     DIR/segments/NNNNNNNN.seg. New segment: created, zero-filled ahead, file and directory synced before first use. A spool file over
- *          1 MiB becomes a segment of its own. A failed sync is never retried: the process exits without answering (status 3).
+ * Disk     DIR/segments/NNNNNNNN.seg. New segment: created, zero-filled ahead, file and directory synced before first use. Spool
+ *          files have no name (O_TMPFILE in the same directory); one over 1 MiB becomes a segment of its own. A failed sync is never retried: the process exits without answering (status 3).
  * Start    only the tail of the last segment is scanned; a record that is not whole is overwritten.
  * Threads  Blob: any. A BlobWriter, a BlobBody: one thread at a time.
  * Reading  a reader pins its segment from look-up to last octet; unlinking waits for the last pin.
@@ -32,6 +32,8 @@ typedef struct BlobPlace {
         guint64 stored;         /* octets of the record, head included */
         guint64 size;           /* octets of the body                */
         guint64 sequence;       /* what blob_sync() waits for        */
+        guint64 id;             /* of the body, in the record's head; blob_name() makes it the row's */
+        Usec appended_at;       /* monotonic: a place is named soon or not at all */
 } BlobPlace;
 
 /* dir: the data directory; `db` is used by compaction only. */
@@ -60,12 +62,13 @@ gboolean blob_take_append(BlobWriter *writer, Span head, BlobPlace *ret, GError 
 /* Returns when this place, and whatever was appended before it, is on disk. */
 gboolean blob_sync(Blob *blob, const BlobPlace *place, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A body id for a synced place, with `refs` references (> 0). */
+/* A body id for a synced place, with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
+ * old: compaction may have taken its segment for garbage. */
 gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, gint64 *ret_body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Reading. blob_body_open looks the place up (a stale place once more) and pins; FAULT_INTERNAL when there is no such body
+/* Reading. A body is known by its id, so a place that is stale never shows another's octets. blob_body_open looks the place up (a stale place once more) and pins; FAULT_INTERNAL when there is no such body
  * or its record is damaged. blob_body_at is for callers that have just read the place from `body` themselves. */
 BlobBody *blob_body_open(Blob *blob, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 BlobBody *blob_body_at(Blob *blob, gint64 body, const BlobPlace *place, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -81,6 +84,17 @@ gboolean blob_body_check(BlobBody *body, GError **error) G_GNUC_WARN_UNUSED_RESU
 /* Compaction: rewrite the live records of at most one segment that is mostly dead, then drop it. TRUE with *ret_freed octets (0:
  * nothing to do). Called by the housekeeping thread now and then, while serving. */
 gboolean blob_compact(Blob *blob, guint64 *ret_freed, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Go through all rows of `body`, slice by slice: complain(data, text) for each whose record can't be read whole, and for each
+ * segment file that is not understood. FALSE: the check itself could not go on. */
+typedef struct BlobVerified {
+        guint64 bodies;         /* rows looked at                           */
+        guint64 damaged;        /* complained about                         */
+        guint64 segments;       /* files                                    */
+        guint64 unnamed;        /* files in which no row names anything: garbage until the next compaction */
+} BlobVerified;
+gboolean blob_verify(Blob *blob, void (*complain)(gpointer data, const char *text), gpointer data, BlobVerified *ret,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct BlobStats {
         guint64 segments, stored_octets, syncs, appends;

@@ -55,7 +55,7 @@ const DbMigration DB_MIGRATIONS[] = {
          " stored INTEGER NOT NULL,"                            /* octets of the record with head */
          " size INTEGER NOT NULL,"                              /* octets of the body as sent */
          " refs INTEGER NOT NULL);"
-         "CREATE INDEX body_by_segment ON body (segment);"
+         "CREATE INDEX body_by_segment ON body (segment, offset);"
          /* store: mailboxes and their entries, clustered by mailbox and UID */
          "CREATE TABLE mailbox ("
          " id INTEGER PRIMARY KEY,"
