@@ -1,0 +1,270 @@
+/* call.c -- one call: arguments read by the operation's table, its handler run, its answers handed on. */
+#include "admin/internal.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct AdminCall {
+        const AdminRooms *rooms;
+        const AdminRequest *request;
+        const AdminOutput *output;
+        AdminArgs args;
+        Arena *arena;
+        char *reason;
+        char who[32];
+};
+
+#define CALL_ARENA_OCTETS (32 * 1024 * 1024)
+
+const char *
+operation_name(const Operation *operation, char *buffer, gsize size)
+{
+        snprintf(buffer, size, "%s%s%s", operation->noun, operation->verb != NULL ? " " : "",
+                 operation->verb != NULL ? operation->verb : "");
+        return buffer;
+}
+
+char *
+operation_usage(const Operation *operation)
+{
+        char name[64];
+        GString *s = g_string_new(operation_name(operation, name, sizeof(name)));
+
+        for (gsize i = 0; i < OPERATION_OPTIONS && operation->options[i].name != NULL; i++) {
+                const OperationOption *o = &operation->options[i];
+                g_string_append_printf(s, " [%s%s%s]", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+        }
+        for (gsize i = 0; i < OPERATION_ARGS && operation->args[i].name != NULL; i++) {
+                const OperationArg *a = &operation->args[i];
+                g_string_append_printf(s, a->is_optional ? " [%s%s]" : " %s%s", a->name, a->is_repeated ? "..." : "");
+        }
+        if (operation->keys != NULL)
+                g_string_append(s, " [KEY=VALUE...]");
+        return g_string_free(s, FALSE);
+}
+
+const Operation *
+admin_find(const char *noun, const char *verb)
+{
+        for (gsize i = 0; ADMIN_OPERATIONS[i] != NULL; i++) {
+                const Operation *o = ADMIN_OPERATIONS[i];
+                if (strcmp(o->noun, noun) == 0 && g_strcmp0(o->verb, verb) == 0)
+                        return o;
+        }
+        return NULL;
+}
+
+/* What handlers ask ----------------------------------------------------------------------------------------------- */
+
+const AdminRooms *
+admin_rooms(const AdminCall *call)
+{
+        return call->rooms;
+}
+
+const Operation *
+admin_operation(const AdminCall *call)
+{
+        return call->request->operation;
+}
+
+Arena *
+admin_arena(const AdminCall *call)
+{
+        return call->arena;
+}
+
+static gssize
+arg_index(const Operation *operation, const char *name)
+{
+        for (gsize i = 0; i < OPERATION_ARGS && operation->args[i].name != NULL; i++)
+                if (strcmp(operation->args[i].name, name) == 0)
+                        return (gssize) i;
+        g_assert_not_reached(); /* a handler asks for what its own table lacks */
+}
+
+const char *
+admin_arg(const AdminCall *call, const char *name, gsize nth)
+{
+        return nth < admin_n_args(call, name)
+                       ? call->args.positional[(gsize) arg_index(call->request->operation, name) + nth]
+                       : NULL;
+}
+
+gsize
+admin_n_args(const AdminCall *call, const char *name)
+{
+        gsize i = (gsize) arg_index(call->request->operation, name);
+
+        if (i >= call->args.n_positional)
+                return 0;
+        return call->request->operation->args[i].is_repeated ? call->args.n_positional - i : 1;
+}
+
+const char *
+admin_option(const AdminCall *call, const char *name)
+{
+        const Operation *operation = call->request->operation;
+
+        for (gsize i = 0; i < OPERATION_OPTIONS && operation->options[i].name != NULL; i++)
+                if (strcmp(operation->options[i].name, name) == 0)
+                        return call->args.options[i];
+        g_assert_not_reached();
+}
+
+gsize
+admin_pairs(const AdminCall *call, const KeyValue **ret)
+{
+        *ret = call->args.pairs;
+        return call->args.n_pairs;
+}
+
+const char *
+admin_pair(const AdminCall *call, const char *key)
+{
+        for (gsize i = call->args.n_pairs; i-- > 0;)
+                if (strcmp(call->args.pairs[i].key, key) == 0)
+                        return call->args.pairs[i].value;
+        return NULL;
+}
+
+const char *
+admin_password(const AdminCall *call)
+{
+        return call->request->password;
+}
+
+gssize
+admin_read(AdminCall *call, void *buffer, gsize len, GError **error)
+{
+        gssize n = call->output->read != NULL ? call->output->read(buffer, len, call->output->data) : 0;
+
+        if (n < 0)
+                fault(error, FAULT_IO, "standard input could not be read to its end");
+        return n;
+}
+
+const char *
+admin_who(const AdminCall *call)
+{
+        return call->who;
+}
+
+guint
+admin_uid(const AdminCall *call)
+{
+        return call->request->uid;
+}
+
+gboolean
+admin_is_full(const AdminCall *call)
+{
+        return call->request->uid == 0 || call->request->uid == (guint) geteuid();
+}
+
+void
+admin_row(AdminCall *call, json_t *take_row)
+{
+        call->output->row(take_row, call->output->data);
+        json_decref(take_row);
+}
+
+void
+admin_result(AdminCall *call, json_t *take_object)
+{
+        call->output->result(take_object, call->output->data);
+        json_decref(take_object);
+}
+
+void
+admin_warn(AdminCall *call, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        g_autofree char *text = g_strdup_vprintf(format, args);
+        va_end(args);
+        call->output->warning(text, call->output->data);
+}
+
+static AdminResult
+call_end(AdminCall *call, AdminResult result, char *take_reason)
+{
+        g_free(call->reason);
+        call->reason = take_reason;
+        g_strdelimit(call->reason, "\r\n", ' ');        /* one line */
+        return result;
+}
+
+AdminResult
+admin_refuse(AdminCall *call, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        char *text = g_strdup_vprintf(format, args);
+        va_end(args);
+        return call_end(call, ADMIN_REFUSED, text);
+}
+
+AdminResult
+admin_usage(AdminCall *call, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        char *text = g_strdup_vprintf(format, args);
+        va_end(args);
+        return call_end(call, ADMIN_USAGE, text);
+}
+
+AdminResult
+admin_run(const AdminRooms *rooms, const AdminRequest *request, const AdminOutput *output, char **ret_reason)
+{
+        AdminCall call = {.rooms = rooms, .request = request, .output = output};
+        AdminResult result = ADMIN_USAGE;
+
+        if (request->uid == 0)
+                g_strlcpy(call.who, "root", sizeof(call.who));
+        else
+                snprintf(call.who, sizeof(call.who), "uid %u", request->uid);
+
+        if (!request->operation->is_for_everyone && !admin_is_full(&call)) {
+                *ret_reason = g_strdup("only root and the server's own user may do this");
+                return ADMIN_REFUSED;
+        }
+        if (args_parse(request->operation, request->args, &call.args, &call.reason)) {
+                call.arena = arena_new(CALL_ARENA_OCTETS);
+                result = request->operation->run(&call);
+                arena_free(call.arena);
+        }
+        args_clear(&call.args);
+        if (result == ADMIN_DONE)
+                g_clear_pointer(&call.reason, g_free);
+        else if (call.reason == NULL)
+                call.reason = g_strdup("it could not be done");
+        *ret_reason = call.reason;
+        return result;
+}
+
+gboolean
+admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_result)
+{
+        switch (address_parse(call->arena, span_of(text), TRUE, ret)) {
+        case ADDRESS_OK:
+                return TRUE;
+        case ADDRESS_TOO_LONG:
+                *ret_result = admin_refuse(call, "%s is too long for an address: 64 octets before the @, 255 behind it", text);
+                return FALSE;
+        case ADDRESS_BAD_DOMAIN:
+                *ret_result = admin_refuse(call, "%s: the part behind the @ is no domain", text);
+                return FALSE;
+        case ADDRESS_BAD_SYNTAX:
+        case ADDRESS_NOT_ASCII:
+                break;
+        }
+        *ret_result = admin_refuse(call, "%s is no address, it should look like joe@example.com", text);
+        return FALSE;
+}

@@ -1,0 +1,23 @@
+/* operations.c -- the table: every operation, in the order of the manual. */
+#include "admin/operations.h"
+
+const Operation *const ADMIN_OPERATIONS[] = {
+        &DOMAIN_ADD,    &DOMAIN_LIST,     &DOMAIN_SHOW,  &DOMAIN_SET,     &DOMAIN_REMOVE,
+        &ACCOUNT_ADD,   &ACCOUNT_LIST,    &ACCOUNT_SHOW, &ACCOUNT_SET,    &ACCOUNT_PASSWORD, &ACCOUNT_REMOVE,
+        &ALIAS_ADD,     &ALIAS_ADD_GROUP, &ALIAS_ADD_BOUNCER, &ALIAS_LIST, &ALIAS_REMOVE,
+        &ROUTE_ADD,     &ROUTE_LIST,      &ROUTE_REMOVE, &ROUTE_EXPLAIN,
+        &QUEUE_LIST,    &QUEUE_SHOW,
+        &UNKNOWN_LIST,  &GUESS_LIST,      &GUESS_RELEASE,
+        &TRACE,         &INJECT,          &VERIFY,       &CHECK,
+        NULL,
+};
+
+const LogEvent ADMIN_EVENTS[] = {
+        [ADMIN_EVENT_CHANGED] = {"admin.changed", LOG_INFO,
+                                 "An administrator changed something. who: root or a uid; operation and object as typed. What it "
+                                 "was before and after stands in the history."},
+        [ADMIN_EVENT_REFUSED] = {"admin.refused", LOG_INFO,
+                                 "A call on the control socket was refused: who asked for what, and why. Users other than root and "
+                                 "the server's own may only inject mail as themselves."},
+        {NULL},
+};

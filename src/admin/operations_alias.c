@@ -1,0 +1,285 @@
+/* operations_alias.c -- alias add, add group, add bouncer, list, remove. */
+#include "admin/operations.h"
+
+#define LIST_PAGE 500
+
+static const char *
+post_name(GroupPost post)
+{
+        static const char *const WORDS[] = {"anyone", "members", "authenticated"};
+
+        return WORDS[post];
+}
+
+static json_t *
+alias_json(Arena *arena, const AliasRow *a)
+{
+        gboolean is_bouncer = strcmp(a->kind, "bouncer") == 0;
+        gboolean is_group = strcmp(a->kind, "group") == 0;
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address", json_text(a->address), "kind", json_text(a->kind),
+                         "targets", json_addresses(arena, a->targets, a->n_targets), "post",
+                         is_group ? json_string(post_name(a->post)) : json_null(), "code",
+                         is_bouncer ? json_integer(a->bouncer.code) : json_null(), "text",
+                         is_bouncer ? json_text(a->bouncer.text) : json_null(), "until",
+                         is_bouncer ? json_time(a->bouncer.until) : json_null(), "after",
+                         is_bouncer && a->bouncer.after > 0 ? json_integer(a->bouncer.after) : json_null(), "seen",
+                         is_bouncer && a->bouncer.after > 0 ? json_integer(a->bouncer.seen) : json_null());
+}
+
+static const char **
+alias_words(AdminCall *call, const char *name, gsize *ret_n)
+{
+        gsize n = admin_n_args(call, name);
+        const char **words = arena_new_array(admin_arena(call), const char *, n + 1);
+
+        for (gsize i = 0; i < n; i++)
+                words[i] = admin_arg(call, name, i);
+        *ret_n = n;
+        return words;
+}
+
+static Change
+alias_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
+{
+        gsize n;
+        const char **targets = alias_words(call, "TARGET", &n);
+
+        return directory_alias_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), targets, n, error);
+}
+
+static Change
+group_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
+{
+        const KeyValue *pairs;
+        gsize n, n_pairs = admin_pairs(call, &pairs);
+        const char **members = alias_words(call, "MEMBER", &n);
+
+        return directory_group_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), members, n, pairs, n_pairs, error);
+}
+
+static Change
+bouncer_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
+{
+        const KeyValue *pairs;
+        gsize n = admin_pairs(call, &pairs);
+
+        return directory_bouncer_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), pairs, n, error);
+}
+
+/* What was made, for the history and for the person. */
+static AdminResult
+alias_added(AdminCall *call, json_t *take_after, ChangeFn fn)
+{
+        AdminChange change = {.object = admin_arg(call, "ADDRESS", 0), .after = take_after, .fn = fn};
+        AdminResult result = admin_change(call, &change);
+
+        if (result == ADMIN_DONE)
+                admin_result(call, json_incref(take_after));
+        json_decref(take_after);
+        return result;
+}
+
+/* A target in a local domain that nobody has: mail to it would be refused. Said at once. */
+static void
+alias_warn_targets(AdminCall *call, const char *name)
+{
+        static const Standing GENERATED = {.origin = ORIGIN_GENERATED};
+
+        for (gsize i = 0; i < MIN(admin_n_args(call, name), 100); i++) {
+                const char *text = admin_arg(call, name, i);
+                Address address;
+                Route route;
+
+                if (address_parse(admin_arena(call), span_of(text), TRUE, &address) == ADDRESS_OK &&
+                    router_decide(admin_rooms(call)->router, admin_arena(call), &address, &GENERATED, &route, NULL) == ROUTE_REJECT &&
+                    route.is_unknown)
+                        admin_warn(call, "%s does not exist yet: mail to it is refused until it does", text);
+        }
+}
+
+static AdminResult
+alias_add(AdminCall *call)
+{
+        gsize n;
+        const char **targets = alias_words(call, "TARGET", &n);
+        AdminResult result = alias_added(call, json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
+                                                         "alias", "targets", json_strings(targets, n)),
+                                         alias_add_fn);
+
+        if (result == ADMIN_DONE)
+                alias_warn_targets(call, "TARGET");
+        return result;
+}
+
+static AdminResult
+group_add(AdminCall *call)
+{
+        gsize n;
+        const char **members = alias_words(call, "MEMBER", &n);
+        const char *post = admin_pair(call, "post");
+        AdminResult result = alias_added(call, json_pack("{s:o, s:s, s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
+                                                         "kind", "group", "targets", json_strings(members, n), "post",
+                                                         post != NULL ? post : "anyone"),
+                                         group_add_fn);
+
+        if (result == ADMIN_DONE)
+                alias_warn_targets(call, "MEMBER");
+        return result;
+}
+
+static AdminResult
+bouncer_add(AdminCall *call)
+{
+        const KeyValue *pairs;
+        gsize n = admin_pairs(call, &pairs);
+        json_t *after = json_pairs(pairs, n);
+
+        json_put(after, "address", json_text(admin_arg(call, "ADDRESS", 0)));
+        json_put(after, "kind", json_string("bouncer"));
+        return alias_added(call, after, bouncer_add_fn);
+}
+
+/* Pages of aliases; each(row, data) says whether to go on. */
+static gboolean
+alias_each(AdminCall *call, const char *domain, gboolean (*each)(AdminCall *call, const AliasRow *row, gpointer data), gpointer data,
+           GError **error)
+{
+        const char *after = NULL;
+        gsize n;
+
+        do {
+                const AliasRow *page;
+
+                if (!directory_list_aliases(admin_rooms(call)->directory, admin_arena(call), domain, after, LIST_PAGE, &page, &n, error))
+                        return FALSE;
+                for (gsize i = 0; i < n; i++)
+                        if (!each(call, &page[i], data))
+                                return TRUE;
+                if (n > 0) {
+                        g_autofree char *last = g_strdup(page[n - 1].address);
+                        arena_reset(admin_arena(call));
+                        after = arena_strdup(admin_arena(call), last);
+                }
+        } while (n == LIST_PAGE);
+        return TRUE;
+}
+
+static gboolean
+alias_list_row(AdminCall *call, const AliasRow *row, gpointer data)
+{
+        admin_row(call, alias_json(admin_arena(call), row));
+        return TRUE;
+}
+
+static AdminResult
+alias_list(AdminCall *call)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!alias_each(call, admin_arg(call, "DOMAIN", 0), alias_list_row, NULL, &error))
+                return admin_refuse(call, "%s", error->message);
+        return ADMIN_DONE;
+}
+
+static gboolean
+alias_keep_same(AdminCall *call, const AliasRow *row, gpointer data)
+{
+        json_t *found = data;
+
+        if (span_is(span_of(row->address), admin_arg(call, "ADDRESS", 0)))
+                json_array_append_new(found, alias_json(admin_arena(call), row));
+        return TRUE;
+}
+
+static Change
+alias_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
+{
+        return directory_alias_remove(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), error);
+}
+
+static AdminResult
+alias_remove(AdminCall *call)
+{
+        g_autoptr(GError) error = NULL;
+        const char *address = admin_arg(call, "ADDRESS", 0);
+        const char *at = strrchr(address, '@');
+        json_t *before = json_array();
+        AdminChange change = {.object = address, .before = before, .fn = alias_remove_fn};
+        AdminResult result = !alias_each(call, at != NULL ? at + 1 : NULL, alias_keep_same, before, &error)
+                                     ? admin_refuse(call, "%s", error->message)
+                                     : admin_change(call, &change);
+
+        if (result == ADMIN_DONE)
+                admin_result(call, json_pack("{s:s}", "removed", address));
+        json_decref(before);
+        return result;
+}
+
+#define ALIAS_COLUMNS                                                                                                  \
+        {                                                                                                              \
+                {"address", "address"}, {"kind", "kind"}, {"targets", "goes to"}, {"post", "may post"},                \
+                        {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "from", COLUMN_TIME},             \
+                        {"after", "after", COLUMN_NUMBER}, {"seen", "seen", COLUMN_NUMBER}                             \
+        }
+
+const Operation ALIAS_ADD = {
+        .noun = "alias",
+        .verb = "add",
+        .summary = "send an address on to others",
+        .manual = "LOCAL@DOMAIN is an alias of one address. PREFIX*@DOMAIN stands for all names that begin so, *@DOMAIN for every name "
+                  "of the domain that is not defined (a catch-all), LOCAL@* for that name in every local domain. An alias may stand "
+                  "beside an account and name it among its targets. Who is the only target of an exact alias may log in by it.",
+        .example = "restante alias add sales@uk.example.com joe@uk.example.com ann@uk.example.com",
+        .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN or LOCAL@*"},
+                 {"TARGET", FALSE, TRUE, "one or many addresses, here or elsewhere"}},
+        .columns = ALIAS_COLUMNS,
+        .run = alias_add,
+};
+
+const Operation ALIAS_ADD_GROUP = {
+        .noun = "alias",
+        .verb = "add group",
+        .summary = "make a group of members",
+        .manual = "A group is an address with members. post= says who may write to it.",
+        .example = "restante alias add group team@uk.example.com joe@uk.example.com ann@uk.example.com post=members",
+        .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN"}, {"MEMBER", FALSE, TRUE, "addresses, here or elsewhere"}},
+        .keys = DIRECTORY_GROUP_KEYS,
+        .columns = ALIAS_COLUMNS,
+        .run = group_add,
+};
+
+const Operation ALIAS_ADD_BOUNCER = {
+        .noun = "alias",
+        .verb = "add bouncer",
+        .summary = "refuse an address, in spite of a catch-all",
+        .manual = "A bouncer is refused with a code and text of its own. With until= it begins on a date, with after= after a number of "
+                  "messages (a burnt address). Over an account it stops reception; the account's mail stays readable.",
+        .example = "restante alias add bouncer john@uk.example.com text='John has left'",
+        .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN"}},
+        .keys = DIRECTORY_BOUNCER_KEYS,
+        .columns = ALIAS_COLUMNS,
+        .run = bouncer_add,
+};
+
+const Operation ALIAS_LIST = {
+        .noun = "alias",
+        .verb = "list",
+        .summary = "list aliases, groups and bouncers",
+        .manual = "Lists whatever stands at addresses beside accounts.",
+        .example = "restante alias list uk.example.com",
+        .args = {{"DOMAIN", TRUE, FALSE, "only this one"}},
+        .columns = ALIAS_COLUMNS,
+        .is_list = TRUE,
+        .run = alias_list,
+};
+
+const Operation ALIAS_REMOVE = {
+        .noun = "alias",
+        .verb = "remove",
+        .summary = "remove whatever alias, group or bouncer stands at an address",
+        .manual = "An account at the same address stays.",
+        .example = "restante alias remove john@uk.example.com",
+        .args = {{"ADDRESS", FALSE, FALSE, "as it was added"}},
+        .run = alias_remove,
+};

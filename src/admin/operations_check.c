@@ -1,0 +1,128 @@
+/* operations_check.c -- check: standing warnings about configuration, DNS, certificates and policies. */
+#include "admin/operations.h"
+#include "net/resolver.h"
+
+#define MX_PATIENCE    (5 * USEC_PER_SEC)
+#define CHECK_PATIENCE (30 * USEC_PER_SEC)
+
+typedef struct Findings {
+        AdminCall *call;
+        guint errors, warnings;
+} Findings;
+
+static void
+finding(const char *level, const char *text, gpointer data)
+{
+        Findings *f = data;
+
+        if (strcmp(level, "error") == 0)
+                f->errors++;
+        else if (strcmp(level, "warning") == 0)
+                f->warnings++;
+        admin_row(f->call, json_pack("{s:s, s:o}", "level", level, "text", json_text(text)));
+}
+
+/* Do both names have an address in common? */
+static gboolean
+hosts_meet(Resolver *resolver, Arena *arena, const char *a, const char *b, Usec deadline)
+{
+        const char *const *of_a, *const *of_b;
+        gsize n_a, n_b;
+
+        if (resolver_addresses(resolver, arena, a, deadline, &of_a, &n_a, NULL) != RESOLVER_FOUND ||
+            resolver_addresses(resolver, arena, b, deadline, &of_b, &n_b, NULL) != RESOLVER_FOUND)
+                return FALSE;
+        for (gsize i = 0; i < n_a; i++)
+                for (gsize j = 0; j < n_b; j++)
+                        if (strcmp(of_a[i], of_b[j]) == 0)
+                                return TRUE;
+        return FALSE;
+}
+
+const char *
+check_domain_mx(const AdminRooms *rooms, Arena *arena, const char *domain, Usec deadline)
+{
+        const ResolverMx *mx;
+        gboolean is_secure;
+        gsize n;
+
+        if (rooms->resolver == NULL || g_str_has_prefix(domain, "*."))
+                return NULL;
+        Span label;
+        if (address_parse_domain(arena, span_of(domain), &label) != ADDRESS_OK)
+                return NULL;
+        const char *name = arena_strndup(arena, label);
+        switch (resolver_mx(rooms->resolver, arena, name, deadline, &mx, &n, &is_secure, NULL)) {
+        case RESOLVER_FAILED:
+                return arena_printf(arena, "the MX records of %s could not be looked up just now", name);
+        case RESOLVER_NONE:
+                return NULL;
+        case RESOLVER_FOUND:
+                break;
+        }
+        for (gsize i = 0; i < n; i++)
+                if (span_is(span_of(mx[i].host), rooms->hostname) || hosts_meet(rooms->resolver, arena, mx[i].host, rooms->hostname, deadline))
+                        return NULL;
+        if (n == 0 || mx[0].host[0] == '\0')
+                return arena_printf(arena, "%s says in its DNS that it takes no mail at all (null MX), yet it is local here", name);
+        return arena_printf(arena,
+                            "the MX of %s is %s, not this server (%s): mail from elsewhere arrives there, while mail that users of this "
+                            "server write to %s stays here",
+                            name, mx[0].host, rooms->hostname, name);
+}
+
+static gboolean
+check_domains(Findings *f, GError **error)
+{
+        const AdminRooms *rooms = admin_rooms(f->call);
+        Usec deadline = clock_in(CHECK_PATIENCE);
+        const Domain *all;
+        gsize n;
+
+        if (!directory_domains(rooms->directory, admin_arena(f->call), &all, &n, error))
+                return FALSE;
+        for (gsize i = 0; i < n; i++) {
+                if (all[i].kind != DOMAIN_LOCAL)
+                        continue;
+                const char *const *w = router_policy_warnings(rooms->router, admin_arena(f->call), all[i].name, all[i].unknown);
+                for (; w != NULL && *w != NULL; w++)
+                        finding("warning", *w, f);
+                const char *mx = check_domain_mx(rooms, admin_arena(f->call), all[i].name, MIN(deadline, clock_in(MX_PATIENCE)));
+                if (mx != NULL)
+                        finding("warning", mx, f);
+        }
+        return TRUE;
+}
+
+static AdminResult
+check_run(AdminCall *call)
+{
+        g_autoptr(GError) error = NULL;
+        const AdminRooms *rooms = admin_rooms(call);
+        Findings f = {.call = call};
+
+        if (rooms->check != NULL)
+                rooms->check(finding, &f, rooms->app);
+        if (!check_domains(&f, &error))
+                finding("error", error->message, &f);
+        g_autoptr(GError) loop_error = NULL;
+        const char *loop = router_table_loop(rooms->router, admin_arena(call), &loop_error);
+        if (loop != NULL || loop_error != NULL)
+                finding("warning", loop != NULL ? loop : loop_error->message, &f);
+        if (f.errors > 0)
+                return admin_refuse(call, "%u error%s, %u warning%s", f.errors, f.errors == 1 ? "" : "s", f.warnings, f.warnings == 1 ? "" : "s");
+        if (f.warnings == 0)
+                finding("ok", "nothing to complain about", &f);
+        return ADMIN_DONE;
+}
+
+const Operation CHECK = {
+        .noun = "check",
+        .summary = "look for what is wrong with configuration, DNS, certificates and policies",
+        .manual = "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail for unknown names is "
+                  "always warned about: addresses can be harvested.",
+        .example = "restante check",
+        .columns = {{"level", "level"}, {"text", "what"}},
+        .is_list = TRUE,
+        .run = check_run,
+};
