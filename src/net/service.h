@@ -2,14 +2,14 @@
  *
  * A session is a plain struct. While input is there a worker thread calls its run(), ordinary top-to-bottom code that reads
  * with stream_line(); when that answers STREAM_AGAIN (or the stream is full, or something else must be waited for) run()
- * returns SESSION_PARK and the session costs only its struct: one reactor thread (libevent) wakes it on input, drained output,
- * its timer or session_wake(). A worker waits some 200 microseconds for the next input before it parks for real, unless other
- * sessions wait for a worker.
+ * returns SESSION_PARK and the session costs only its struct, until input, drained output, its timer or session_wake() has it run
+ * again. Idle workers wait in the kernel's reactor (epoll) themselves, so between input and run() stands no other thread.
  *
  *      static SessionNext smtp_run(Session *s) { while (line) answer; return SESSION_PARK or SESSION_CLOSE; }
  *
- * After run() returns, output is flushed. While output waits for a slow reader run() is not called; it is called when that
- * has drained (session_was_full() is TRUE then) or when input comes.
+ * After run() returns, output is flushed. While output waits for a slow reader run() is not called, whatever comes in; once that has
+ * drained it is called, also without new input, so that one that parked because stream_is_full() goes on from its position. A reader
+ * that takes nothing for 5 minutes is cut off.
  *
  * Workers  grow on demand up to the maximum (128 by default) and end when idle for a while; stacks are small. Work we start
  *          ourselves (fetch, relay) has its own threads, not these.
@@ -41,7 +41,9 @@ typedef struct Protocol {
         /* A connection was accepted (for implicit TLS: the handshake is over). Greets. FALSE closes. */
         gboolean (*open)(Session *session);
         SessionNext (*run)(Session *session);
-        void (*close)(Session *session);        /* release what open and run took; stream and struct are the service's */
+        /* Release what open and run took; stream and struct are the service's. Called once for each open(), whatever that answered,
+         * before the last output is flushed; stream_reason() says how it ended ("timed out", "", ...). */
+        void (*close)(Session *session);
         /* Text sent, once, to a connection over a limit, e.g. "421 4.7.0 too many connections, come back later\r\n". */
         const char *busy;
         /* Text sent when a session's deadline passes while it is parked, or NULL. */
@@ -87,8 +89,8 @@ Service *service_new(const ServiceLimits *limits, GError **error) G_GNUC_WARN_UN
  * FAULT_IO text names address and port: "127.0.0.1 port 2525: address already in use". Returns the descriptor or -1. */
 int service_listen(const char *address, guint16 port, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Serve a listening descriptor (taken over). tls: for implicit TLS, else NULL (what STARTTLS uses is the door's affair). `door`
- * must outlive the service. */
+/* Serve a listening descriptor (taken over). tls: for implicit TLS (the listener takes a reference of its own), else NULL (what STARTTLS
+ * uses is the door's affair). `door` must outlive the service. The process ignores SIGPIPE: OpenSSL writes without MSG_NOSIGNAL. */
 Listener *service_take_listener(Service *service, int fd, const Protocol *protocol, TlsContext *implicit_tls, gpointer door,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

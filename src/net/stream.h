@@ -69,7 +69,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stream, stream_free)
 StreamAnswer stream_line(Stream *stream, gsize max, gboolean strict, Span *ret) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whatever is there, at least one octet: look, then say with stream_consume() how much was used. Lives until the next read call.
- * With more = TRUE octets already seen do not count: waits or AGAINs until something is added to what is buffered (at most 64 KiB). */
+ * With more = TRUE octets already seen do not count: waits or AGAINs until something is added to what is buffered. Who asks for more
+ * with 64 KiB unconsumed gets STREAM_FAILED. */
 StreamAnswer stream_some(Stream *stream, gboolean more, Span *ret) G_GNUC_WARN_UNUSED_RESULT;
 void stream_consume(Stream *stream, gsize octets);
 
@@ -89,7 +90,8 @@ gboolean stream_flush(Stream *stream);
 
 /* TLS ------------------------------------------------------------------------------------------------------------ */
 
-/* Begin TLS. Server: call again from run() while it answers AGAIN. Client: waits. host: name to verify and SNI, client only. */
+/* Begin TLS. Server: call again from run() while it answers AGAIN. Client: waits. host: name to verify and SNI, client only. What has
+ * been written goes out first; what has come in and is unread fails the stream (RFC 3207 §4.2: it was said in the clear). */
 StreamAnswer stream_start_tls(Stream *stream, TlsContext *tls, const char *host) G_GNUC_WARN_UNUSED_RESULT;
 gboolean stream_is_tls(const Stream *stream);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" into the arena-free static of OpenSSL, or NULL without TLS. */
