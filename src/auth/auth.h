@@ -41,6 +41,11 @@ AuthAnswer auth_check(Auth *auth, Arena *arena, const char *client, Span login, 
 /* May a password be sent on this connection? TLS, or a loopback site and a client in 127.0.0.0/8 or ::1. */
 gboolean auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_loopback_peer);
 
+/* May this account write as `sender`? FOUND: it is the account's own address, one of its sub-addresses, or an alias with the account
+ * among its targets; a domain alias stands for its domain. FOUND_NOT: somebody else's, or nobody's. account_address: as defined. */
+Found auth_may_send_as(Auth *auth, Arena *arena, gint64 account, const Address *account_address, const Address *sender, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* SASL, server side: PLAIN and LOGIN. A mechanism is a small machine: give it the client's message (base64 already removed by the
  * door: the raw octets), it gives the next challenge or the name and password. No state is kept beside the struct. */
 typedef enum SaslMechanism { SASL_NONE = 0, SASL_PLAIN, SASL_LOGIN } SaslMechanism;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "auth/auth.h"
+#include "base/log.h"
 #include "intake/intake.h"
 #include "net/service.h"
 #include "trust/guesses.h"
@@ -49,3 +50,12 @@ void smtp_door_replace_tls(SmtpDoor *door, TlsContext *tls);
 /* For service_take_listener(); its `door` is a SmtpDoor. */
 extern const Protocol SMTP_PROTOCOL;
 extern const Protocol LMTP_PROTOCOL;
+
+/* Tables with their manual inside, for the reference manual. Both end with a row whose name is NULL. */
+typedef struct SmtpCommandRow {
+        const char *word;
+        const char *form;       /* "MAIL FROM:<address> [parameters]" */
+        const char *manual;
+} SmtpCommandRow;
+extern const LogEvent SMTP_EVENTS[];
+gsize smtp_commands(const SmtpCommandRow **ret);
