@@ -10,6 +10,7 @@
 #pragma once
 
 #include "auth/auth.h"
+#include "base/log.h"
 #include "net/service.h"
 #include "store/store.h"
 
@@ -22,6 +23,13 @@ Pop3Door *pop3_door_new(const Pop3DoorSettings *settings, Store *store, Auth *au
 void pop3_door_free(Pop3Door *door);
 void pop3_door_replace_tls(Pop3Door *door, TlsContext *tls);
 extern const Protocol POP3_PROTOCOL;
+
+/* Tables with their manual inside. The events end with a row whose name is NULL. */
+typedef struct Pop3CommandRow {
+        const char *word, *form, *manual;
+} Pop3CommandRow;
+extern const LogEvent POP3_EVENTS[];
+gsize pop3_commands(const Pop3CommandRow **ret);
 
 /* Client ------------------------------------------------------------------------------------------------------------- */
 
