@@ -80,7 +80,9 @@ typedef struct Recipe {
         guint nth;              /* from 1; 0: any            */
         const char *prefix;     /* qmail prefix, or NULL     */
         const char *const *by;  /* RECEIVED: hosts, NULL-terminated */
+        const char *const *fields;      /* GUESS: header fields, NULL-terminated */
 } Recipe;
+/* "header NAME [nth=N] [prefix=P]", "received by=HOST[,HOST...]", "guess to,cc,resent-to,resent-cc". FALSE and FAULT_INPUT: what would be right. */
 gboolean recipe_parse(Arena *arena, const char *text, Recipe *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct DomainMap {
@@ -99,5 +101,6 @@ typedef enum MultidropAnswer {
         MULTIDROP_TOO_MANY,     /* more than max_recipients: fallback, with reason */
         MULTIDROP_FOREIGN,      /* an address was there, but none in `domains` */
 } MultidropAnswer;
+/* header: the message from its start, at least to its empty line. */
 MultidropAnswer multidrop_find(Arena *arena, Span header, const MultidropSettings *settings, const Address **ret, gsize *ret_n,
                                const char **ret_reason);
