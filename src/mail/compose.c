@@ -13,6 +13,9 @@
 #define WORD_FRAME 13   /* " =?utf-8?B?" and its closing "?="     */
 #define WORD_LEAST 8    /* octets of base64 worth beginning a word for   */
 
+/* What may stand in no line: C0 without HTAB, and DEL. */
+static const OctetClass CONTROLS = {{0xfffffdff, (guint64) 1 << 63, 0, 0}};
+
 struct Composer {
         Octets out;
         gsize line_start; /* where the last line begins */
@@ -85,7 +88,7 @@ add_printable(Composer *c, Span word)
         if (at == NULL)
                 return;
         for (gsize i = 0; i < word.len; i++)
-                at[i] = word.data[i] < 0x20 || word.data[i] == 0x7f ? '?' : word.data[i];
+                at[i] = octet_in(&CONTROLS, word.data[i]) ? '?' : word.data[i];
         c->out.len += word.len;
 }
 

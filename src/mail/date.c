@@ -66,6 +66,20 @@ full_year(guint year, gsize digits)
         return digits == 3 ? year + 1900 : year;
 }
 
+/* A colon, with white space and comments around it (RFC 5322 §4.3). */
+static gboolean
+scan_colon(Scan *s)
+{
+        Scan look = *s;
+
+        scan_skip_cfws(&look);
+        if (!scan_octet(&look, ':'))
+                return FALSE;
+        scan_skip_cfws(&look);
+        *s = look;
+        return TRUE;
+}
+
 static void
 take_time(Date *d, Scan *s, guint hour)
 {
@@ -74,7 +88,7 @@ take_time(Date *d, Scan *s, guint hour)
         d->has_time = TRUE;
         if (!scan_number(s, 59, &minute) || hour > 23)
                 d->is_wrong = TRUE;
-        if (scan_octet(s, ':') && !scan_number(s, 60, &second)) /* 60: a leap second */
+        if (scan_colon(s) && !scan_number(s, 60, &second)) /* 60: a leap second */
                 d->is_wrong = TRUE;
         if (scan_octet(s, '.'))
                 scan_number(s, G_MAXUINT64, &fraction);
@@ -94,7 +108,7 @@ take_number(Date *d, Scan *s)
                 return;
         }
         gsize digits = scan_since(s, mark).len;
-        if (!d->has_time && scan_octet(s, ':')) {
+        if (!d->has_time && scan_colon(s)) {
                 take_time(d, s, (guint) value);
         } else if (d->day == 0 && digits <= 2) {
                 d->day = (guint) value;
