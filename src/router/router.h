@@ -25,7 +25,8 @@ typedef struct RouterSettings {
 } RouterSettings;
 
 Router *router_new(Directory *directory, Db *db, const RouterSettings *settings) G_GNUC_WARN_UNUSED_RESULT;
-void router_free(Router *router);
+void router_free(Router *router);        /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Router, router_free)
 
 /* Standing of who brings the message. */
 typedef enum Origin {
@@ -62,7 +63,7 @@ const char *route_kind_name(RouteKind kind);            /* "deliver", ... as in 
 typedef struct Route {
         RouteKind kind;
         gint64 account;
-        Address address;                /* DELIVER: final address; RELAY: address to send to                */
+        Address address;                /* DELIVER: final address; RELAY: address to send to; else what was decided about */
         Span detail;                    /* sub-address `news` of joe+news, or empty                         */
         const char *envelope_header;    /* DELIVER, EXPAND, RELAY from a catch-all: name of the field, or NULL */
         const Address *members;         /* EXPAND                                                           */
@@ -71,7 +72,9 @@ typedef struct Route {
         Status status;                  /* REJECT, DEFER, BOUNCE                                            */
         const char *text;               /* what a stranger may read                                         */
         gboolean is_unknown;            /* the address is nobody's: counted, work list                      */
-        gboolean is_counted_bouncer;    /* a bouncer with `after` stands there: directory_bouncer_count     */
+        gboolean is_counted_bouncer;    /* a bouncer with `after` stands at `bouncer`: directory_bouncer_count, once a message; of
+                                           the leaves of one recipient only one has it */
+        Address bouncer;
         const char *const *steps;       /* what was looked at, one sentence each                            */
         gsize n_steps;
 } Route;
@@ -103,11 +106,15 @@ typedef struct Policy {
         const Address *targets;         /* DELIVER */
         gsize n_targets;
 } Policy;
-/* FALSE with FAULT_INPUT: what is wrong and what would be right. */
+/* FALSE with FAULT_INPUT: what is wrong and what would be right. The targets point into text. */
 gboolean router_policy_parse(Arena *arena, const char *text, const Policy **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Things an administrator should know about a policy of this domain (target missing: deferred with 451 until it exists; addresses can
  * be harvested), NULL-terminated. */
 const char *const *router_policy_warnings(Router *router, Arena *arena, const char *domain, const char *text);
+
+/* The pairs of a domain that only the router can judge: unknown=, kind=relay:NEXTHOP, next-hop=. CHANGE_DONE or CHANGE_INVALID with
+ * FAULT_INPUT; call before directory_domain_add() and directory_domain_set(), which keep them as text. */
+Change router_domain_check(Router *router, const KeyValue *pairs, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Route table -------------------------------------------------------------------------------------------------------- */
 
