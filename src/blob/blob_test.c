@@ -224,6 +224,35 @@ test_chunks(Site *site, gconstpointer data)
         g_assert_cmpuint(site->blob->memory, ==, 0);
 }
 
+static guint
+open_files(void)
+{
+        GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+        guint n = 0;
+
+        while (g_dir_read_name(dir) != NULL)
+                n++;
+        g_dir_close(dir);
+        return n;
+}
+
+static void
+test_memory_first(Site *site, gconstpointer data)
+{
+        static const gsize CHUNKS[] = {100, 4096, 16384, 65536};
+        g_autofree guint8 *octets = octets_make(WRITER_MEMORY_MAX + 1, 5);
+
+        for (guint i = 0; i < G_N_ELEMENTS(CHUNKS); i++)
+                for (gsize len = 4096; len <= WRITER_MEMORY_MAX; len *= 2) {
+                        guint before = open_files();
+                        g_autoptr(BlobWriter) writer = gather(site->blob, octets, len, CHUNKS[i]);
+                        g_assert_cmpuint(open_files(), ==, before);
+                }
+        guint before = open_files();
+        g_autoptr(BlobWriter) writer = gather(site->blob, octets, WRITER_MEMORY_MAX + 1, 4096);
+        g_assert_cmpuint(open_files(), ==, before + 1);
+}
+
 static void
 test_view(Site *site, gconstpointer data)
 {
@@ -789,6 +818,7 @@ main(int argc, char **argv)
         site_test("/blob/empty-body", test_empty_body);
         site_test("/blob/large-body-has-its-own-segment", test_single_segment);
         site_test("/blob/chunks-of-any-size", test_chunks);
+        site_test("/blob/spool-file-only-beyond-64-KiB", test_memory_first);
         site_test("/blob/view-is-contiguous", test_view);
         site_test("/blob/longer-than-the-limit-is-remembered", test_too_long);
         site_test("/blob/memory-of-all-writers-is-capped", test_memory_cap);

@@ -84,7 +84,8 @@ copy_decode_cuts(Arena *arena, Span stored, guint64 body_size, const Cut **ret, 
 
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
-/* Where in the body position `at` of the copy without its prefix lies, and how many octets follow there before the next cut or the end. */
+/* Where in the body position `at` of the copy without its prefix lies, and how many octets follow there before the next
+ * cut or the end. */
 static guint64
 copy_find(const Copy *copy, guint64 at, guint64 *ret_run)
 {

@@ -121,7 +121,7 @@ writer_store(BlobWriter *writer, Span octets, GError **error)
         buffer_grow(writer, octets.len);
         if (octets.len > writer->capacity - writer->len && !spool_flush(writer, error))
                 return FALSE;
-        if (octets.len >= writer->capacity)
+        if (octets.len > writer->capacity - writer->len)
                 return spool_write(writer, octets.data, octets.len, error);
         if (octets.len > 0)
                 memcpy(writer->buffer + writer->len, octets.data, octets.len);
