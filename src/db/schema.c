@@ -89,15 +89,16 @@ const DbMigration DB_MIGRATIONS[] = {
          " message INTEGER PRIMARY KEY,"                        /* Id: rises with time */
          " at INTEGER NOT NULL, origin TEXT NOT NULL, client TEXT, helo TEXT, account TEXT,"
          " sender TEXT NOT NULL, message_id TEXT, subject TEXT, size INTEGER NOT NULL);"
-         "CREATE INDEX trace_by_message_id ON trace (message_id);"
-         "CREATE INDEX trace_by_sender ON trace (sender);"
          "CREATE TABLE trace_recipient ("
          " message INTEGER NOT NULL, position INTEGER NOT NULL,"
          " recipient TEXT NOT NULL,"                            /* as in RCPT, before rewriting */
          " outcome TEXT NOT NULL,"                              /* word of ROUTING.md 2 */
          " target TEXT, status TEXT, steps TEXT,"               /* target: account, next hop...; steps: JSON array of text */
          " PRIMARY KEY (message, position)) WITHOUT ROWID;"
-         "CREATE INDEX trace_by_recipient ON trace_recipient (recipient);"
+         /* look-ups of the trace by sender, recipient and Message-ID: see textkey.h */
+         "CREATE TABLE trace_key ("
+         " key INTEGER NOT NULL, message INTEGER NOT NULL,"
+         " PRIMARY KEY (key, message)) WITHOUT ROWID;"
          "CREATE TABLE refusal ("                               /* batched refusals, capped */
          " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, client TEXT, sender TEXT, recipient TEXT, status TEXT, text TEXT,"
          " times INTEGER NOT NULL DEFAULT 1);"
