@@ -22,7 +22,8 @@ typedef struct AuthSettings {
 } AuthSettings;
 
 Auth *auth_new(Directory *directory, const AuthSettings *settings) G_GNUC_WARN_UNUSED_RESULT;
-void auth_free(Auth *auth);
+void auth_free(Auth *auth);     /* NULL is fine; nobody may be in auth_check() */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Auth, auth_free)
 
 /* Argon2id string for the account table. Passwords: 1 to 1,000 octets, UTF-8 without controls; FAULT_INPUT otherwise. */
 char *auth_hash_password(const char *password, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -47,12 +48,14 @@ Found auth_may_send_as(Auth *auth, Arena *arena, gint64 account, const Address *
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* SASL, server side: PLAIN and LOGIN. A mechanism is a small machine: give it the client's message (base64 already removed by the
- * door: the raw octets), it gives the next challenge or the name and password. No state is kept beside the struct. */
+ * door: the raw octets), it gives the next challenge or the name and password. No state is kept beside the struct. Our own and not
+ * libgsasl's, whose sessions are heap objects with callbacks: thousands of parked sessions would each carry one. SCRAM will be its. */
 typedef enum SaslMechanism { SASL_NONE = 0, SASL_PLAIN, SASL_LOGIN } SaslMechanism;
 typedef enum SaslStep {
         SASL_MALFORMED = 0,     /* 501 5.5.2                                      */
         SASL_CHALLENGE,         /* send *ret_challenge and feed the next message  */
-        SASL_COMPLETE,          /* login and password are known: auth_check       */
+        SASL_COMPLETE,          /* login and password are known: auth_check; they may point into response and arena.
+                                   An empty password is a wrong one: who asks to act for somebody else gets it */
 } SaslStep;
 typedef struct Sasl {
         SaslMechanism mechanism;

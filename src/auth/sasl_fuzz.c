@@ -1,0 +1,34 @@
+/* sasl_fuzz.c -- a whole exchange: the first octet chooses mechanism and initial response, messages are divided by 0xff. */
+#include "auth/auth.h"
+
+int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
+
+static void
+check(SaslStep step, Span login, Span password)
+{
+        if (step == SASL_COMPLETE)
+                g_assert(login.len > 0 && login.len <= 1000 && password.len <= 1000);
+}
+
+int
+LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
+{
+        Scan s = scan_from(span_make(data, size));
+        g_autoptr(Arena) arena = arena_new(64 * 1024);
+        Sasl sasl = {0};
+        guint8 choice;
+        Span message, challenge = SPAN_EMPTY, login = SPAN_EMPTY, password = SPAN_EMPTY;
+
+        if (!scan_any(&s, &choice) || !scan_until(&s, 0xff, &message))
+                return 0;
+        SaslStep step = sasl_start(&sasl, arena, choice % 3, choice & 4, message, &challenge, &login, &password);
+        check(step, login, password);
+        while (step == SASL_CHALLENGE && scan_octet(&s, 0xff)) {
+                if (!scan_until(&s, 0xff, &message))
+                        message = scan_rest(&s);
+                step = sasl_next(&sasl, arena, message, &challenge, &login, &password);
+                check(step, login, password);
+        }
+        sasl_done(&sasl);
+        return 0;
+}
