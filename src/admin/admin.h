@@ -95,6 +95,7 @@ typedef struct Operation {
                                            stand under this key of the result with --json */
         gboolean wants_password;        /* one line from standard input (a prompt on a terminal) */
         gboolean is_new_password;       /* asked for twice on a terminal */
+        const char *password_option;    /* the password is read only with this option; NULL: always */
         gboolean wants_message;         /* all of standard input, streamed */
         gboolean is_for_everyone;       /* also for users who are neither root nor the server's (inject as oneself) */
         AdminResult (*run)(AdminCall *call);

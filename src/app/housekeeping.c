@@ -1,0 +1,223 @@
+/* housekeeping.c -- background work, task by task. */
+#include "app/housekeeping.h"
+#include "app/events.h"
+#include "base/thread.h"
+#include "intake/trace.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define TICK            USEC_PER_SEC
+#define RESERVE_OCTETS  ((guint64) 128 * 1024 * 1024)   /* twice the bound of the WAL */
+#define RESERVE_NAME    "reserve"
+#define RESERVE_NEED    ((guint64) 16 * 1024 * 1024)    /* below this the reserve is given up */
+#define COMPACT_PIECES  16                              /* segments in a row */
+#define PURGE_PIECES    100
+
+struct Housekeeping {
+        Site *site;
+        Mutex mutex;
+        Cond wake;
+        SiteRooms *rooms;
+        gboolean is_stopping;
+        Thread *thread;
+        gboolean is_full, has_reserve;
+        Usec last[8];           /* by task */
+};
+
+typedef struct Task {
+        const char *name;
+        Usec interval;
+        gboolean (*run)(Housekeeping *keeping, const SiteRooms *rooms, GError **error);
+} Task;
+
+gboolean
+disk_is_low(guint64 total, guint64 available, guint64 minimum)
+{
+        return available < MAX(minimum, total / 50);
+}
+
+/* Octets set aside, so that a checkpoint and deletions work when nothing is left. */
+static gboolean
+reserve_make(Housekeeping *keeping, const char *path)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        gboolean is_made = fd >= 0 && posix_fallocate(fd, 0, (off_t) RESERVE_OCTETS) == 0;
+
+        if (fd >= 0)
+                close(fd);
+        if (!is_made)
+                unlink(path);
+        return is_made;
+}
+
+static gboolean
+task_disk(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        g_autofree char *reserve = g_build_filename(rooms->settings->data, RESERVE_NAME, NULL);
+        struct statvfs v;
+
+        if (statvfs(rooms->settings->data, &v) < 0)
+                return fault_errno(error, "%s", rooms->settings->data);
+        guint64 total = (guint64) v.f_blocks * v.f_frsize, available = (guint64) v.f_bavail * v.f_frsize;
+        guint64 minimum = rooms->settings->disk_minimum;
+        gboolean is_low = disk_is_low(total, available, minimum);
+
+        if (is_low != keeping->is_full) {
+                db_set_full(keeping->site->db, is_low);
+                log_event(&APP_EVENTS[is_low ? EVENT_DISK_LOW : EVENT_DISK_ENOUGH], "free=%" G_GUINT64_FORMAT " of=%" G_GUINT64_FORMAT,
+                          available, total);
+                keeping->is_full = is_low;
+        }
+        if (keeping->has_reserve && available < RESERVE_NEED) {
+                unlink(reserve);
+                keeping->has_reserve = FALSE;
+        } else if (!keeping->has_reserve && available > MAX(minimum, total / 50) + 2 * RESERVE_OCTETS) {
+                keeping->has_reserve = reserve_make(keeping, reserve);
+        }
+        return TRUE;
+}
+
+static gboolean
+task_unknown(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        return directory_flush_unknown(keeping->site->directory, error);
+}
+
+static gboolean
+housekeeping_is_stopping(Housekeeping *keeping)
+{
+        MUTEX_SCOPE(&keeping->mutex);
+        return keeping->is_stopping;
+}
+
+static gboolean
+task_trace(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        Usec before = clock_real() - (Usec) rooms->settings->trace_days * USEC_PER_DAY;
+        gboolean more = TRUE;
+
+        for (guint i = 0; i < PURGE_PIECES && more && !housekeeping_is_stopping(keeping); i++)
+                if (!trace_purge(keeping->site->db, before, &more, error))
+                        return FALSE;
+        return TRUE;
+}
+
+static gboolean
+task_compact(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        guint64 freed = 1;
+
+        for (guint i = 0; i < COMPACT_PIECES && freed > 0 && !housekeeping_is_stopping(keeping); i++)
+                if (!blob_compact(keeping->site->blob, &freed, error))
+                        return FALSE;
+        return TRUE;
+}
+
+static gboolean
+task_local(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        return intake_retry_local(rooms->intake, error);
+}
+
+static gboolean
+task_certificate(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        g_autoptr(TlsContext) tls = site_tls(rooms->settings, error);
+
+        if (tls == NULL)
+                return FALSE;
+        Usec left = tls_not_after(tls) - clock_real();
+        if (left < 14 * USEC_PER_DAY)
+                log_event(&APP_EVENTS[EVENT_CERTIFICATE], "days=%d", (int) (left / USEC_PER_DAY));
+        return TRUE;
+}
+
+static const Task TASKS[] = {
+        {"disk", USEC_PER_SEC, task_disk},
+        {"unknown names", 10 * USEC_PER_SEC, task_unknown},
+        {"trace", 10 * USEC_PER_SEC, task_trace},
+        {"compaction", 30 * USEC_PER_SEC, task_compact},
+        {"local retry", USEC_PER_MINUTE, task_local},
+        {"certificate", USEC_PER_DAY, task_certificate},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(TASKS) <= G_N_ELEMENTS(((Housekeeping *) 0)->last));
+
+static void
+housekeeping_pass(Housekeeping *keeping, const SiteRooms *rooms, Usec now)
+{
+        for (gsize i = 0; i < G_N_ELEMENTS(TASKS) && !housekeeping_is_stopping(keeping); i++) {
+                g_autoptr(GError) error = NULL;
+
+                if (now - keeping->last[i] < TASKS[i].interval)
+                        continue;
+                keeping->last[i] = now;
+                if (!TASKS[i].run(keeping, rooms, &error))
+                        log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=%s reason=%s", log_text(span_of(TASKS[i].name)),
+                                  log_text(span_of(error != NULL ? error->message : "unknown")));
+        }
+}
+
+static void
+housekeeping_run(gpointer data)
+{
+        Housekeeping *keeping = data;
+
+        for (;;) {
+                mutex_lock(&keeping->mutex);
+                Usec until = clock_in(TICK);
+                while (!keeping->is_stopping && cond_wait_until(&keeping->wake, &keeping->mutex, until))
+                        continue;
+                gboolean is_stopping = keeping->is_stopping;
+                const SiteRooms *rooms = keeping->rooms;
+                mutex_unlock(&keeping->mutex);
+                if (is_stopping)
+                        return;
+                housekeeping_pass(keeping, rooms, clock_monotonic());
+        }
+}
+
+Housekeeping *
+housekeeping_new(Site *site, GError **error)
+{
+        Housekeeping *keeping = g_new0(Housekeeping, 1);
+        Usec now = clock_monotonic();
+
+        keeping->site = site;
+        keeping->rooms = site->rooms;
+        g_autofree char *reserve = g_build_filename(site->rooms->settings->data, RESERVE_NAME, NULL);
+        keeping->has_reserve = g_file_test(reserve, G_FILE_TEST_EXISTS);
+        mutex_init(&keeping->mutex, "housekeeping");
+        cond_init(&keeping->wake);
+        for (gsize i = 0; i < G_N_ELEMENTS(TASKS); i++)
+                keeping->last[i] = now;
+        keeping->last[0] = now - TASKS[0].interval;     /* the disk at once, before the first message */
+        keeping->last[4] = now - TASKS[4].interval;     /* what waited for the start */
+        if (!task_disk(keeping, site->rooms, error) ||
+            (keeping->thread = thread_new("housekeeping", housekeeping_run, keeping, error)) == NULL)
+                g_clear_pointer(&keeping, housekeeping_free);
+        return keeping;
+}
+
+void
+housekeeping_set_rooms(Housekeeping *keeping, SiteRooms *rooms)
+{
+        MUTEX_SCOPE(&keeping->mutex);
+        keeping->rooms = rooms;
+}
+
+void
+housekeeping_free(Housekeeping *keeping)
+{
+        if (keeping == NULL)
+                return;
+        mutex_lock(&keeping->mutex);
+        keeping->is_stopping = TRUE;
+        cond_signal(&keeping->wake);
+        mutex_unlock(&keeping->mutex);
+        thread_take_join(keeping->thread);
+        cond_done(&keeping->wake);
+        mutex_done(&keeping->mutex);
+        g_free(keeping);
+}

@@ -1,0 +1,21 @@
+/* housekeeping.h -- the thread that tidies while the server serves.
+ *
+ * Unknown names and refusals written, trace of old messages dropped, dead segments compacted, the disk watched, local retries,
+ * expiring certificates announced. Each task has its interval; none holds anything while it waits.
+ *
+ * Threads  housekeeping_new, _set_rooms, _free: the main thread.
+ */
+#pragma once
+
+#include "app/site.h"
+
+typedef struct Housekeeping Housekeeping;
+
+Housekeeping *housekeeping_new(Site *site, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The settings have changed; the old rooms live on. */
+void housekeeping_set_rooms(Housekeeping *keeping, SiteRooms *rooms);
+/* Waits for the task that runs; NULL is fine. */
+void housekeeping_free(Housekeeping *keeping);
+
+/* Is so little of a disk free that mail is refused? total and available in octets. */
+gboolean disk_is_low(guint64 total, guint64 available, guint64 minimum);

@@ -1,0 +1,417 @@
+/* serve.c -- the server process. */
+#include "app/serve.h"
+#include "app/command.h"
+#include "app/events.h"
+#include "app/housekeeping.h"
+#include "app/sandbox.h"
+#include "app/site.h"
+#include "net/service.h"
+#include "pop3/pop3.h"
+#include "smtp/smtp.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#define SITE_PATIENCE  (10 * USEC_PER_SEC)      /* a command of the command line may have the site open */
+#define DRAIN_PATIENCE (10 * USEC_PER_SEC)
+
+/* The doors of one set of settings. Sessions hold on to them, so they live as long as the service. */
+typedef struct Doors {
+        TlsContext *tls;
+        SmtpDoor *mx, *submission, *lmtp;
+        Pop3Door *pop3;
+        Listener *listeners[LISTENING_MAX];
+        guint n_listeners;
+} Doors;
+
+typedef struct Server {
+        Site *site;
+        Service *service;
+        Doors *doors;                   /* in force */
+        GPtrArray *old_doors;
+        Control *control;
+        Housekeeping *housekeeping;
+        int keeper, signals;
+} Server;
+
+/* Doors ------------------------------------------------------------------------------------------------------------- */
+
+static void
+doors_free(Doors *doors)
+{
+        smtp_door_free(doors->mx);
+        smtp_door_free(doors->submission);
+        smtp_door_free(doors->lmtp);
+        pop3_door_free(doors->pop3);
+        tls_context_unref(doors->tls);
+        g_free(doors);
+}
+
+static SmtpDoor *
+doors_smtp(const Doors *doors, SmtpRole role, const Site *site, const SiteRooms *rooms)
+{
+        const Settings *s = rooms->settings;
+        SmtpDoorSettings settings = {.role = role,
+                                     .hostname = s->hostname,
+                                     .tls = doors->tls,
+                                     .bare_newline = role == SMTP_SUBMISSION || s->bare_newline_normalise ? SMTP_BARE_NORMALISE
+                                                                                                          : SMTP_BARE_REFUSE,
+                                     .max_size = s->message_size,
+                                     .max_recipients = (guint) s->recipients,
+                                     .max_errors = 20};
+
+        return smtp_door_new(&settings, rooms->intake, role == SMTP_SUBMISSION ? rooms->auth : NULL,
+                             role == SMTP_LMTP ? NULL : site->guesses);
+}
+
+static Doors *
+doors_new(const Site *site, const SiteRooms *rooms, GError **error)
+{
+        TlsContext *tls = site_tls(rooms->settings, error);
+
+        if (tls == NULL)
+                return NULL;
+        Doors *doors = g_new0(Doors, 1);
+        doors->tls = tls;
+        doors->mx = doors_smtp(doors, SMTP_MX, site, rooms);
+        doors->submission = doors_smtp(doors, SMTP_SUBMISSION, site, rooms);
+        doors->lmtp = doors_smtp(doors, SMTP_LMTP, site, rooms);
+        Pop3DoorSettings pop3 = {rooms->settings->hostname, tls};
+        doors->pop3 = pop3_door_new(&pop3, site->store, rooms->auth);
+        return doors;
+}
+
+/* Serve every descriptor by its door. Takes the descriptors. */
+static gboolean
+doors_open(Doors *doors, Service *service, const Listening *listening, guint n, GError **error)
+{
+        const struct {
+                const Protocol *protocol;
+                gpointer door;
+                gboolean is_implicit_tls;
+        } kinds[DOOR_KINDS] = {
+                [DOOR_SMTP] = {&SMTP_PROTOCOL, doors->mx, FALSE},
+                [DOOR_SUBMISSION] = {&SMTP_PROTOCOL, doors->submission, FALSE},
+                [DOOR_SUBMISSIONS] = {&SMTP_PROTOCOL, doors->submission, TRUE},
+                [DOOR_LMTP] = {&LMTP_PROTOCOL, doors->lmtp, FALSE},
+                [DOOR_POP3] = {&POP3_PROTOCOL, doors->pop3, FALSE},
+                [DOOR_POP3S] = {&POP3_PROTOCOL, doors->pop3, TRUE},
+        };
+
+        for (guint i = 0; i < n; i++) {
+                DoorKind kind = listening[i].door;
+                Listener *l = service_take_listener(service, listening[i].fd, kinds[kind].protocol,
+                                                    kinds[kind].is_implicit_tls ? doors->tls : NULL, kinds[kind].door, error);
+                if (l == NULL)
+                        return FALSE;
+                doors->listeners[doors->n_listeners++] = l;
+        }
+        return TRUE;
+}
+
+static void
+doors_shut(Doors *doors, Service *service)
+{
+        for (guint i = 0; i < doors->n_listeners; i++)
+                service_drop_listener(service, doors->listeners[i]);
+        doors->n_listeners = 0;
+}
+
+/* Becoming the server ------------------------------------------------------------------------------------------------ */
+
+static gboolean
+serve_drop_user(const Settings *settings, GError **error)
+{
+        if (geteuid() != 0 || settings->user == NULL)
+                return site_become_owner(settings, error);
+        const struct passwd *user = getpwnam(settings->user);
+        if (user == NULL)
+                return fault(error, FAULT_INPUT, "%s: [site] user: there is no user %s", settings->path, settings->user);
+        if (initgroups(user->pw_name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+            setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+                return fault_errno(error, "becoming user %s", settings->user);
+        if (access(settings->data, R_OK | W_OK | X_OK) < 0)
+                return fault_errno(error, "%s: [site] data: %s can't be written by user %s", settings->path, settings->data,
+                                   settings->user);
+        return TRUE;
+}
+
+/* It dies with the keeper, leaves no core with mail in it, and may open as many descriptors as it is allowed. */
+static gboolean
+serve_limits(pid_t keeper, GError **error)
+{
+        struct rlimit core = {0, 0}, files;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &core) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return fault_errno(error, "preparing the server process");
+        files.rlim_cur = MIN(files.rlim_max, 1048576);
+        (void) !setrlimit(RLIMIT_NOFILE, &files);
+        if (getppid() != keeper)
+                _exit(0); /* it went while we came */
+        return TRUE;
+}
+
+static gboolean
+serve_sandbox(const Settings *settings, GError **error)
+{
+        g_autofree char *certificate_dir = g_path_get_dirname(settings->certificate);
+        g_autofree char *key_dir = g_path_get_dirname(settings->key);
+        g_autofree char *authorities_dir = settings->authorities != NULL ? g_path_get_dirname(settings->authorities) : NULL;
+        const char *write[] = {settings->data, NULL};
+        const char *read[] = {settings->dir, certificate_dir, key_dir, authorities_dir, NULL};
+        SandboxReport report;
+
+        sandbox_preload();
+        if (!sandbox_enter(write, read, &report, error))
+                return FALSE;
+        log_event(&APP_EVENTS[EVENT_SANDBOX], "landlock=%d seccomp=%s", report.landlock_abi, report.has_seccomp ? "yes" : "no");
+        return TRUE;
+}
+
+static int
+serve_signals(GError **error)
+{
+        sigset_t set;
+
+        sigfillset(&set);
+        sigdelset(&set, SIGSEGV);
+        sigdelset(&set, SIGBUS);
+        sigdelset(&set, SIGFPE);
+        sigdelset(&set, SIGILL);
+        sigdelset(&set, SIGABRT);
+        sigprocmask(SIG_SETMASK, &set, NULL);
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        int fd = signalfd(-1, &set, SFD_CLOEXEC);
+        if (fd < 0)
+                fault_errno(error, "signals");
+        return fd;
+}
+
+/* Opening ------------------------------------------------------------------------------------------------------------ */
+
+static Site *
+serve_site(const Settings *settings, GError **error)
+{
+        Usec deadline = clock_in(SITE_PATIENCE);
+
+        for (;;) {
+                g_autoptr(GError) e = NULL;
+                Site *site = site_open(settings_copy(settings), &e);
+
+                if (site != NULL)
+                        return site;
+                if (!g_error_matches(e, RESTANTE_ERROR, FAULT_BUSY) || clock_monotonic() >= deadline) {
+                        g_propagate_error(error, g_steal_pointer(&e));
+                        return NULL;
+                }
+                g_usleep(50 * USEC_PER_MS);
+        }
+}
+
+static gboolean
+server_open(Server *server, const Settings *settings, const Listening *listening, guint n, int control, GError **error)
+{
+        ServiceLimits limits = {.max_connections = (guint) settings->connections,
+                                .max_per_address = (guint) settings->connections_per_address,
+                                .max_per_address_second = (guint) settings->connections_per_second,
+                                .max_workers = (guint) settings->workers,
+                                .is_loopback_site = settings->is_loopback};
+
+        server->old_doors = g_ptr_array_new_with_free_func((GDestroyNotify) doors_free);
+        if ((server->site = serve_site(settings, error)) == NULL ||
+            (server->doors = doors_new(server->site, server->site->rooms, error)) == NULL ||
+            (server->service = service_new(&limits, error)) == NULL ||
+            (server->housekeeping = housekeeping_new(server->site, error)) == NULL ||
+            !doors_open(server->doors, server->service, listening, n, error) ||
+            (server->control = control_take_fd(control, &server->site->rooms->admin, error)) == NULL)
+                return FALSE;
+        return TRUE;
+}
+
+/* Doors first: what is running ends, then the rooms close from the top. */
+static void
+server_close(Server *server)
+{
+        if (server->service != NULL)
+                service_drain(server->service, clock_in(DRAIN_PATIENCE));
+        control_free(server->control);
+        housekeeping_free(server->housekeeping);
+        if (server->service != NULL)
+                service_free(server->service);
+        if (server->doors != NULL)
+                doors_free(server->doors);
+        g_ptr_array_unref(server->old_doors);
+        site_close(server->site);
+}
+
+/* Reload --------------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+receive_head(int keeper, KeeperMessage *ret, int fds[LISTENING_MAX])
+{
+        union {
+                struct cmsghdr header;
+                char octets[CMSG_SPACE(LISTENING_MAX * sizeof(int))];
+        } control;
+        struct iovec iov = {ret, sizeof(*ret)};
+        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+        if (recvmsg(keeper, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(*ret) || ret->n_fds > LISTENING_MAX)
+                return FALSE;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        if (ret->n_fds == 0)
+                return c == NULL;
+        if (c == NULL || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(ret->n_fds * sizeof(int)))
+                return FALSE;
+        memcpy(fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
+        return TRUE;
+}
+
+static gboolean
+receive_text(int keeper, char *text, gsize octets)
+{
+        for (gsize done = 0; done < octets;) {
+                ssize_t n = read(keeper, text + done, octets - done);
+                if (n <= 0)
+                        return FALSE;
+                done += (gsize) n;
+        }
+        return TRUE;
+}
+
+/* Descriptors come in the order of the settings. */
+static gboolean
+listening_pair(const Settings *settings, const int *fds, guint n_fds, Listening *ret)
+{
+        guint n = 0;
+
+        for (guint door = 0; door < DOOR_KINDS; door++)
+                for (guint i = 0; i < settings->doors[door].n; i++) {
+                        if (n == n_fds)
+                                return FALSE;
+                        ret[n] = (Listening){.door = door, .fd = fds[n]};
+                        n++;
+                }
+        return n == n_fds;
+}
+
+static gboolean
+server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **error)
+{
+        Site *site = server->site;
+        const Settings *now = site->rooms->settings;
+        Settings *settings = settings_parse(text, now->path, error);
+        Listening listening[LISTENING_MAX];
+
+        if (settings == NULL)
+                return FALSE;
+        settings_keep_fixed(now, settings, NULL);
+        if (!listening_pair(settings, fds, n_fds, listening)) {
+                settings_free(settings);
+                return fault(error, FAULT_INTERNAL, "descriptors and settings do not fit");
+        }
+        SiteRooms *rooms = site_rooms_new(site, settings, error);
+        Doors *doors = rooms != NULL ? doors_new(site, rooms, error) : NULL;
+        if (doors == NULL || !doors_open(doors, server->service, listening, n_fds, error)) {
+                /* Sessions may have come by the new listeners already: they keep their rooms. */
+                if (doors != NULL) {
+                        doors_shut(doors, server->service);
+                        g_ptr_array_add(server->old_doors, doors);
+                        g_ptr_array_add(site->old_rooms, rooms);
+                } else {
+                        site_rooms_free(rooms);
+                }
+                return FALSE;
+        }
+        doors_shut(server->doors, server->service);
+        g_ptr_array_add(server->old_doors, server->doors);
+        server->doors = doors;
+        site_swap(site, rooms);
+        control_set_rooms(server->control, &rooms->admin);
+        housekeeping_set_rooms(server->housekeeping, rooms);
+        return TRUE;
+}
+
+/* FALSE: the keeper is gone. */
+static gboolean
+server_reload(Server *server)
+{
+        g_autoptr(GError) error = NULL;
+        KeeperMessage message;
+        int fds[LISTENING_MAX];
+
+        if (!receive_head(server->keeper, &message, fds))
+                return FALSE;
+        g_autofree char *text = g_malloc(message.text_octets + 1);
+        if (!receive_text(server->keeper, text, message.text_octets))
+                return FALSE;
+        gboolean is_applied = server_apply(server, span_make(text, message.text_octets), fds, message.n_fds, &error);
+        if (!is_applied)
+                log_event(&APP_EVENTS[EVENT_SETTINGS_REFUSED], "reason=%s", log_text(span_of(error->message)));
+        return write(server->keeper, is_applied ? (const char[]){KEEPER_APPLIED} : (const char[]){KEEPER_REFUSED}, 1) == 1;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------------ */
+
+static void
+server_loop(Server *server)
+{
+        struct pollfd p[2] = {{server->signals, POLLIN, 0}, {server->keeper, POLLIN, 0}};
+
+        for (;;) {
+                if (poll(p, 2, -1) < 0)
+                        continue;
+                if (p[0].revents != 0)
+                        return;
+                if (p[1].revents != 0 && !server_reload(server))
+                        return;
+        }
+}
+
+static gboolean
+server_become(Server *server, const Settings *settings, GError **error)
+{
+        pid_t keeper = getppid();
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null >= 0) {
+                dup2(null, STDIN_FILENO);
+                dup2(null, STDOUT_FILENO); /* whoever reads the keeper's sees its end with the keeper's */
+                close(null);
+        }
+        /* The death signal is forgotten when the user changes: set it afterwards. */
+        return (server->signals = serve_signals(error)) >= 0 && serve_drop_user(settings, error) && serve_limits(keeper, error) &&
+               serve_sandbox(settings, error);
+}
+
+int
+serve_main(const Settings *settings, const Listening *listening, guint n, int control, int keeper)
+{
+        g_autoptr(GError) error = NULL;
+        Server server = {.keeper = keeper, .signals = -1};
+
+        if (!server_become(&server, settings, &error) || !server_open(&server, settings, listening, n, control, &error)) {
+                command_complain("%s", error->message);
+                return 1; /* the process ends: nothing of this is worth closing */
+        }
+        log_event(&APP_EVENTS[EVENT_SERVER_STARTED], "hostname=%s clean=%s version=" RESTANTE_VERSION, settings->hostname,
+                  db_was_clean(server.site->db) ? "yes" : "no");
+        if (write(keeper, (const char[]){KEEPER_READY}, 1) == 1)
+                server_loop(&server);
+        log_event(&APP_EVENTS[EVENT_SERVER_STOPPING], "%s", "");
+        server_close(&server);
+        log_event(&APP_EVENTS[EVENT_SERVER_STOPPED], "%s", "");
+        return 0;
+}

@@ -1,0 +1,532 @@
+/* settings.c -- restante.conf, read by its table. */
+#include "app/settings.h"
+#include "base/arena.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "router/router.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+#define CONF_OCTETS (256 * 1024)
+
+const char *const DOOR_NAMES[DOOR_KINDS] = {"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"};
+const guint16 DOOR_PORTS[DOOR_KINDS] = {25, 587, 465, 0, 110, 995};
+const guint16 DOOR_LOOPBACK_PORTS[DOOR_KINDS] = {2525, 2587, 2465, 2524, 2110, 2995};
+
+/* Setters: one for each form of value. They fill *error with what would be right; the place is put before it. ------- */
+
+#define FIELD(settings, setting, Type) ((Type *) (void *) ((char *) (settings) + (setting)->offset))
+
+static gboolean
+set_text(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        char **field = FIELD(settings, setting, char *);
+
+        g_free(*field);
+        *field = entry->value[0] != '\0' ? g_strdup(entry->value) : NULL;
+        return TRUE;
+}
+
+static gboolean
+set_path(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        char **field = FIELD(settings, setting, char *);
+
+        g_free(*field);
+        *field = entry->value[0] == '\0' ? NULL : g_canonicalize_filename(entry->value, settings->dir);
+        if (strcmp(entry->key, "certificate") == 0 && entry->line > 0)
+                settings->tls_line = entry->line;
+        return TRUE;
+}
+
+static gboolean
+set_hostname(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(16 * 1024);
+        char **field = FIELD(settings, setting, char *);
+        Span domain;
+
+        if (address_parse_domain(arena, span_of(entry->value), &domain) != ADDRESS_OK || domain.data[0] == '[')
+                return fault(error, FAULT_INPUT, "give a host name such as mail.example.com");
+        g_free(*field);
+        *field = span_dup(domain);
+        return TRUE;
+}
+
+static gboolean
+set_address(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(16 * 1024);
+        char **field = FIELD(settings, setting, char *);
+        Address address;
+
+        if (entry->value[0] != '\0' &&
+            (address_parse(arena, span_of(entry->value), TRUE, &address) != ADDRESS_OK || address.domain.len == 0))
+                return fault(error, FAULT_INPUT, "give an address such as joe@example.com");
+        g_free(*field);
+        *field = entry->value[0] != '\0' ? g_strdup(entry->value) : NULL;
+        return TRUE;
+}
+
+static gboolean
+set_next_hop(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (entry->value[0] != '\0' && !router_next_hop_check(entry->value, error))
+                return FALSE;
+        return set_text(setting, settings, entry, error);
+}
+
+static gboolean
+set_yes_no(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (strcmp(entry->value, "yes") != 0 && strcmp(entry->value, "no") != 0)
+                return fault(error, FAULT_INPUT, "give yes or no");
+        *FIELD(settings, setting, gboolean) = entry->value[0] == 'y';
+        return TRUE;
+}
+
+static gboolean
+set_number(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        guint64 n;
+
+        if (!span_to_number(span_of(entry->value), setting->max, &n) || n < setting->min)
+                return fault(error, FAULT_INPUT, "give a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, setting->min,
+                             setting->max);
+        *FIELD(settings, setting, guint64) = n;
+        return TRUE;
+}
+
+/* 4096, 64K, 50M, 2G. */
+static gboolean
+set_size(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        static const char UNITS[] = "KMG";
+        gsize len = strlen(entry->value);
+        const char *unit = len > 0 ? strchr(UNITS, g_ascii_toupper(entry->value[len - 1])) : NULL;
+        guint shift = unit != NULL && *unit != '\0' ? 10 * (guint) (unit - UNITS + 1) : 0;
+        guint64 n;
+
+        if (!span_to_number(span_make(entry->value, len - (shift > 0 ? 1 : 0)), setting->max >> shift, &n) ||
+            n << shift < setting->min)
+                return fault(error, FAULT_INPUT, "give octets, with K, M or G behind them if you like, from %" G_GUINT64_FORMAT
+                             " to %" G_GUINT64_FORMAT "M", setting->min, setting->max >> 20);
+        *FIELD(settings, setting, guint64) = n << shift;
+        return TRUE;
+}
+
+static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+
+static gboolean
+set_log_level(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(LEVELS); i++)
+                if (strcmp(entry->value, LEVELS[i]) == 0) {
+                        *FIELD(settings, setting, LogLevel) = (LogLevel) i;
+                        return TRUE;
+                }
+        return fault(error, FAULT_INPUT, "give error, warning, info or debug");
+}
+
+static gboolean
+set_bare_newline(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (strcmp(entry->value, "refuse") != 0 && strcmp(entry->value, "normalise") != 0)
+                return fault(error, FAULT_INPUT, "give refuse or normalise");
+        *FIELD(settings, setting, gboolean) = entry->value[0] == 'n';
+        return TRUE;
+}
+
+static gboolean
+address_is_numeric(const char *text)
+{
+        guint8 octets[16];
+
+        return inet_pton(AF_INET, text, octets) == 1 || inet_pton(AF_INET6, text, octets) == 1;
+}
+
+/* "127.0.0.1:2525", "[::1]:2525", "unix:lmtp". */
+static gboolean
+listen_one(const Settings *settings, const char *word, ListenAddress *ret, GError **error)
+{
+        const char *colon = strrchr(word, ':');
+        guint64 port;
+
+        if (g_str_has_prefix(word, "unix:") && word[5] != '\0') {
+                g_autofree char *path = g_canonicalize_filename(word + 5, settings->data != NULL ? settings->data : settings->dir);
+                *ret = (ListenAddress){g_strconcat("unix:", path, NULL), 0};
+                return TRUE;
+        }
+        if (colon == NULL || !span_to_number(span_of(colon + 1), 65535, &port) || port == 0)
+                return fault(error, FAULT_INPUT, "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH", word);
+        gboolean is_bracketed = word[0] == '[' && colon > word && colon[-1] == ']';
+        g_autofree char *address = g_strndup(word + (is_bracketed ? 1 : 0), (gsize) (colon - word) - (is_bracketed ? 2 : 0));
+        if (!address_is_numeric(address) || (strchr(address, ':') != NULL) != is_bracketed)
+                return fault(error, FAULT_INPUT, "'%s': give a numeric address, IPv6 in brackets, or unix:PATH", word);
+        *ret = (ListenAddress){g_steal_pointer(&address), (guint16) port};
+        return TRUE;
+}
+
+static void
+listen_clear(ListenList *list)
+{
+        for (guint i = 0; i < list->n; i++)
+                g_free(list->at[i].address);
+        memset(list, 0, sizeof(*list));
+}
+
+/* LMTP hands in without asking who: it never stands open to the network. */
+static gboolean
+listen_is_local(const ListenAddress *at)
+{
+        return g_str_has_prefix(at->address, "unix:") || g_str_has_prefix(at->address, "127.") || strcmp(at->address, "::1") == 0;
+}
+
+static gboolean
+set_listen(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        ListenList *list = FIELD(settings, setting, ListenList);
+        g_auto(GStrv) words = g_strsplit_set(entry->value, ", \t", 64);
+
+        listen_clear(list);
+        list->line = entry->line;
+        for (gsize i = 0; words[i] != NULL; i++) {
+                if (words[i][0] == '\0' || strcmp(words[i], "off") == 0)
+                        continue;
+                if (list->n == LISTEN_MAX)
+                        return fault(error, FAULT_INPUT, "at most %d addresses", LISTEN_MAX);
+                if (!listen_one(settings, words[i], &list->at[list->n], error))
+                        return FALSE;
+                list->n++;
+                if (strcmp(entry->key, "lmtp") == 0 && !listen_is_local(&list->at[list->n - 1]))
+                        return fault(error, FAULT_INPUT, "'%s': LMTP listens on loopback addresses or unix:PATH only", words[i]);
+        }
+        return TRUE;
+}
+
+/* The table --------------------------------------------------------------------------------------------------------- */
+
+#define AT(field) G_STRUCT_OFFSET(Settings, field)
+#define LISTEN_FORM "ADDRESS:PORT[, ...]"
+
+const Setting SETTINGS[] = {
+        {"site", "hostname", "HOST", NULL,
+         "Name of this server, in its greetings, its Received lines and its certificate.", set_hostname, AT(hostname), 0, 0},
+        {"site", "data", "DIRECTORY", "data",
+         "Everything the site keeps: database, message bodies, keys. Changing it needs a restart.", set_path, AT(data), 0, 0},
+        {"site", "control", "PATH", "control",
+         "Socket that the command line talks to. Anybody may connect; only root and the server's user may do more than send mail "
+         "as themselves. Changing it needs a restart.", set_path, AT(control), 0, 0},
+        {"site", "user", "NAME", NULL,
+         "User the server runs as when it is started by root. Changing it needs a restart.", set_text, AT(user), 0, 0},
+        {"site", "loopback", "yes|no", "no",
+         "A site for one machine: passwords without TLS are allowed from 127.0.0.0/8, and 127.0.0.1 is exempt from connection limits "
+         "and login delays.", set_yes_no, AT(is_loopback), 0, 0},
+        {"site", "postmaster", "ADDRESS", NULL,
+         "Account that gets what is for postmaster and abuse; postmaster@ the host name without it.", set_address, AT(postmaster), 0, 0},
+        {"site", "smart-host", "NEXTHOP", NULL,
+         "Where mail for other domains is sent, HOST[:PORT], [IP][:PORT] or mx(DOMAIN). Without it, the MX of each domain.",
+         set_next_hop, AT(smart_host), 0, 0},
+
+        {"listen", "smtp", LISTEN_FORM, NULL, "Mail from other servers.", set_listen, AT(doors[DOOR_SMTP]), 0, 0},
+        {"listen", "submission", LISTEN_FORM, NULL, "Mail from our own users, after STARTTLS and login.", set_listen,
+         AT(doors[DOOR_SUBMISSION]), 0, 0},
+        {"listen", "submissions", LISTEN_FORM, NULL, "The same with TLS from the first octet.", set_listen, AT(doors[DOOR_SUBMISSIONS]), 0, 0},
+        {"listen", "lmtp", LISTEN_FORM " or unix:PATH", NULL,
+         "Mail from a local server that we trust. Loopback addresses or unix:PATH only; a relative path counts from the data directory.",
+         set_listen, AT(doors[DOOR_LMTP]), 0, 0},
+        {"listen", "pop3", LISTEN_FORM, NULL, "Reading mail, after STLS.", set_listen, AT(doors[DOOR_POP3]), 0, 0},
+        {"listen", "pop3s", LISTEN_FORM, NULL, "Reading mail with TLS from the first octet.", set_listen, AT(doors[DOOR_POP3S]), 0, 0},
+
+        {"tls", "certificate", "FILE", "certificate.pem", "Certificate chain in PEM form.", set_path, AT(certificate), 0, 0},
+        {"tls", "key", "FILE", "key.pem", "Its private key.", set_path, AT(key), 0, 0},
+        {"tls", "authorities", "FILE", NULL,
+         "Certificates in PEM form that are trusted beside the system's when this server connects to others.", set_path, AT(authorities), 0, 0},
+
+        {"limits", "message-size", "OCTETS", "50M", "Largest message that is taken.", set_size, AT(message_size), 64 * 1024,
+         (guint64) 2 << 30},
+        {"limits", "recipients", "N", "1000", "Most recipients of one message.", set_number, AT(recipients), 100, 10000},
+        {"limits", "connections", "N", "25000", "Most connections in all.", set_number, AT(connections), 1, 1000000},
+        {"limits", "connections-per-address", "N", "100", "Most connections of one client address.", set_number,
+         AT(connections_per_address), 1, 1000000},
+        {"limits", "connections-per-second", "N", "50", "Most new connections of one client address in a second.", set_number,
+         AT(connections_per_second), 1, 1000000},
+        {"limits", "workers", "N", "128", "Most threads that serve connections.", set_number, AT(workers), 2, 4096},
+        {"limits", "disk-minimum", "OCTETS", "256M",
+         "While less than this, or less than 2 % of the disk, is free, new mail is refused with 452; reading and deleting go on.",
+         set_size, AT(disk_minimum), 0, (guint64) 1 << 40},
+
+        {"smtp", "bare-newline", "refuse|normalise", "refuse",
+         "What happens to mail from other servers in which a line ends in a bare CR or LF.", set_bare_newline,
+         AT(bare_newline_normalise), 0, 0},
+
+        {"resolver", "server", "ADDRESS[@PORT]", NULL, "Name server to ask, instead of those of /etc/resolv.conf.", set_text,
+         AT(resolver_server), 0, 0},
+
+        {"fetch", "parallel", "N", "8", "Most external accounts that are fetched at the same time.", set_number, AT(fetch_parallel), 1, 256},
+
+        {"trace", "days", "N", "30", "How long is remembered where messages went and why.", set_number, AT(trace_days), 1, 3650},
+
+        {"log", "level", "error|warning|info|debug", "info", "What is written to the log (stderr).", set_log_level, AT(log_level), 0, 0},
+        {NULL},
+};
+
+static const Setting *
+setting_find(const char *section, const char *key)
+{
+        for (const Setting *s = SETTINGS; s->key != NULL; s++)
+                if (strcmp(s->section, section) == 0 && (key == NULL || strcmp(s->key, key) == 0))
+                        return s;
+        return NULL;
+}
+
+/* "smtp, pop3, ..." of a section, or the sections. */
+static char *
+setting_names(const char *section)
+{
+        GString *names = g_string_new(NULL);
+        const char *last = "";
+
+        for (const Setting *s = SETTINGS; s->key != NULL; s++) {
+                if (section != NULL ? strcmp(s->section, section) != 0 : strcmp(s->section, last) == 0)
+                        continue;
+                last = s->section;
+                g_string_append_printf(names, section != NULL ? "%s%s" : "%s[%s]", names->len > 0 ? ", " : "",
+                                       section != NULL ? s->key : s->section);
+        }
+        return g_string_free(names, FALSE);
+}
+
+char *
+settings_place(const Settings *settings, guint line)
+{
+        return line > 0 ? g_strdup_printf("%s:%u", settings->path, line) : g_strdup(settings->path);
+}
+
+static gboolean
+settings_entry(Settings *settings, const ConfEntry *entry, GError **error)
+{
+        const Setting *setting = setting_find(entry->section, entry->key);
+
+        if (setting != NULL) {
+                if (setting->set(setting, settings, entry, error))
+                        return TRUE;
+                fault_prefix(error, "%s:%u: [%s] %s = %s: ", settings->path, entry->line, entry->section, entry->key, entry->value);
+                return FALSE;
+        }
+        gboolean has_section = setting_find(entry->section, NULL) != NULL;
+        g_autofree char *names = setting_names(has_section ? entry->section : NULL);
+        if (entry->section[0] == '\0')
+                return fault(error, FAULT_INPUT, "%s:%u: %s stands before the first section; sections are %s", settings->path, entry->line,
+                             entry->key, names);
+        if (!has_section)
+                return fault(error, FAULT_INPUT, "%s:%u: there is no section [%s]; sections are %s", settings->path, entry->line,
+                             entry->section, names);
+        return fault(error, FAULT_INPUT, "%s:%u: there is no setting %s in [%s]; its settings are %s", settings->path, entry->line, entry->key,
+                     entry->section, names);
+}
+
+/* Standards first, in the table's order, so that paths that count from others find them. */
+static gboolean
+settings_defaults(Settings *settings, GError **error)
+{
+        for (const Setting *s = SETTINGS; s->key != NULL; s++) {
+                ConfEntry entry = {s->section, s->key, s->standard, 0};
+                if (s->standard != NULL && !s->set(s, settings, &entry, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean
+settings_finish(Settings *settings, GError **error)
+{
+        if (settings->hostname == NULL)
+                return fault(error, FAULT_INPUT, "%s: [site] hostname = HOST is missing: the name of this server", settings->path);
+        if (settings->postmaster == NULL)
+                settings->postmaster = g_strconcat("postmaster@", settings->hostname, NULL);
+        if (settings->data == NULL || settings->control == NULL || settings->certificate == NULL || settings->key == NULL)
+                return fault(error, FAULT_INPUT, "%s: data, control, certificate and key can't be empty", settings->path);
+        return TRUE;
+}
+
+Settings *
+settings_parse(Span text, const char *path, GError **error)
+{
+        g_autoptr(Conf) conf = conf_parse(text, path, error);
+        g_autoptr(Settings) settings = g_new0(Settings, 1);
+        g_autofree char *full = g_canonicalize_filename(path, NULL);
+
+        settings->path = g_strdup(path);
+        settings->text = span_dup(text);
+        settings->dir = g_path_get_dirname(full);
+        if (conf == NULL || !settings_defaults(settings, error))
+                return NULL;
+        for (guint i = 0; i < conf_n_entries(conf); i++)
+                if (!settings_entry(settings, conf_entry(conf, i), error))
+                        return NULL;
+        return settings_finish(settings, error) ? g_steal_pointer(&settings) : NULL;
+}
+
+Settings *
+settings_load(const char *path, GError **error)
+{
+        struct stat st;
+        g_autoptr(GError) e = NULL;
+        g_autofree char *text = NULL;
+        gsize octets;
+
+        if (stat(path, &st) < 0) {
+                fault_errno(error, "%s", path);
+                return NULL;
+        }
+        if (!S_ISREG(st.st_mode) || st.st_size > CONF_OCTETS) {
+                fault(error, FAULT_INPUT, "%s is no configuration file: give the path of a restante.conf", path);
+                return NULL;
+        }
+        if (!g_file_get_contents(path, &text, &octets, &e)) {
+                fault(error, FAULT_IO, "%s: %s", path, g_strerror(EACCES));
+                return NULL;
+        }
+        return settings_parse(span_make(text, octets), path, error);
+}
+
+Settings *
+settings_copy(const Settings *settings)
+{
+        Settings *copy = settings_parse(span_of(settings->text), settings->path, NULL);
+
+        g_assert(copy != NULL); /* it has been read once */
+        settings_keep_fixed(settings, copy, NULL);
+        return copy;
+}
+
+void
+settings_free(Settings *settings)
+{
+        if (settings == NULL)
+                return;
+        for (guint i = 0; i < DOOR_KINDS; i++)
+                listen_clear(&settings->doors[i]);
+        char **texts[] = {&settings->path, &settings->text, &settings->dir,  &settings->hostname,   &settings->data,
+                          &settings->control,    &settings->user, &settings->postmaster, &settings->smart_host,
+                          &settings->certificate, &settings->key, &settings->authorities, &settings->resolver_server};
+        for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+                g_free(*texts[i]);
+        g_free(settings);
+}
+
+/* Showing ------------------------------------------------------------------------------------------------------------ */
+
+static char *
+listen_show(const ListenList *list)
+{
+        GString *s = g_string_new(list->n == 0 ? "off" : NULL);
+
+        for (guint i = 0; i < list->n; i++) {
+                const ListenAddress *at = &list->at[i];
+                const char *comma = i > 0 ? ", " : "";
+                if (at->port == 0)
+                        g_string_append_printf(s, "%s%s", comma, at->address);
+                else
+                        g_string_append_printf(s, strchr(at->address, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u", comma, at->address, at->port);
+        }
+        return g_string_free(s, FALSE);
+}
+
+static char *
+setting_show(const Setting *setting, const Settings *settings)
+{
+        if (setting->set == set_listen)
+                return listen_show(FIELD(settings, setting, ListenList));
+        if (setting->set == set_number || setting->set == set_size)
+                return g_strdup_printf("%" G_GUINT64_FORMAT, *FIELD(settings, setting, guint64));
+        if (setting->set == set_yes_no)
+                return g_strdup(*FIELD(settings, setting, gboolean) ? "yes" : "no");
+        if (setting->set == set_bare_newline)
+                return g_strdup(*FIELD(settings, setting, gboolean) ? "normalise" : "refuse");
+        if (setting->set == set_log_level)
+                return g_strdup(LEVELS[*FIELD(settings, setting, LogLevel)]);
+        const char *text = *FIELD(settings, setting, char *);
+        return g_strdup(text != NULL ? text : "");
+}
+
+void
+settings_keep_fixed(const Settings *now, Settings *fresh, void (*later)(const char *name))
+{
+        const struct {
+                const char *name;
+                char *const was;
+                char **is;
+        } fixed[] = {{"data", now->data, &fresh->data}, {"control", now->control, &fresh->control}, {"user", now->user, &fresh->user}};
+
+        for (guint i = 0; i < G_N_ELEMENTS(fixed); i++) {
+                if (g_strcmp0(fixed[i].was, *fixed[i].is) == 0)
+                        continue;
+                if (later != NULL)
+                        later(fixed[i].name);
+                g_free(*fixed[i].is);
+                *fixed[i].is = g_strdup(fixed[i].was);
+        }
+}
+
+char **
+settings_differences(const Settings *before, const Settings *after)
+{
+        GPtrArray *lines = g_ptr_array_new();
+
+        for (const Setting *s = SETTINGS; s->key != NULL; s++) {
+                g_autofree char *was = setting_show(s, before);
+                g_autofree char *is = setting_show(s, after);
+                if (strcmp(was, is) != 0)
+                        g_ptr_array_add(lines, g_strdup_printf("[%s] %s: %s -> %s", s->section, s->key, was, is));
+        }
+        g_ptr_array_add(lines, NULL);
+        return (char **) g_ptr_array_free(lines, FALSE);
+}
+
+/* A comment of at most 100 columns. */
+static void
+template_comment(GString *s, const char *text)
+{
+        g_auto(GStrv) words = g_strsplit(text, " ", -1);
+        gsize column = 0;
+
+        for (gsize i = 0; words[i] != NULL; i++) {
+                if (column == 0 || column + strlen(words[i]) > 98) {
+                        g_string_append(s, column == 0 ? "#" : "\n#");
+                        column = 1;
+                }
+                g_string_append_printf(s, " %s", words[i]);
+                column += strlen(words[i]) + 1;
+        }
+        g_string_append_c(s, '\n');
+}
+
+char *
+settings_template(const char *const *values)
+{
+        GString *s = g_string_new("# restante.conf -- settings of this site; restante.conf(5) has the manual.\n"
+                                  "# After a change: kill -HUP the keeper. Domains, accounts and routes are not here: `restante --help`.\n");
+        const char *section = "";
+
+        for (const Setting *t = SETTINGS; t->key != NULL; t++) {
+                g_autofree char *name = g_strdup_printf("%s.%s=", t->section, t->key);
+                const char *value = NULL;
+
+                for (gsize i = 0; values[i] != NULL; i++)
+                        if (g_str_has_prefix(values[i], name))
+                                value = values[i] + strlen(name);
+                if (strcmp(section, t->section) != 0)
+                        g_string_append_printf(s, "\n[%s]\n", t->section);
+                section = t->section;
+                template_comment(s, t->manual);
+                if (value != NULL)
+                        g_string_append_printf(s, "%s = %s\n", t->key, value);
+                else
+                        g_string_append_printf(s, "#%s = %s\n", t->key, t->standard != NULL ? t->standard : t->form);
+        }
+        return g_string_free(s, FALSE);
+}

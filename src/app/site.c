@@ -1,0 +1,187 @@
+/* site.c -- the rooms of one site, lowest floor first. */
+#include "app/site.h"
+#include "app/check.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One secret in the data directory; each use has a key of its own. */
+static void
+key_derive(const guint8 secret[32], const char *use, guint8 ret[32])
+{
+        g_autoptr(GHmac) hmac = g_hmac_new(G_CHECKSUM_SHA256, secret, 32);
+        gsize size = 32;
+
+        g_hmac_update(hmac, (const guchar *) use, (gssize) strlen(use));
+        g_hmac_get_digest(hmac, ret, &size);
+}
+
+static gboolean
+site_keys(Site *site, const char *data, GError **error)
+{
+        g_autofree char *path = g_build_filename(data, SITE_SECRET, NULL);
+        guint8 secret[33];
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd >= 0 ? read(fd, secret, sizeof(secret)) : -1;
+        int number = errno;
+
+        if (fd >= 0)
+                close(fd);
+        errno = number;
+        if (n < 0)
+                return fault_errno(error, "%s", path);
+        if (n != 32)
+                return fault(error, FAULT_INPUT, "%s: should be 32 octets; take it back from a backup", path);
+        key_derive(secret, "restante loop", site->loop_key);
+        key_derive(secret, "restante seal", site->seal_key);
+        text_wipe(secret, sizeof(secret));
+        return TRUE;
+}
+
+TlsContext *
+site_tls(const Settings *settings, GError **error)
+{
+        TlsContext *tls = tls_server_new(settings->certificate, settings->key, error);
+
+        if (tls == NULL) {
+                g_autofree char *place = settings_place(settings, settings->tls_line);
+                fault_prefix(error, "%s: [tls] certificate, key: ", place);
+        }
+        return tls;
+}
+
+SiteRooms *
+site_rooms_new(Site *site, Settings *take_settings, GError **error)
+{
+        SiteRooms *rooms = g_new0(SiteRooms, 1);
+        Settings *s = take_settings;
+
+        rooms->settings = s;
+        if ((!s->is_loopback || s->resolver_server != NULL) &&
+            (rooms->resolver = resolver_new(s->resolver_server, error)) == NULL) {
+                site_rooms_free(rooms);
+                return NULL;
+        }
+        RouterSettings router = {.hostname = s->hostname, .smart_host = s->smart_host, .postmaster = s->postmaster};
+        rooms->router = router_new(site->directory, site->db, &router);
+        AuthSettings auth = {.is_loopback_site = s->is_loopback};
+        rooms->auth = auth_new(site->directory, &auth);
+        IntakeRooms intake = {site->db, site->blob, site->directory, rooms->router, site->store, site->queue};
+        IntakeSettings intake_settings = {.hostname = s->hostname,
+                                          .max_size = s->message_size,
+                                          .max_recipients = (guint) s->recipients,
+                                          .max_received = 100,
+                                          .loop_key = span_make(site->loop_key, sizeof(site->loop_key))};
+        rooms->intake = intake_new(&intake, &intake_settings);
+        rooms->admin = (AdminRooms){.db = site->db,
+                                    .blob = site->blob,
+                                    .directory = site->directory,
+                                    .router = rooms->router,
+                                    .store = site->store,
+                                    .queue = site->queue,
+                                    .intake = rooms->intake,
+                                    .guesses = site->guesses,
+                                    .resolver = rooms->resolver,
+                                    .hostname = s->hostname,
+                                    .is_loopback_site = s->is_loopback,
+                                    .check = check_settings,
+                                    .app = s};
+        return rooms;
+}
+
+void
+site_rooms_free(SiteRooms *rooms)
+{
+        if (rooms == NULL)
+                return;
+        intake_free(rooms->intake);
+        auth_free(rooms->auth);
+        router_free(rooms->router);
+        if (rooms->resolver != NULL)
+                resolver_free(rooms->resolver);
+        settings_free(rooms->settings);
+        g_free(rooms);
+}
+
+void
+site_swap(Site *site, SiteRooms *take_rooms)
+{
+        g_ptr_array_add(site->old_rooms, site->rooms);
+        site->rooms = take_rooms;
+        directory_set_postmaster(site->directory, take_rooms->settings->postmaster);
+        log_set_level(take_rooms->settings->log_level);
+}
+
+static gboolean
+site_open_core(Site *site, const Settings *settings, GError **error)
+{
+        if (!site_keys(site, settings->data, error) || (site->db = db_open(settings->data, error)) == NULL ||
+            (site->blob = blob_open(settings->data, site->db, error)) == NULL)
+                return FALSE;
+        site->directory = directory_new(site->db);
+        directory_set_postmaster(site->directory, settings->postmaster);
+        site->store = store_new(site->db, site->blob);
+        site->queue = queue_new(site->db, site->blob);
+        site->guesses = guesses_new();
+        return TRUE;
+}
+
+Site *
+site_open(Settings *take_settings, GError **error)
+{
+        Site *site = g_new0(Site, 1);
+
+        site->old_rooms = g_ptr_array_new_with_free_func((GDestroyNotify) site_rooms_free);
+        log_set_level(take_settings->log_level);
+        if (!site_open_core(site, take_settings, error)) {
+                settings_free(take_settings);
+                g_clear_pointer(&site, site_close);
+                return NULL;
+        }
+        site->rooms = site_rooms_new(site, take_settings, error);
+        if (site->rooms == NULL)
+                g_clear_pointer(&site, site_close);
+        return site;
+}
+
+void
+site_close(Site *site)
+{
+        if (site == NULL)
+                return;
+        if (site->directory != NULL)
+                (void) !directory_flush_unknown(site->directory, NULL);
+        site_rooms_free(site->rooms);
+        g_ptr_array_unref(site->old_rooms);
+        if (site->guesses != NULL)
+                guesses_free(site->guesses);
+        if (site->queue != NULL)
+                queue_free(site->queue);
+        if (site->store != NULL)
+                store_free(site->store);
+        directory_free(site->directory);
+        blob_close(site->blob);
+        db_close(site->db);
+        text_wipe(site->loop_key, sizeof(site->loop_key));
+        text_wipe(site->seal_key, sizeof(site->seal_key));
+        g_free(site);
+}
+
+gboolean
+site_become_owner(const Settings *settings, GError **error)
+{
+        struct stat st;
+
+        if (stat(settings->data, &st) < 0)
+                return fault_errno(error, "%s", settings->data);
+        if (geteuid() != 0 || st.st_uid == 0)
+                return TRUE;
+        if (setgroups(0, NULL) < 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
+            setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
+                return fault_errno(error, "becoming the owner of %s", settings->data);
+        return TRUE;
+}
