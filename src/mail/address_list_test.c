@@ -105,6 +105,8 @@ test_names(void)
                  "cher.example",
                  "|J\xc3\xb6rg|xn--bcher-kva.example"},
                 {"joe@ex.org <ann@ex.org>", "joe@ex.org|ann|ex.org"},
+                {"joe@ex.org ((Joe Doe))", "(Joe Doe)|joe|ex.org"},
+                {"David H=?ISO-8859-1?B?9g==?=hn <dh@ex.org>", "David H\xc3\xb6hn|dh|ex.org"},
         };
 
         check(cases, G_N_ELEMENTS(cases));
@@ -142,6 +144,9 @@ test_unreadable(void)
                 {"j\xf6rg@ex.org", "!j\xef\xbf\xbdrg@ex.org"},
                 {"a@b@ex.org", "!a@b@ex.org"},
                 {"<<joe@ex.org>>", "!<<joe@ex.org>>"},
+                {"mailing list joe@ex.org", "!mailing list joe@ex.org"},
+                {"<Undisclosed-Recipient:;@ex.org>", "!<Undisclosed-Recipient:;@ex.org>"},
+                {"\"\" <>", "!\"\" <>"},
         };
 
         check(cases, G_N_ELEMENTS(cases));

@@ -99,6 +99,7 @@ test_wild(void)
                 {"application/pdf; name=\"\xc3\xa9.pdf\"", "application/pdf; name=\xc3\xa9.pdf"},
                 {"application/pdf; name=\"a\r\n b.pdf\"", "application/pdf; name=a b.pdf"},
                 {"application/pdf; name=a\r\n b.pdf; x=y", "application/pdf; name=a b.pdf; x=y"},
+                {"text/plain;;;;;;;;;;;; ;;;;;;;;;;;;;;;; ;", "text/plain"},
                 {"text/plain;; charset = utf-8 ;", "text/plain; charset=utf-8"},
                 {"text/plain charset=utf-8; format=flowed", "text/plain; format=flowed"},
                 {"text/plain; \"junk\"; charset=utf-8", "text/plain; charset=utf-8"},

@@ -63,7 +63,7 @@ full_year(guint year, gsize digits)
 {
         if (digits == 2)
                 return year + (year < 50 ? 2000 : 1900);
-        return digits == 3 ? year + 1900 : year;
+        return digits == 3 || year < 1000 ? year + 1900 : year;
 }
 
 /* A colon, with white space and comments around it (RFC 5322 §4.3). */
