@@ -59,11 +59,12 @@ typedef struct Pop3ClientSettings {
         Usec command_timeout;           /* of one reply; default 60 s  */
 } Pop3ClientSettings;
 
-/* Connect, greet, TLS, CAPA. The server is an enemy: lines of at most 2 KiB, UIDLs of 70 characters, multi-line replies bounded. */
+/* Connect, greet, TLS, CAPA. The server is an enemy: lines of at most 2 KiB, UIDLs of 70 characters, multi-line replies bounded.
+ * Anything but POP3_OK: the error says in words why (and the server's reply). */
 Pop3Answer pop3_client_connect(const Pop3ClientSettings *settings, Pop3Client **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void pop3_client_free(Pop3Client *client);      /* closes; QUIT is the caller's. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pop3Client, pop3_client_free)
-const char *pop3_client_reply(const Pop3Client *client);        /* text of the last reply, escaped */
+const char *pop3_client_reply(const Pop3Client *client);        /* text of the last -ERR, escaped; "" after +OK */
 gboolean pop3_client_has_pipelining(const Pop3Client *client);
 
 Pop3Answer pop3_client_login(Pop3Client *client, const char *user, const char *password, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -76,13 +77,13 @@ typedef struct Pop3Message {
 /* LIST and UIDL together, at most a million. g_free(*ret). UIDL not offered: POP3_OK with empty uidls. */
 Pop3Answer pop3_client_list(Pop3Client *client, Pop3Message **ret, guint32 *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Transfers. pop3_client_send_* only writes (pipelining: up to 64 may be outstanding; otherwise one), the *_read part takes the replies in
+/* Transfers. pop3_client_send_* only writes (pipelining: up to 256 may be outstanding; otherwise one), the *_read part takes the replies in
  * the same order. */
 void pop3_client_send_retr(Pop3Client *client, guint32 number);
 void pop3_client_send_top(Pop3Client *client, guint32 number, guint lines);
 void pop3_client_send_dele(Pop3Client *client, guint32 number);
-/* Reads one multi-line reply; sink() gets the octets with dot-stuffing undone and CRLF line ends, in pieces; FALSE from sink makes the rest
- * be read and dropped. *ret_octets: of the message as sent. max_octets: beyond it POP3_FAILED. */
+/* Reads one multi-line reply, which ends at CRLF.CRLF only; sink() gets the octets with dot-stuffing undone and CRLF line ends, in pieces;
+ * FALSE from sink makes the rest be read and dropped. *ret_octets: of the message in that form. max_octets: beyond it POP3_FAILED. */
 typedef gboolean (*Pop3Sink)(Span octets, gpointer data);
 Pop3Answer pop3_client_read_message(Pop3Client *client, guint64 max_octets, Pop3Sink sink, gpointer data, guint64 *ret_octets,
                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
