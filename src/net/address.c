@@ -25,7 +25,7 @@ address_v4(const struct sockaddr_storage *address, guint32 *ret)
 }
 
 const char *
-address_text(const struct sockaddr_storage *address, char buffer[ADDRESS_TEXT_OCTETS])
+net_address_text(const struct sockaddr_storage *address, char buffer[ADDRESS_TEXT_OCTETS])
 {
         guint32 v4;
 
@@ -38,7 +38,7 @@ address_text(const struct sockaddr_storage *address, char buffer[ADDRESS_TEXT_OC
 }
 
 guint16
-address_port(const struct sockaddr_storage *address)
+net_address_port(const struct sockaddr_storage *address)
 {
         if (address->ss_family == AF_INET)
                 return ntohs(((const struct sockaddr_in *) address)->sin_port);
@@ -48,7 +48,7 @@ address_port(const struct sockaddr_storage *address)
 }
 
 gboolean
-address_is_loopback(const struct sockaddr_storage *address)
+net_address_is_loopback(const struct sockaddr_storage *address)
 {
         guint32 v4;
 
@@ -60,13 +60,13 @@ address_is_loopback(const struct sockaddr_storage *address)
 }
 
 gboolean
-address_is_first_loopback(const struct sockaddr_storage *address)
+net_address_is_first_loopback(const struct sockaddr_storage *address)
 {
         guint32 v4;
 
         if (address_v4(address, &v4))
                 return v4 == 0x7f000001;
-        return address_is_loopback(address);
+        return net_address_is_loopback(address);
 }
 
 static gboolean
@@ -108,7 +108,7 @@ v6_is_private(const guint8 *a)
 }
 
 gboolean
-address_is_private(const struct sockaddr_storage *address)
+net_address_is_private(const struct sockaddr_storage *address)
 {
         guint32 v4;
 
@@ -120,7 +120,7 @@ address_is_private(const struct sockaddr_storage *address)
 }
 
 gboolean
-address_parse(const char *text, guint16 port, struct sockaddr_storage *ret, socklen_t *ret_len)
+net_address_parse(const char *text, guint16 port, struct sockaddr_storage *ret, socklen_t *ret_len)
 {
         struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
         struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -141,7 +141,7 @@ address_parse(const char *text, guint16 port, struct sockaddr_storage *ret, sock
 }
 
 AddressKey
-address_key(const struct sockaddr_storage *address)
+net_address_key(const struct sockaddr_storage *address)
 {
         AddressKey key = {0, 0};
         guint32 v4;

@@ -9,7 +9,7 @@ parsed(const char *text)
         struct sockaddr_storage a;
         socklen_t len;
 
-        g_assert_true(address_parse(text, 25, &a, &len));
+        g_assert_true(net_address_parse(text, 25, &a, &len));
         return a;
 }
 
@@ -31,15 +31,15 @@ test_private(void)
         for (gsize i = 0; i < G_N_ELEMENTS(inside); i++) {
                 struct sockaddr_storage a = parsed(inside[i]);
                 g_test_message("%s", inside[i]);
-                g_assert_true(address_is_private(&a));
+                g_assert_true(net_address_is_private(&a));
         }
         for (gsize i = 0; i < G_N_ELEMENTS(outside); i++) {
                 struct sockaddr_storage a = parsed(outside[i]);
                 g_test_message("%s", outside[i]);
-                g_assert_false(address_is_private(&a));
+                g_assert_false(net_address_is_private(&a));
         }
         struct sockaddr_storage local = {.ss_family = AF_UNIX};
-        g_assert_true(address_is_private(&local));
+        g_assert_true(net_address_is_private(&local));
 }
 
 static void
@@ -55,8 +55,8 @@ test_loopback(void)
 
         for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
                 struct sockaddr_storage a = parsed(table[i].text);
-                g_assert_cmpint(address_is_loopback(&a), ==, table[i].is_loopback);
-                g_assert_cmpint(address_is_first_loopback(&a), ==, table[i].is_first);
+                g_assert_cmpint(net_address_is_loopback(&a), ==, table[i].is_loopback);
+                g_assert_cmpint(net_address_is_first_loopback(&a), ==, table[i].is_first);
         }
 }
 
@@ -68,22 +68,22 @@ test_text(void)
         struct sockaddr_storage local = {.ss_family = AF_UNIX};
         socklen_t len;
 
-        g_assert_cmpstr(address_text(&a, buffer), ==, "192.0.2.1");
-        g_assert_cmpint(address_port(&a), ==, 25);
-        g_assert_cmpstr(address_text(&b, buffer), ==, "2001:db8::1");
-        g_assert_cmpstr(address_text(&c, buffer), ==, "192.0.2.7");
-        g_assert_cmpstr(address_text(&local, buffer), ==, "unix");
-        g_assert_cmpint(address_port(&local), ==, 0);
-        g_assert_false(address_parse("localhost", 25, &a, &len));
-        g_assert_false(address_parse("", 25, &a, &len));
-        g_assert_false(address_parse("1.2.3", 25, &a, &len));
+        g_assert_cmpstr(net_address_text(&a, buffer), ==, "192.0.2.1");
+        g_assert_cmpint(net_address_port(&a), ==, 25);
+        g_assert_cmpstr(net_address_text(&b, buffer), ==, "2001:db8::1");
+        g_assert_cmpstr(net_address_text(&c, buffer), ==, "192.0.2.7");
+        g_assert_cmpstr(net_address_text(&local, buffer), ==, "unix");
+        g_assert_cmpint(net_address_port(&local), ==, 0);
+        g_assert_false(net_address_parse("localhost", 25, &a, &len));
+        g_assert_false(net_address_parse("", 25, &a, &len));
+        g_assert_false(net_address_parse("1.2.3", 25, &a, &len));
 }
 
 static gboolean
 is_same_key(const char *a, const char *b)
 {
         struct sockaddr_storage x = parsed(a), y = parsed(b);
-        AddressKey k = address_key(&x), l = address_key(&y);
+        AddressKey k = net_address_key(&x), l = net_address_key(&y);
 
         return k.high == l.high && k.low == l.low;
 }

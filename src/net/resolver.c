@@ -114,7 +114,7 @@ resolver_is_server(const char *server)
         socklen_t len;
         guint64 port;
 
-        return parts[0] != NULL && address_parse(parts[0], 0, &address, &len) &&
+        return parts[0] != NULL && net_address_parse(parts[0], 0, &address, &len) &&
                (parts[1] == NULL || (span_to_number(span_of(parts[1]), 65535, &port) && port > 0));
 }
 
@@ -410,7 +410,7 @@ resolver_addresses(Resolver *resolver, Arena *arena, const char *host, Usec dead
         g_autoptr(GError) why = NULL;
 
         const char **list = (const char **) arena_new_array(arena, const char *, 2 * ADDRESSES_MAX);
-        if (list != NULL && address_parse(host, 0, &numeric, &len)) {
+        if (list != NULL && net_address_parse(host, 0, &numeric, &len)) {
                 is_over = (list[n++] = arena_strdup(arena, host)) == NULL;
         } else if (list != NULL && is_name(host)) {
                 for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
@@ -448,7 +448,7 @@ reverse_name(const char *address, char ret[NAME_OCTETS])
         socklen_t len;
         gsize used = 0;
 
-        if (!address_parse(address, 0, &a, &len))
+        if (!net_address_parse(address, 0, &a, &len))
                 return FALSE;
         if (a.ss_family == AF_INET) {
                 guint32 v4 = ntohl(((const struct sockaddr_in *) &a)->sin_addr.s_addr);
@@ -472,10 +472,10 @@ name_confirm(Resolver *resolver, Arena *arena, const char *name, const char *add
         gsize n;
 
         ResolverAnswer answer = resolver_addresses(resolver, arena, name, deadline, &list, &n, error);
-        if (answer != RESOLVER_FOUND || !address_parse(address, 0, &wanted, &len))
+        if (answer != RESOLVER_FOUND || !net_address_parse(address, 0, &wanted, &len))
                 return answer;
         for (gsize i = 0; i < n; i++)
-                if (address_parse(list[i], 0, &found, &found_len) && found_len == len && memcmp(&found, &wanted, len) == 0)
+                if (net_address_parse(list[i], 0, &found, &found_len) && found_len == len && memcmp(&found, &wanted, len) == 0)
                         return RESOLVER_FOUND;
         return RESOLVER_NONE;
 }

@@ -99,7 +99,7 @@ service_listen(const char *address, guint16 port, GError **error)
         }
         struct sockaddr_storage ip;
         socklen_t len;
-        if (!address_parse(address, port, &ip, &len)) {
+        if (!net_address_parse(address, port, &ip, &len)) {
                 fault(error, FAULT_INPUT, "%s: not an IP address and not unix:PATH", address);
                 return -1;
         }
@@ -300,9 +300,9 @@ stress_changes(Service *service)
 static SessionPark *
 service_admit(Service *service, const struct sockaddr_storage *from)
 {
-        AddressKey key = address_key(from);
+        AddressKey key = net_address_key(from);
         gboolean is_exempt = (from->ss_family != AF_INET && from->ss_family != AF_INET6) ||
-                             (service->limits.is_loopback_site && address_is_first_loopback(from));
+                             (service->limits.is_loopback_site && net_address_is_first_loopback(from));
         gboolean is_counted = !is_exempt && limits_enter(service->per_address, key, clock_monotonic());
         gboolean is_stress_new = FALSE;
         SessionPark *park = NULL;

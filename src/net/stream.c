@@ -129,12 +129,12 @@ stream_peer(const Stream *stream, StreamPeer *ret)
         }
         if (getsockname(stream->fd, (struct sockaddr *) &local, &len) != 0)
                 local.ss_family = AF_UNIX;
-        address_text(&ret->address, ret->text);
-        ret->port = address_port(&ret->address);
-        address_text(&local, ret->local_text);
-        ret->local_port = address_port(&local);
-        ret->is_loopback = address_is_loopback(&ret->address);
-        ret->is_first_loopback = address_is_first_loopback(&ret->address);
+        net_address_text(&ret->address, ret->text);
+        ret->port = net_address_port(&ret->address);
+        net_address_text(&local, ret->local_text);
+        ret->local_port = net_address_port(&local);
+        ret->is_loopback = net_address_is_loopback(&ret->address);
+        ret->is_first_loopback = net_address_is_first_loopback(&ret->address);
 }
 
 gboolean

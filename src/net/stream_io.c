@@ -127,7 +127,7 @@ tls_begin(Stream *stream, TlsContext *tls, const char *host)
         if (host == NULL) {
                 if (tls->is_verifying)
                         stream_fail(stream, "no name to verify");
-        } else if (address_parse(host, 0, &numeric, &len)) {
+        } else if (net_address_parse(host, 0, &numeric, &len)) {
                 if (tls->is_verifying && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(stream->ssl), host) != 1)
                         stream_fail(stream, "name can't be verified");
         } else {
@@ -359,7 +359,7 @@ is_allowed(const struct addrinfo *to, gboolean allow_private)
         if (to->ai_addrlen > sizeof(address))
                 return FALSE;
         memcpy(&address, to->ai_addr, to->ai_addrlen);
-        return allow_private || !address_is_private(&address);
+        return allow_private || !net_address_is_private(&address);
 }
 
 static Stream *
