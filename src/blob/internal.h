@@ -65,7 +65,7 @@ gboolean record_check(int fd, guint64 offset, guint64 end, RecordHead *ret);
 /* Where the last whole record of an unbroken row starting at `from` ends. */
 guint64 segment_walk(int fd, guint64 from, guint64 end);
 /* The stored octets of a record made into those of the body: the body itself, allocated; NULL when damaged. */
-guint8 *record_unpack(const RecordHead *head, Span stored);
+guint8 *record_decompress(const RecordHead *head, Span stored);
 
 /* files.c: segment files by number; open ones are cached */
 typedef struct Segment {

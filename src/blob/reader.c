@@ -128,7 +128,7 @@ body_unpack(BlobBody *body, GError **error)
                 return fault(error, FAULT_BUSY, "no memory to unpack a body");
         if (!body_read_stored(body, 0, stored, (gsize) body->head.length, error))
                 return FALSE;
-        body->unpacked = record_unpack(&body->head, span_make(stored, (gsize) body->head.length));
+        body->unpacked = record_decompress(&body->head, span_make(stored, (gsize) body->head.length));
         return body->unpacked != NULL ||
                fault(error, FAULT_INTERNAL, "a compressed body in segment %u is damaged", body->segment->number);
 }

@@ -272,7 +272,7 @@ segment_walk(int fd, guint64 from, guint64 end)
 }
 
 guint8 *
-record_unpack(const RecordHead *head, Span stored)
+record_decompress(const RecordHead *head, Span stored)
 {
         if ((head->flags & RECORD_ZSTD) == 0 || head->size > SINGLE_MIN_OCTETS || head->size == 0)
                 return NULL;
