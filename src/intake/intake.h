@@ -116,5 +116,9 @@ gboolean intake_accept(Submission *const *subs, gsize n, GError **error) G_GNUC_
 IntakeReply intake_reply(const Submission *sub);
 IntakeReply intake_answer(const Submission *sub, guint i);
 
+/* Write the refusals gathered in memory since the last call into the trace (trace.h). For the housekeeping thread, every minute; intake_free()
+ * does it a last time. */
+gboolean intake_flush_refusals(Intake *intake, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Try the due queue rows with next hop `local` again; returns after one pass. For the housekeeping thread. */
 gboolean intake_retry_local(Intake *intake, GError **error) G_GNUC_WARN_UNUSED_RESULT;

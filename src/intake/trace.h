@@ -38,5 +38,38 @@ typedef struct TraceRecord {
 gboolean trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **ret, gsize *ret_n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Housekeeping: write batched refusals; drop what is older than `before` (at most 1,000 rows a call, *ret_more). */
+/* Refusals: gathered in memory, equal ones counted, written by trace_flush_refusals(). */
+typedef struct TraceRefusals TraceRefusals;
+TraceRefusals *trace_refusals_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void trace_refusals_free(TraceRefusals *refusals);
+
+typedef struct TraceRefusal {
+        const char *client, *sender, *recipient, *status, *text;        /* NULL is fine */
+} TraceRefusal;
+void trace_refusal(TraceRefusals *refusals, const TraceRefusal *refusal);
+gboolean trace_flush_refusals(TraceRefusals *refusals, Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Writing, inside the message's transaction (intake). message_id without <>. */
+typedef struct TraceMessage {
+        Id message;
+        Usec at;
+        const char *origin, *client, *helo, *account, *sender, *message_id, *subject;
+        guint64 size;
+} TraceMessage;
+gboolean trace_put_message(DbTxn *txn, const TraceMessage *message, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One line of it; steps: JSON array of text, from trace_steps(). Lines of one message have different positions, rising. */
+typedef struct TraceLine {
+        Id message;
+        guint position;
+        const char *recipient, *outcome, *target, *status, *steps;
+} TraceLine;
+gboolean trace_put_line(DbTxn *txn, const TraceLine *line, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What trace_find() looks it up by: textkey() of sender, Message-ID and each recipient, best in rising order. */
+gboolean trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const char *trace_steps(Arena *arena, const char *const *steps, gsize n, const char *last);     /* last: one more, or NULL */
+/* The first free position of a message that was traced before. */
+gboolean trace_next_position(DbTxn *txn, Id message, guint *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Housekeeping: drop what is older than `before` (at most 1,000 rows a call, *ret_more). */
 gboolean trace_purge(Db *db, Usec before, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,240 @@
+/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements: its mailbox, its
+ * entry, its line of the trace. */
+#include "intake/internal.h"
+
+static void
+refuse_quota(Message *m, Leaf *leaf)
+{
+        leaf_defer(m, leaf, STATUS(452, 4, 2, 2), "the mailbox is full");
+        leaf->is_over_quota = TRUE;
+}
+
+/* All leaves that this copy stands for. */
+static void
+refuse_delivery(Message *m, const CopyOut *out)
+{
+        const Leaf *first = &g_array_index(m->leaves, Leaf, out->leaf);
+        gint64 account = first->route->account;
+
+        for (guint i = out->leaf; i < m->leaves->len; i++) {
+                Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+                if (leaf->kind == ROUTE_DELIVER && !leaf->is_replaced && leaf->route->account == account)
+                        refuse_quota(m, leaf);
+        }
+}
+
+static gboolean
+put_delivery(Message *m, DbTxn *txn, const CopyOut *out, gboolean *ret_changed, GError **error)
+{
+        const Leaf *leaf = &g_array_index(m->leaves, Leaf, out->leaf);
+        StoreDelivery delivery = {
+                .account = leaf->route->account,
+                .mailbox = leaf->mailbox,
+                .copy = &out->copy,
+                .message = m->sub->id,
+                .received = m->now,
+        };
+        gint64 uid;
+
+        if (leaf->account != NULL) {
+                delivery.quota_octets = (guint64) leaf->account->quota_octets;
+                delivery.quota_messages = (guint64) leaf->account->quota_messages;
+        }
+        StoreAnswer answer = store_deliver(m->intake->store, txn, &delivery, &uid, error);
+        if (answer == STORE_NO_MAILBOX) {       /* the folder went since the rules chose it */
+                delivery.mailbox = "INBOX";
+                answer = store_deliver(m->intake->store, txn, &delivery, &uid, error);
+        }
+        if (answer == STORE_OVER_QUOTA) {
+                refuse_delivery(m, out);
+                *ret_changed = TRUE;
+                return TRUE;
+        }
+        return answer == STORE_DONE || (answer == STORE_NO_MAILBOX && fault(error, FAULT_INTERNAL, "an account without INBOX"));
+}
+
+static gboolean
+put_sending(Message *m, DbTxn *txn, const CopyOut *out, GError **error)
+{
+        const QueueRow *retried = m->sub->retried;
+        QueueRow row = {
+                .message = m->sub->id,
+                .copy = out->copy,
+                .sender = m->sender,
+                .recipient = out->sent_to,
+                .next_hop = out->next_hop,
+                .held = out->held,
+                .needs = m->sub->needs,
+                .created = retried != NULL ? retried->created : m->now,
+                .next_attempt = strcmp(out->next_hop, "local") == 0 ? m->now + LOCAL_RETRY_FIRST : m->now,
+        };
+
+        return queue_add(m->intake->queue, txn, &row, NULL, error);
+}
+
+/* A name for the body and as many references as it will have. */
+static gboolean
+name_body(Message *m, DbTxn *txn, GError **error)
+{
+        gint64 refs = (gint64) m->deliveries->len + m->sendings->len, body;
+
+        if (refs == 0)
+                return TRUE;
+        if (m->sub->retried != NULL) {
+                body = m->sub->retried->copy.body;
+                if (!blob_ref(txn, body, refs, error))
+                        return FALSE;
+        } else if (!blob_name(txn, &m->place, refs, &body, error)) {
+                return FALSE;
+        }
+        for (guint i = 0; i < m->deliveries->len; i++)
+                g_array_index(m->deliveries, CopyOut, i).copy.body = body;
+        for (guint i = 0; i < m->sendings->len; i++)
+                g_array_index(m->sendings, CopyOut, i).copy.body = body;
+        return TRUE;
+}
+
+static gboolean
+count_bouncers(Message *m, DbTxn *txn, GError **error)
+{
+        for (guint i = 0; i < m->leaves->len; i++) {
+                const Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+                if (leaf->route->is_counted_bouncer && leaf_rank(leaf) == RANK_TAKEN &&
+                    !directory_bouncer_count(m->intake->directory, txn, &leaf->route->bouncer, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean
+claim_report(Message *m, DbTxn *txn, gboolean *ret_changed, GError **error)
+{
+        if (m->report == NULL || m->guard != GUARD_ALLOWED)
+                return TRUE;
+        switch (bounce_guard_claim(txn, m->arena, &m->guarded, error)) {
+        case GUARD_ALLOWED:
+        case GUARD_TRUSTED:
+                return TRUE;
+        case GUARD_DENIED:
+                m->no_report = GUARD_OVER_LIMIT;
+                *ret_changed = TRUE;
+                return TRUE;
+        case GUARD_FAILED:
+        default:
+                return FALSE;
+        }
+}
+
+/* The trace -------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+trace_message(Message *m, DbTxn *txn, guint *ret_position, GError **error)
+{
+        const Submission *sub = m->sub;
+        TraceMessage row = {
+                .message = sub->id,
+                .at = m->now,
+                .origin = origin_name(sub->origin.standing.origin),
+                .client = sub->origin.client,
+                .helo = sub->origin.helo,
+                .account = sub->origin.account != NULL ? sub->origin.account : sub->origin.source,
+                .sender = m->sender,
+                .message_id = m->facts.message_id,
+                .subject = m->facts.subject,
+                .size = submission_size(sub),
+        };
+
+        *ret_position = 0;
+        if (sub->retried != NULL)
+                return trace_next_position(txn, sub->id, ret_position, error);
+        return trace_put_message(txn, &row, error);
+}
+
+static const char *
+leaf_outcome(const Leaf *leaf)
+{
+        return route_kind_name(leaf->is_reported ? ROUTE_BOUNCE : leaf->kind);
+}
+
+static gboolean
+trace_leaf(Message *m, DbTxn *txn, const Leaf *leaf, guint position, GError **error)
+{
+        char status[16];
+        TraceLine line = {
+                .message = m->sub->id,
+                .position = position,
+                .recipient = m->names[leaf->recipient],
+                .outcome = leaf_outcome(leaf),
+                .target = leaf->target,
+                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status, sizeof(status)),
+                .steps = leaf->steps,
+        };
+
+        return trace_put_line(txn, &line, error);
+}
+
+static gboolean
+trace_leaves(Message *m, DbTxn *txn, GError **error)
+{
+        guint position;
+
+        if (!trace_message(m, txn, &position, error))
+                return FALSE;
+        for (guint i = 0; i < m->leaves->len; i++)
+                if (!trace_leaf(m, txn, &g_array_index(m->leaves, Leaf, i), position++, error))
+                        return FALSE;
+        return trace_put_keys(txn, m->sub->id, m->trace_keys, m->n_trace_keys, error);
+}
+
+/* The transaction -------------------------------------------------------------------------------------------------- */
+
+static gboolean
+carry_message(Message *m, DbTxn *txn, gboolean *ret_changed, GError **error)
+{
+        if (!name_body(m, txn, error))
+                return FALSE;
+        for (guint i = 0; i < m->deliveries->len; i++)
+                if (!put_delivery(m, txn, &g_array_index(m->deliveries, CopyOut, i), ret_changed, error))
+                        return FALSE;
+        for (guint i = 0; i < m->sendings->len; i++)
+                if (!put_sending(m, txn, &g_array_index(m->sendings, CopyOut, i), error))
+                        return FALSE;
+        if (!count_bouncers(m, txn, error) || !claim_report(m, txn, ret_changed, error) || !trace_leaves(m, txn, error))
+                return FALSE;
+        return m->sub->also == NULL || *ret_changed || m->sub->also(txn, m->sub, m->sub->also_data, error);
+}
+
+static gboolean
+carry_messages(Plan *plan, DbTxn *txn, gboolean *ret_changed, GError **error)
+{
+        *ret_changed = FALSE;
+        for (guint i = 0; i < plan->messages->len; i++) {
+                Message *m = plan->messages->pdata[i];
+                if (m->is_kept && !carry_message(m, txn, ret_changed, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+Carried
+plan_carry_out(Plan *plan, GError **error)
+{
+        gboolean is_changed;
+
+        for (;;) {
+                g_autoptr(DbTxn) txn = db_begin(plan->intake->db, error);
+                if (txn == NULL || !carry_messages(plan, txn, &is_changed, error))
+                        return CARRIED_FAILED;
+                if (is_changed)
+                        return CARRIED_CHANGED; /* leaving the scope rolls back */
+                switch (db_take_commit(g_steal_pointer(&txn), error)) {
+                case DB_COMMITTED:
+                        return CARRIED_DONE;
+                case DB_AGAIN:
+                        continue;
+                case DB_FAILED:
+                default:
+                        return CARRIED_FAILED;
+                }
+        }
+}

@@ -1,0 +1,573 @@
+/* plan.c -- what will be done with each message: routing, then settling what becomes of each leaf and who must be told. */
+#include "intake/internal.h"
+
+#define HEADER_VIEW   (MESSAGE_HEADER_MAX + 1024)
+#define RETURNED_MAX  ((gsize) 50 * 1024)       /* a longer message comes back as its header (ROUTING.md §6) */
+
+static Leaf *
+leaf_at(const Message *m, guint i)
+{
+        return &g_array_index(m->leaves, Leaf, i);
+}
+
+static void
+message_free(gpointer data)
+{
+        Message *m = data;
+
+        submission_free(m->report);
+        composer_free(m->prefixes);
+        g_array_unref(m->leaves);
+        g_array_unref(m->deliveries);
+        g_array_unref(m->sendings);
+        arena_free(m->arena);
+        g_free(m);
+}
+
+static Message *
+message_new(Submission *sub)
+{
+        Message *m = g_new0(Message, 1);
+
+        m->intake = sub->intake;
+        m->sub = sub;
+        m->now = clock_real();
+        m->arena = arena_new(ROUTING_OCTETS);
+        m->leaves = g_array_new(FALSE, TRUE, sizeof(Leaf));
+        m->deliveries = g_array_new(FALSE, TRUE, sizeof(CopyOut));
+        m->sendings = g_array_new(FALSE, TRUE, sizeof(CopyOut));
+        return m;
+}
+
+Plan *
+plan_new(Intake *intake)
+{
+        Plan *plan = g_new0(Plan, 1);
+
+        plan->intake = intake;
+        plan->messages = g_ptr_array_new_with_free_func(message_free);
+        return plan;
+}
+
+void
+plan_free(Plan *plan)
+{
+        if (plan == NULL)
+                return;
+        g_ptr_array_unref(plan->messages);
+        g_free(plan);
+}
+
+static gboolean
+too_complex(GError **error)
+{
+        return fault(error, FAULT_BUSY, "a message needs more memory than one may have");
+}
+
+/* Routing ---------------------------------------------------------------------------------------------------------- */
+
+void
+leaf_defer(const Message *m, Leaf *leaf, Status status, const char *text)
+{
+        leaf->kind = ROUTE_DEFER;
+        leaf->status = status;
+        leaf->text = text;
+        if (!m->sub->is_expired)
+                return;
+        if (leaf->is_postmaster) {
+                leaf->kind = ROUTE_DISCARD;
+                leaf->note = "dropped: not even the postmaster could take it for days";
+        } else {
+                leaf->kind = ROUTE_REJECT;
+                leaf->status = STATUS(550, 5, 4, 7);
+        }
+}
+
+static gboolean
+add_leaf(Message *m, guint recipient, const Route *route, gboolean is_postmaster, const char *note, GError **error)
+{
+        const Address *asked = &m->sub->recipients[recipient].address;
+        Leaf leaf = {
+                .recipient = recipient,
+                .kind = route->kind,
+                .route = route,
+                .address = address_is_null(&route->address) ? asked : &route->address,
+                .status = route->status,
+                .text = route->text,
+                .note = note,
+                .is_postmaster = is_postmaster,
+        };
+
+        if (leaf.kind == ROUTE_DELIVER) {
+                if (!rules_apply(m->intake, m->arena, &leaf, error))
+                        return FALSE;
+                if (directory_account_by_id(m->intake->directory, m->arena, route->account, &leaf.account, error) == FOUND_FAILED)
+                        return FALSE;
+        }
+        /* What the postmaster gets may wait but never be refused: nobody else is left to tell. */
+        if (leaf.kind == ROUTE_DEFER || (is_postmaster && leaf.kind == ROUTE_REJECT))
+                leaf_defer(m, &leaf, leaf.status, leaf.text);
+        g_array_append_val(m->leaves, leaf);
+        return TRUE;
+}
+
+static gboolean
+route_address(Message *m, guint recipient, const Address *address, const Standing *who, gboolean is_postmaster, const char *note,
+              GError **error)
+{
+        const Route *leaves;
+        gsize n;
+
+        if (!router_resolve(m->intake->router, m->arena, address, who, &leaves, &n, error))
+                return FALSE;
+        for (gsize i = 0; i < n; i++)
+                if (!add_leaf(m, recipient, &leaves[i], is_postmaster, note, error))
+                        return FALSE;
+        return TRUE;
+}
+
+static gboolean
+route_to_postmaster(Message *m, guint recipient, const char *note, GError **error)
+{
+        const Standing ours = {.origin = ORIGIN_GENERATED};
+
+        return route_address(m, recipient, &POSTMASTER, &ours, TRUE, note, error);
+}
+
+/* A decision that is not the router's: the door's, or about the message as a whole. */
+static gboolean
+add_decided(Message *m, guint recipient, RouteKind kind, Status status, const char *text, GError **error)
+{
+        Route *route = arena_new0(m->arena, Route);
+
+        if (route == NULL)
+                return too_complex(error);
+        route->kind = kind;
+        route->status = status;
+        route->text = text;
+        return add_leaf(m, recipient, route, FALSE, text, error);
+}
+
+/* Has this site sent this message on for the same recipient before (ROUTING.md §6)? */
+static gboolean
+is_looping(Message *m, const Address *recipient)
+{
+        char token[TOKEN_DIGITS + 1];
+
+        if (m->facts.n_tokens == 0 || m->sub->retried != NULL)
+                return FALSE;
+        loop_token(m->intake, m->arena, recipient, token);
+        for (gsize i = 0; i < m->facts.n_tokens; i++)
+                if (span_is(m->facts.tokens[i], token))
+                        return TRUE;
+        return FALSE;
+}
+
+static gboolean
+route_recipient(Message *m, guint i, GError **error)
+{
+        const Recipient *r = &m->sub->recipients[i];
+
+        switch (r->fate) {
+        case FATE_POSTMASTER:
+                return route_to_postmaster(m, i, r->why, error);
+        case FATE_BOUNCE:
+                return add_decided(m, i, ROUTE_BOUNCE, r->status, r->why, error);
+        case FATE_DISCARD:
+                return add_decided(m, i, ROUTE_DISCARD, STATUS(250, 2, 0, 0), r->why, error);
+        case FATE_ROUTE:
+        default:
+                break;
+        }
+        if (is_looping(m, &r->address))
+                return add_decided(m, i, ROUTE_REJECT, STATUS(554, 5, 4, 6), "the message goes round in a circle", error);
+        return route_address(m, i, &r->address, &m->sub->origin.standing, FALSE, NULL, error);
+}
+
+/* Fields that must be cut where they would lead a reader astray can be too many for a copy. */
+static gboolean
+has_too_many_cuts(const Message *m)
+{
+        const char *counted = NULL;
+
+        if (facts_count_cuttable(&m->facts, NULL) >= COPY_CUTS_MAX)
+                return TRUE;
+        for (guint i = 0; i < m->leaves->len; i++) {
+                const char *name = leaf_at(m, i)->route->envelope_header;
+                if (name == NULL || (counted != NULL && strcmp(name, counted) == 0))
+                        continue;
+                counted = name;
+                if (facts_count_cuttable(&m->facts, name) >= COPY_CUTS_MAX)
+                        return TRUE;
+        }
+        return FALSE;
+}
+
+typedef struct Refusal {        /* of a message as a whole */
+        Status status;
+        const char *text;
+} Refusal;
+
+static const Refusal TOO_LARGE = {{552, 5, 3, 4}, "the message is too large"};
+static const Refusal TOO_MANY_HOPS = {{554, 5, 4, 6}, "too many Received fields: the message goes round in a circle"};
+static const Refusal HEADER_TOO_LARGE = {{554, 5, 6, 0}, "the header has too many or too large fields"};
+
+/* All recipients have one answer. What a source brings can't be refused: it goes to the postmaster. */
+static gboolean
+refuse_whole(Message *m, const Refusal *refusal, GError **error)
+{
+        g_array_set_size(m->leaves, 0);
+        for (guint i = 0; i < m->sub->n; i++) {
+                gboolean ok = m->sub->origin.standing.origin == ORIGIN_FETCH && refusal != &TOO_LARGE
+                                      ? route_to_postmaster(m, i, refusal->text, error)
+                                      : add_decided(m, i, ROUTE_REJECT, refusal->status, refusal->text, error);
+                if (!ok)
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+/* The start of a body that is stored already. */
+static gboolean
+read_stored(Message *m, Span *ret, GError **error)
+{
+        const Copy *copy = &m->sub->retried->copy;
+        gsize len = (gsize) MIN(copy->body_size, (guint64) HEADER_VIEW);
+        guint8 *text = arena_alloc(m->arena, len);
+
+        if (text == NULL)
+                return too_complex(error);
+        g_autoptr(BlobBody) body = blob_body_open(m->intake->blob, copy->body, error);
+        if (body == NULL || !blob_body_read(body, 0, text, len, error))
+                return FALSE;
+        *ret = span_make(text, len);
+        return TRUE;
+}
+
+static gboolean
+message_read(Message *m, GError **error)
+{
+        const QueueRow *retried = m->sub->retried;
+        guint64 size = retried != NULL ? retried->copy.body_size : submission_size(m->sub);
+        Span text;
+
+        if (!(retried != NULL ? read_stored(m, &text, error) : submission_view(m->sub, HEADER_VIEW, &text, error)))
+                return FALSE;
+        if (!facts_read(m->arena, text, &m->facts))
+                return too_complex(error);
+        m->original = size <= RETURNED_MAX ? text : m->facts.header.text;
+        return TRUE;
+}
+
+/* Our Received opens the body; a message without a header gets the empty line that ends it. */
+static gboolean
+message_open_body(Message *m, GError **error)
+{
+        g_autoptr(Composer) c = composer_new(4096);
+
+        if (m->sub->retried != NULL) {
+                m->facts.ours = m->facts.header.n_fields > 0 ? m->facts.header.fields[0].end : 0;
+                m->body_size = m->sub->retried->copy.body_size;
+                return TRUE;
+        }
+        received_compose(c, m->arena, m->sub, m->now, NULL);
+        m->facts.ours = composer_result(c).len;
+        if (m->facts.header.body_offset == 0)
+                compose_end_header(c);
+        m->head = arena_copy(m->arena, composer_result(c));
+        m->facts.shift = m->head.len;
+        m->body_size = m->head.len + submission_size(m->sub);
+        return (!composer_is_over(c) && m->head.len > 0) || too_complex(error);
+}
+
+/* Envelope addresses as text, for the trace and the queue. */
+static gboolean
+message_name(Message *m, GError **error)
+{
+        const char **names = arena_new_array(m->arena, const char *, MAX(m->sub->n, 1));
+
+        m->sender = arena_strndup(m->arena, address_text(m->arena, &m->sub->sender));
+        for (guint i = 0; names != NULL && i < m->sub->n; i++)
+                names[i] = arena_strndup(m->arena, address_text(m->arena, &m->sub->recipients[i].address));
+        m->names = names;
+        return !arena_is_over(m->arena) || too_complex(error);
+}
+
+static gboolean
+message_route(Message *m, GError **error)
+{
+        const Facts *facts = &m->facts;
+
+        if (!message_name(m, error))
+                return FALSE;
+
+        if (m->sub->broken != NULL)     /* over its limit: plan_add() has sorted out faults */
+                return refuse_whole(m, &TOO_LARGE, error);
+        if (!message_read(m, error) || !message_open_body(m, error))
+                return FALSE;
+        if (facts->header.is_truncated)
+                return refuse_whole(m, &HEADER_TOO_LARGE, error);
+        if (facts->n_received > m->intake->max_received && m->sub->retried == NULL)
+                return refuse_whole(m, &TOO_MANY_HOPS, error);
+        for (guint i = 0; i < m->sub->n; i++)
+                if (!route_recipient(m, i, error))
+                        return FALSE;
+        return !has_too_many_cuts(m) || refuse_whole(m, &HEADER_TOO_LARGE, error);
+}
+
+gboolean
+plan_add(Plan *plan, Submission *sub, GError **error)
+{
+        if (sub->broken != NULL && !blob_writer_is_over(sub->writer)) {
+                g_propagate_error(error, g_error_copy(sub->broken));
+                return FALSE;
+        }
+        Message *m = message_new(sub);
+        g_ptr_array_add(plan->messages, m);
+        plan->n_brought++;
+        return message_route(m, error);
+}
+
+/* Settling --------------------------------------------------------------------------------------------------------- */
+
+/* Does somebody wait for our answer, and for one to each recipient? */
+static gboolean
+somebody_waits(const Message *m)
+{
+        return m->sub->origin.standing.origin != ORIGIN_GENERATED && m->sub->retried == NULL;
+}
+
+static gboolean
+each_is_answered(const Message *m)
+{
+        return m->sub->origin.standing.origin == ORIGIN_LMTP;
+}
+
+Rank
+leaf_rank(const Leaf *leaf)
+{
+        if (leaf->is_replaced)
+                return RANK_NONE;
+        switch (leaf->kind) {
+        case ROUTE_REJECT:
+                return RANK_REFUSED;
+        case ROUTE_DEFER:
+                return RANK_DEFERRED;
+        default:
+                return RANK_TAKEN;
+        }
+}
+
+static void
+answer_recipients(Message *m, Rank *ranks)
+{
+        Submission *sub = m->sub;
+
+        for (guint i = 0; i < sub->n; i++)
+                sub->recipients[i].answer = (IntakeReply){INTAKE_REFUSED, STATUS(550, 5, 2, 4), "the group has no members", FALSE};
+        for (guint i = 0; i < m->leaves->len; i++) {
+                const Leaf *leaf = leaf_at(m, i);
+                Rank rank = leaf_rank(leaf);
+
+                if (rank <= ranks[leaf->recipient])
+                        continue;
+                ranks[leaf->recipient] = rank;
+                sub->recipients[leaf->recipient].answer =
+                        rank == RANK_TAKEN
+                                ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
+                                : (IntakeReply){rank == RANK_DEFERRED ? INTAKE_DEFERRED : INTAKE_REFUSED, leaf->status,
+                                                submission_text(sub, leaf->text, leaf->status), leaf->route->is_unknown};
+        }
+}
+
+/* The answer for the whole, when nothing is taken: what may get better counts before what will not. */
+static IntakeReply
+common_answer(const Submission *sub)
+{
+        const IntakeReply *reply = NULL;
+
+        for (guint i = 0; i < sub->n; i++)
+                if (reply == NULL || (reply->verdict == INTAKE_REFUSED && sub->recipients[i].answer.verdict == INTAKE_DEFERRED))
+                        reply = &sub->recipients[i].answer;
+        return reply != NULL ? *reply : (IntakeReply){INTAKE_REFUSED, STATUS(554, 5, 5, 1), "no valid recipients", FALSE};
+}
+
+/* Somebody must be told that this leaf failed. Over quota is temporary only where a client is left to try again. */
+static gboolean
+must_report(const Message *m, const Leaf *leaf)
+{
+        return leaf->kind == ROUTE_REJECT || leaf->kind == ROUTE_BOUNCE ||
+               (leaf->kind == ROUTE_DEFER && leaf->is_over_quota && !leaf->is_postmaster && m->sub->retried == NULL);
+}
+
+/* Which leaves the door's answers cover, which need a DSN. */
+static gboolean
+sort_leaves(Message *m, const Rank *ranks)
+{
+        gboolean any_taken = FALSE, any_reported = FALSE;
+
+        for (guint i = 0; i < m->sub->n; i++)
+                any_taken |= ranks[i] == RANK_TAKEN;
+        m->is_kept = FALSE;
+        for (guint i = 0; i < m->leaves->len; i++) {
+                Leaf *leaf = leaf_at(m, i);
+                gboolean is_lost = ranks[leaf->recipient] != RANK_TAKEN;
+
+                if (leaf->is_replaced)
+                        continue;
+                if (somebody_waits(m))
+                        leaf->is_answered = is_lost && (each_is_answered(m) || !any_taken);
+                else
+                        leaf->is_answered = !any_taken && leaf->kind == ROUTE_DEFER && m->sub->retried != NULL; /* its row stays */
+                leaf->is_reported = !leaf->is_answered && must_report(m, leaf);
+                any_reported |= leaf->is_reported;
+                m->is_kept |= !leaf->is_answered;
+        }
+        m->sub->reply = m->is_kept ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE} : common_answer(m->sub);
+        return any_reported;
+}
+
+static GuardCase
+guard_case(const Message *m, const Leaf *leaf)
+{
+        return (GuardCase){
+                .sender = &m->sub->sender,
+                .origin = m->sub->origin.standing.origin,
+                .domain = m->sub->recipients[leaf->recipient].address.domain,
+                .is_automatic = m->facts.is_automatic,
+                .now = m->now,
+        };
+}
+
+static gboolean
+may_report(Message *m, gboolean *ret, GError **error)
+{
+        guint first = 0;
+
+        if (m->no_report == NULL) {
+                while (!leaf_at(m, first)->is_reported)
+                        first++;
+                m->guarded = guard_case(m, leaf_at(m, first));
+                m->guard = bounce_guard_check(m->intake, m->arena, &m->guarded, &m->no_report, error);
+                if (m->guard == GUARD_FAILED)
+                        return FALSE;
+        }
+        *ret = m->no_report == NULL;
+        return TRUE;
+}
+
+/* The postmaster instead of a DSN. */
+static gboolean
+replace_reported(Message *m, GError **error)
+{
+        guint n = m->leaves->len;
+
+        for (guint i = 0; i < n; i++) {
+                Leaf *leaf = leaf_at(m, i);
+                if (!leaf->is_reported)
+                        continue;
+                leaf->is_reported = FALSE;
+                leaf->is_replaced = TRUE;
+                leaf->note = m->no_report;
+                if (!route_to_postmaster(m, leaf->recipient, m->no_report, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+/* *ret_report: a DSN is needed, and allowed. */
+static gboolean
+message_settle(Message *m, gboolean *ret_report, GError **error)
+{
+        for (;;) {
+                g_autofree Rank *ranks = g_new0(Rank, m->sub->n);
+                gboolean may = FALSE;
+
+                answer_recipients(m, ranks);
+                *ret_report = sort_leaves(m, ranks);
+                if (!*ret_report)
+                        return TRUE;
+                if (!may_report(m, &may, error))
+                        return FALSE;
+                if (may)
+                        return TRUE;
+                if (!replace_reported(m, error))        /* never reported themselves: the next round ends */
+                        return FALSE;
+        }
+}
+
+static gboolean
+draw_report(Plan *plan, Message *m, GError **error)
+{
+        gboolean needs_report;
+
+        m->report = dsn_about(m, error);
+        if (m->report == NULL)
+                return FALSE;
+        Message *dsn = message_new(m->report);
+        g_ptr_array_add(plan->messages, dsn);
+        return message_route(dsn, error) && message_settle(dsn, &needs_report, error) && message_make_copies(dsn, error);
+}
+
+gboolean
+plan_draw(Plan *plan, GError **error)
+{
+        gboolean needs_report;
+
+        g_ptr_array_set_size(plan->messages, (gint) plan->n_brought);   /* DSNs of an earlier drawing go */
+        for (guint i = 0; i < plan->n_brought; i++) {
+                Message *m = plan->messages->pdata[i];
+
+                submission_free(g_steal_pointer(&m->report));
+                if (!message_settle(m, &needs_report, error))
+                        return FALSE;
+                if (!m->is_kept)
+                        continue;
+                if (!message_make_copies(m, error) || (needs_report && !draw_report(plan, m, error)))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+gboolean
+plan_is_empty(const Plan *plan)
+{
+        for (guint i = 0; i < plan->messages->len; i++)
+                if (((const Message *) plan->messages->pdata[i])->is_kept)
+                        return FALSE;
+        return TRUE;
+}
+
+/* Bodies ----------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+message_append(Message *m, GError **error)
+{
+        BlobWriter *writer = g_steal_pointer(&m->sub->writer);
+
+        if (writer == NULL)
+                writer = blob_writer_new(m->intake->blob, 0);
+        m->original = m->facts.header.text;     /* what the writer showed goes with it */
+        m->sub->size = blob_writer_size(writer);
+        m->is_appended = blob_take_append(writer, m->head, &m->place, error);
+        return m->is_appended;
+}
+
+gboolean
+plan_store_bodies(Plan *plan, GError **error)
+{
+        const BlobPlace *last = NULL;
+
+        for (guint i = 0; i < plan->messages->len; i++) {
+                Message *m = plan->messages->pdata[i];
+                gboolean is_named = m->is_kept && m->deliveries->len + m->sendings->len > 0;
+
+                if (!is_named || m->is_appended || m->sub->retried != NULL)
+                        continue;
+                if (!message_append(m, error))
+                        return FALSE;
+                if (last == NULL || m->place.sequence > last->sequence)
+                        last = &m->place;
+        }
+        return last == NULL || blob_sync(plan->intake->blob, last, error);
+}
