@@ -202,9 +202,15 @@ close_to(Walk *w, guint n_open, gboolean at_boundary)
                 const Open *o = &w->open[--w->n_open];
                 Part *p = &w->parts[o->part];
 
-                p->end = MAX(end, p->body_start);
-                if (p->end > p->body_start)
-                        p->n_lines = (guint32) (n_lf - o->n_lf + (data[p->end - 1] != '\n'));
+                /* The boundary may have ended the header, or stood right behind another one: its line end is not
+                 * theirs. */
+                p->header_start = MIN(p->header_start, end);
+                p->body_start = MIN(p->body_start, end);
+                p->end = end;
+                p->header.body_offset = p->body_start - p->header_start;
+                p->header.text = span_slice(p->header.text, 0, p->header.body_offset);
+                if (end > p->body_start)
+                        p->n_lines = (guint32) (n_lf - o->n_lf + (data[end - 1] != '\n'));
         }
         w->boundaries.n = w->n_open;
 }

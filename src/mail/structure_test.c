@@ -22,7 +22,8 @@ tree_to_text(Arena *arena, Span message, gboolean *ret_is_truncated)
 
                 g_assert_cmpuint(p->header_start, <=, p->body_start);
                 g_assert_cmpuint(p->body_start, <=, p->end);
-                g_assert_cmpuint(p->end, <=, message.len);
+                g_assert_cmpuint(p->end, <=, i == 0 ? message.len : st.parts[p->parent].end);
+                g_assert_cmpuint(p->header.text.len, ==, p->body_start - p->header_start);
                 g_assert_true(i == 0 ? p->parent == 0 : p->parent < i);
                 g_assert_cmpuint(p->depth, ==, i == 0 ? 0 : st.parts[p->parent].depth + 1);
                 g_string_append_printf(text, "%*s%s/%s%s%s%s %u", 2 * p->depth, "", type, subtype,
@@ -133,6 +134,10 @@ test_odd_boundaries(void)
               "multipart/mixed M 6\n  text/html 0 []\n  text/plain 1 [2]\n");
         check(MIXED "--b\r\nContent-Type: text/html\r\n\r\n--b\r\n--b\r\nno header\r\n--b--",
               "multipart/mixed M 7\n  text/html 0 []\n  text/plain 0 []\n  text/plain 1 [no header]\n");
+        /* Its line end is its own, even where a header or nothing stands in front of it. */
+        check("Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: x\r\n--b\r\n--b--\r\n",
+              "multipart/digest M 5\n  message/rfc822 R 1\n    text/plain 0 []\n  message/rfc822 R 0\n    text/plain 0 "
+              "[]\n");
         /* None, or one nobody may have. */
         check("Content-Type: multipart/mixed\r\n\r\n--\r\n1\r\n", "multipart/mixed 2 [--~1~]\n");
         check("Content-Type: multipart/mixed; boundary=\" \"\r\n\r\n--\r\n", "multipart/mixed 1 [--~]\n");
