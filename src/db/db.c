@@ -1,7 +1,7 @@
 /* db.c -- the database of a site: opening and closing it, the pool of readers, beginning and ending transactions. */
 #include "db/internal.h"
 
-#include "db/schema.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +40,12 @@ lock_mark_clean(Db *db)
                 (void) !fdatasync(db->lock_fd);
 }
 
+static int
+wal_truncate(Db *db)
+{
+        return sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) & 0xff;
+}
+
 /* The database file is made by us, so that it and its WAL can be read by nobody else. */
 static gboolean
 file_make(const char *path, GError **error)
@@ -64,15 +70,25 @@ on_wal(void *data, sqlite3 *handle, const char *name, int pages)
         return SQLITE_OK;
 }
 
+static const LogEvent DB_READ_ONLY = {"db.read_only", LOG_ERROR,
+                                      "After an unclean stop the database could not be brought to disk without an "
+                                      "error, so nothing may be written: mail is "
+                                      "refused for now, reading goes on. Look at the disk, then start again."};
+
 /* After an unclean stop the WAL must go into the database and both be synced before mail is accepted again: what could
- * not be written last time may still be lost in spite of the kernel's cache showing it. */
-static gboolean
-writer_recover(Db *db, GError **error)
+ * not be written last time may still be lost although the kernel's cache shows it. */
+static void
+writer_recover(Db *db)
 {
         if (db->was_clean)
-                return TRUE;
-        int rc = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        return rc == SQLITE_OK || conn_fault(db->writer, error, "checkpoint after an unclean stop");
+                return;
+        int rc = wal_truncate(db);
+        if (rc == SQLITE_FULL && reserve_give_up(db))
+                rc = wal_truncate(db);
+        if (rc == SQLITE_OK)
+                return;
+        conn_fault(db->writer, &db->read_only, "checkpoint after an unclean stop");
+        log_event(&DB_READ_ONLY, "error=%s", log_text(span_of(db->read_only->message)));
 }
 
 static gboolean
@@ -85,7 +101,8 @@ writer_open(Db *db, GError **error)
                 return FALSE;
         sqlite3_wal_hook(db->writer->handle, on_wal, db);
         db->wal_next = WAL_SOFT_OCTETS;
-        return writer_recover(db, error) && migrate(db->writer, error);
+        writer_recover(db);
+        return migrate(db->writer, db->read_only == NULL, error);
 }
 
 Db *
@@ -95,6 +112,7 @@ db_open(const char *dir, GError **error)
 
         engine_init();
         db->path = g_build_filename(dir, "restante.db", NULL);
+        db->reserve = g_build_filename(dir, "reserve", NULL);
         db->lock_fd = -1;
         mutex_init(&db->turn, "db.turn");
         mutex_init(&db->pool, "db.pool");
@@ -122,9 +140,7 @@ connections_close(Db *db)
                 conn_close(conn);
         if (db->writer == NULL)
                 return;
-        gboolean is_clean =
-                db->is_open && sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                                         NULL) == SQLITE_OK;
+        gboolean is_clean = db->is_open && db->read_only == NULL && wal_truncate(db) == SQLITE_OK;
         conn_close(db->writer);
         if (is_clean)
                 lock_mark_clean(db);
@@ -144,6 +160,8 @@ db_close(Db *db)
         cond_done(&db->pool_wake);
         mutex_done(&db->pool);
         mutex_done(&db->turn);
+        g_clear_error(&db->read_only);
+        g_free(db->reserve);
         g_free(db->path);
         g_free(db);
 }
@@ -238,8 +256,12 @@ read_end(DbTxn *txn)
 DbTxn *
 db_begin_freeing(Db *db, GError **error)
 {
+        if (db->read_only != NULL) {
+                if (error != NULL)
+                        *error = g_error_copy(db->read_only);
+                return NULL;
+        }
         DbTxn *txn = txn_new(db);
-
         txn->is_write = TRUE;
         if (!turn_take(txn, error)) {
                 txn_recycle(txn);
@@ -267,6 +289,10 @@ void
 db_set_full(Db *db, gboolean is_full)
 {
         g_atomic_int_set(&db->is_full, is_full);
+        if (is_full)
+                reserve_give_up(db);
+        else
+                reserve_take(db);
 }
 
 void

@@ -110,9 +110,12 @@ txn_list_pop(TxnList *list)
 
 struct Db {
         char *path;
+        char *reserve;          /* path of the reserve file */
+        gboolean has_reserve;   /* of the one thread that calls db_set_full() */
         int lock_fd;            /* DIR/lock, flocked */
         gboolean was_clean;
         gboolean is_open;       /* db_open() succeeded */
+        GError *read_only;      /* why nothing may be written, or NULL */
 
         Conn *writer;           /* (turn) */
         struct {                /* (turn) callers between BEGIN IMMEDIATE and COMMIT */
@@ -152,5 +155,9 @@ void wal_checkpoint(Db *db, gboolean wait_for_readers);
 /* statement.c */
 void rows_detach_all(DbTxn *txn);
 
+/* reserve.c */
+void reserve_take(Db *db);
+gboolean reserve_give_up(Db *db);
+
 /* migrate.c */
-gboolean migrate(Conn *writer, GError **error);
+gboolean migrate(Conn *writer, gboolean may_write, GError **error);

@@ -16,8 +16,9 @@ migrate_step(Conn *writer, const DbMigration *step, GError **error)
         return FALSE;
 }
 
+/* FALSE as well when something must be done and may not be. */
 gboolean
-migrate(Conn *writer, GError **error)
+migrate(Conn *writer, gboolean may_write, GError **error)
 {
         gint64 found = 0;
 
@@ -27,6 +28,8 @@ migrate(Conn *writer, GError **error)
                 return fault(error, FAULT_INPUT,
                              "the database has schema %d, this program knows up to %d: use a newer version of restante",
                              (int) found, DB_SCHEMA_VERSION);
+        if (found < DB_SCHEMA_VERSION && !may_write)
+                return fault(error, FAULT_IO, "the database could not be recovered, so its schema can't be updated");
         for (int i = 0; i < DB_SCHEMA_VERSION; i++)
                 if (DB_MIGRATIONS[i].version > found && !migrate_step(writer, &DB_MIGRATIONS[i], error))
                         return FALSE;

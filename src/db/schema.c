@@ -1,7 +1,7 @@
 /* schema.c -- every table of a site, with the room that owns it.
  *
- * Times are microseconds since 1970 UTC. Domains are lower-case A-labels. Local parts keep the case they were defined with
- * and are compared in lower case (`local_key`).
+ * Times are microseconds since 1970 UTC. Domains are lower-case A-labels. Local parts keep the case they were defined
+ * with and are compared in lower case (`local_key`).
  */
 #include "db/schema.h"
 
@@ -11,10 +11,10 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE domain ("
          " id INTEGER PRIMARY KEY,"
          " name TEXT NOT NULL UNIQUE,"
-         " kind TEXT NOT NULL DEFAULT 'local',"         /* local, alias, relay, hold */
-         " target TEXT,"                                /* alias: NAME, relay: NEXTHOP, hold: QUEUE */
+         " kind TEXT NOT NULL DEFAULT 'local'," /* local, alias, relay, hold */
+         " target TEXT,"                        /* alias: NAME, relay: NEXTHOP, hold: QUEUE */
          " unknown TEXT NOT NULL DEFAULT 'reject',"
-         " envelope_header TEXT,"                       /* NULL: default, 'off', or NAME */
+         " envelope_header TEXT," /* NULL: default, 'off', or NAME */
          " next_hop TEXT, etrn INTEGER NOT NULL DEFAULT 0, source_address TEXT, helo_name TEXT,"
          " bounce_template TEXT,"
          " created INTEGER NOT NULL);"
@@ -27,14 +27,14 @@ const DbMigration DB_MIGRATIONS[] = {
          " is_disabled INTEGER NOT NULL DEFAULT 0,"
          " created INTEGER NOT NULL,"
          " UNIQUE (domain, local_key));"
-         /* directory: aliases, groups and bouncers; domain '*' is the name in every local domain; local '*' the catch-all,
-            'x*' a prefix alias (their kind says so). */
+         /* directory: aliases, groups and bouncers; domain '*' is the name in every local domain; local '*' the
+            catch-all, 'x*' a prefix alias (their kind says so). */
          "CREATE TABLE alias ("
          " id INTEGER PRIMARY KEY,"
          " domain TEXT NOT NULL, local TEXT NOT NULL, local_key TEXT NOT NULL,"
-         " kind TEXT NOT NULL,"                         /* alias, group, bouncer, prefix, catchall */
-         " post TEXT,"                                  /* group: anyone, members, authenticated */
-         " code INTEGER, text TEXT, until INTEGER, after INTEGER, seen INTEGER NOT NULL DEFAULT 0,"    /* bouncer */
+         " kind TEXT NOT NULL," /* alias, group, bouncer, prefix, catchall */
+         " post TEXT,"          /* group: anyone, members, authenticated */
+         " code INTEGER, text TEXT, until INTEGER, after INTEGER, seen INTEGER NOT NULL DEFAULT 0," /* bouncer */
          " created INTEGER NOT NULL,"
          " UNIQUE (domain, local_key, kind));"
          "CREATE TABLE alias_target ("
@@ -46,14 +46,15 @@ const DbMigration DB_MIGRATIONS[] = {
          /* admin: settings changed at run time, and the history of every change */
          "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
          "CREATE TABLE history ("
-         " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL, object TEXT NOT NULL,"
+         " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL, object TEXT NOT "
+         "NULL,"
          " before TEXT, after TEXT);"
          /* blob: the one place of each body. refs: mailbox entries and queue rows that name it. */
          "CREATE TABLE body ("
          " id INTEGER PRIMARY KEY,"
-         " segment INTEGER NOT NULL, offset INTEGER NOT NULL,"  /* of the record's head */
-         " stored INTEGER NOT NULL,"                            /* octets of the record with head */
-         " size INTEGER NOT NULL,"                              /* octets of the body as sent */
+         " segment INTEGER NOT NULL, offset INTEGER NOT NULL," /* of the record's head */
+         " stored INTEGER NOT NULL,"                           /* octets of the record with head */
+         " size INTEGER NOT NULL,"                             /* octets of the body as sent */
          " refs INTEGER NOT NULL);"
          "CREATE INDEX body_by_segment ON body (segment, offset);"
          /* store: mailboxes and their entries, clustered by mailbox and UID */
@@ -66,11 +67,11 @@ const DbMigration DB_MIGRATIONS[] = {
          " UNIQUE (account, name));"
          "CREATE TABLE entry ("
          " mailbox INTEGER NOT NULL, uid INTEGER NOT NULL,"
-         " body INTEGER NOT NULL, size INTEGER NOT NULL,"       /* of the copy: prefix + body - cuts */
-         " received INTEGER NOT NULL,"                          /* INTERNALDATE */
+         " body INTEGER NOT NULL, size INTEGER NOT NULL," /* of the copy: prefix + body - cuts */
+         " received INTEGER NOT NULL,"                    /* INTERNALDATE */
          " flags INTEGER NOT NULL DEFAULT 0, modseq INTEGER NOT NULL,"
-         " message INTEGER NOT NULL,"                           /* Id, as in the trace */
-         " prefix BLOB NOT NULL, cuts BLOB,"                    /* see store.h */
+         " message INTEGER NOT NULL,"        /* Id, as in the trace */
+         " prefix BLOB NOT NULL, cuts BLOB," /* see store.h */
          " PRIMARY KEY (mailbox, uid)) WITHOUT ROWID;"
          /* queue: what still has to leave, one row a recipient */
          "CREATE TABLE queue ("
@@ -79,54 +80,57 @@ const DbMigration DB_MIGRATIONS[] = {
          " prefix BLOB NOT NULL, cuts BLOB,"
          " sender TEXT NOT NULL, recipient TEXT NOT NULL, next_hop TEXT NOT NULL,"
          " created INTEGER NOT NULL, next_attempt INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
-         " last_reply TEXT, held TEXT,"                         /* held: name of the hold queue or 'admin' */
-         " needs INTEGER NOT NULL DEFAULT 0,"                   /* 8BITMIME, SMTPUTF8, BINARYMIME, REQUIRETLS bits */
+         " last_reply TEXT, held TEXT,"       /* held: name of the hold queue or 'admin' */
+         " needs INTEGER NOT NULL DEFAULT 0," /* 8BITMIME, SMTPUTF8, BINARYMIME, REQUIRETLS bits */
          " dsn_notify INTEGER NOT NULL DEFAULT 0, dsn_ret TEXT, dsn_envid TEXT, dsn_orcpt TEXT);"
          "CREATE INDEX queue_by_next_attempt ON queue (next_attempt);"
          "CREATE INDEX queue_by_message ON queue (message);"
          /* intake: the trace, and the limits of bounces */
          "CREATE TABLE trace ("
-         " message INTEGER PRIMARY KEY,"                        /* Id: rises with time */
+         " message INTEGER PRIMARY KEY," /* Id: rises with time */
          " at INTEGER NOT NULL, origin TEXT NOT NULL, client TEXT, helo TEXT, account TEXT,"
          " sender TEXT NOT NULL, message_id TEXT, subject TEXT, size INTEGER NOT NULL);"
          "CREATE TABLE trace_recipient ("
          " message INTEGER NOT NULL, position INTEGER NOT NULL,"
-         " recipient TEXT NOT NULL,"                            /* as in RCPT, before rewriting */
-         " outcome TEXT NOT NULL,"                              /* word of ROUTING.md 2 */
-         " target TEXT, status TEXT, steps TEXT,"               /* target: account, next hop...; steps: JSON array of text */
+         " recipient TEXT NOT NULL,"              /* as in RCPT, before rewriting */
+         " outcome TEXT NOT NULL,"                /* word of ROUTING.md 2 */
+         " target TEXT, status TEXT, steps TEXT," /* target: account, next hop...; steps: JSON array of text */
          " PRIMARY KEY (message, position)) WITHOUT ROWID;"
          /* look-ups of the trace by sender, recipient and Message-ID: see textkey.h */
          "CREATE TABLE trace_key ("
          " key INTEGER NOT NULL, message INTEGER NOT NULL,"
          " PRIMARY KEY (key, message)) WITHOUT ROWID;"
-         "CREATE TABLE refusal ("                               /* batched refusals, capped */
-         " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, client TEXT, sender TEXT, recipient TEXT, status TEXT, text TEXT,"
+         "CREATE TABLE refusal (" /* batched refusals, capped */
+         " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, client TEXT, sender TEXT, recipient TEXT, status TEXT, text "
+         "TEXT,"
          " times INTEGER NOT NULL DEFAULT 1);"
          "CREATE TABLE bounce_sent (sender TEXT NOT NULL, domain TEXT NOT NULL, at INTEGER NOT NULL,"
          " PRIMARY KEY (sender, domain, at)) WITHOUT ROWID;"
          "CREATE INDEX bounce_sent_by_domain ON bounce_sent (domain, at);"
          /* directory: unknown names, the work list */
          "CREATE TABLE unknown_name ("
-         " domain TEXT NOT NULL, local TEXT NOT NULL, times INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+         " domain TEXT NOT NULL, local TEXT NOT NULL, times INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT "
+         "NULL,"
          " first_sender TEXT, last_sender TEXT, spam INTEGER NOT NULL DEFAULT 0,"
          " PRIMARY KEY (domain, local)) WITHOUT ROWID;"
          /* fetch: sources, their recipes, and what was done with each remote message */
          "CREATE TABLE source ("
          " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL,"
          " host TEXT NOT NULL, port INTEGER NOT NULL, tls TEXT NOT NULL DEFAULT 'strict',"
-         " user TEXT NOT NULL, secret BLOB,"                    /* sealed password */
+         " user TEXT NOT NULL, secret BLOB," /* sealed password */
          " poll INTEGER NOT NULL, owner TEXT, domains TEXT,"
          " hops INTEGER NOT NULL DEFAULT 0, max_recipients INTEGER NOT NULL DEFAULT 1,"
          " unknown TEXT NOT NULL DEFAULT 'postmaster', fallback TEXT NOT NULL DEFAULT 'postmaster',"
          " foreign_policy TEXT NOT NULL DEFAULT 'ignore', keep TEXT NOT NULL DEFAULT 'off', max_size TEXT,"
          " allow_plaintext INTEGER NOT NULL DEFAULT 0, folders TEXT,"
-         " stopped TEXT,"                                       /* why it does not poll: authentication failed... */
+         " stopped TEXT," /* why it does not poll: authentication failed... */
          " last_run INTEGER, last_result TEXT, created INTEGER NOT NULL);"
          "CREATE TABLE source_recipe ("
          " source INTEGER NOT NULL, position INTEGER NOT NULL, recipe TEXT NOT NULL,"
          " PRIMARY KEY (source, position)) WITHOUT ROWID;"
          "CREATE TABLE source_seen ("
-         " source INTEGER NOT NULL, folder TEXT NOT NULL, uidl TEXT NOT NULL, size INTEGER NOT NULL, hash INTEGER NOT NULL,"
+         " source INTEGER NOT NULL, folder TEXT NOT NULL, uidl TEXT NOT NULL, size INTEGER NOT NULL, hash INTEGER NOT "
+         "NULL,"
          " first_seen INTEGER NOT NULL, outcome TEXT NOT NULL,"
          " PRIMARY KEY (source, folder, uidl)) WITHOUT ROWID;"},
 };
