@@ -30,7 +30,7 @@ typedef enum Pop3Phase {
         POP3_PHASE_SASL,        /* the client's next SASL message                  */
         POP3_PHASE_SENDING,     /* a long answer, `sending` says how far            */
         POP3_PHASE_HANDSHAKE,   /* TLS                                             */
-        POP3_PHASE_DELAY,       /* the time before `delayed` may be sent           */
+        POP3_PHASE_DELAY,       /* the time that a wrong password costs            */
         POP3_PHASE_CLOSE,
 } Pop3Phase;
 
@@ -60,9 +60,9 @@ typedef struct Pop3Session {
         Maildrop *drop;         /* set: TRANSACTION state   */
         guint32 n_retrieved;
         Sasl sasl;
-        const char *delayed;    /* static; sent when POP3_PHASE_DELAY ends */
         Sending sending;
         char client[INET6_ADDRSTRLEN];
+        gboolean is_loopback;
 } Pop3Session;
 
 typedef enum Pop3Step {
@@ -91,6 +91,7 @@ void pop3_auth(Pop3Session *s, Span args);
 void pop3_stls(Pop3Session *s, Span args);
 Pop3Step pop3_step_sasl(Pop3Session *s);
 Pop3Step pop3_step_handshake(Pop3Session *s);
+void pop3_end_delay(Pop3Session *s);
 void pop3_forget_user(Pop3Session *s);
 
 /* sending.c */

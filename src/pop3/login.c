@@ -64,12 +64,7 @@ pop3_step_handshake(Pop3Session *s)
 gboolean
 pop3_allows_password(const Pop3Session *s)
 {
-        StreamPeer peer;
-
-        if (stream_is_tls(s->session.stream))
-                return TRUE;
-        stream_peer(s->session.stream, &peer);
-        return auth_allows_plaintext(pop3_door(s)->auth, FALSE, peer.is_loopback);
+        return auth_allows_plaintext(pop3_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
 }
 
 static gboolean
@@ -110,9 +105,18 @@ static void
 answer_wrong(Pop3Session *s, Span name, Usec delay)
 {
         log_event(&POP3_EVENTS[POP3_EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(name));
-        s->delayed = "[AUTH] wrong name or password";
         s->phase = POP3_PHASE_DELAY;
-        session_delay(&s->session, delay);
+        if (delay > 0)
+                session_delay(&s->session, delay);
+        else
+                pop3_end_delay(s); /* nothing would wake us */
+}
+
+void
+pop3_end_delay(Pop3Session *s)
+{
+        s->phase = POP3_PHASE_COMMAND;
+        pop3_bad(s, "[AUTH] wrong name or password");
 }
 
 static void

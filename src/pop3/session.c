@@ -345,10 +345,8 @@ pop3_session_run(Session *session)
 {
         Pop3Session *s = (Pop3Session *) session;
 
-        if (s->phase == POP3_PHASE_DELAY) {
-                s->phase = POP3_PHASE_COMMAND;
-                pop3_bad(s, s->delayed);
-        }
+        if (s->phase == POP3_PHASE_DELAY)
+                pop3_end_delay(s);
         while (s->phase != POP3_PHASE_CLOSE) {
                 if (stream_is_failed(session->stream))
                         return SESSION_CLOSE;
@@ -366,6 +364,7 @@ pop3_session_open(Session *session)
 
         stream_peer(session->stream, &peer);
         g_strlcpy(s->client, peer.text, sizeof(s->client));
+        s->is_loopback = peer.is_loopback;
         stream_printf(session->stream, "+OK %s POP3 Restante\r\n", pop3_door(s)->hostname);
         return TRUE;
 }

@@ -78,6 +78,7 @@ typedef struct SmtpSession {
         SmtpReplyId delayed;    /* answered when PHASE_DELAY ends ... */
         char *delayed_text;     /* ... or this, if set                */
         char client[INET6_ADDRSTRLEN];
+        gboolean is_loopback;
 } SmtpSession;
 
 /* One line of a role: what differs between the doors. */

@@ -81,12 +81,7 @@ smtp_step_handshake(SmtpSession *s)
 gboolean
 smtp_allows_password(const SmtpSession *s)
 {
-        StreamPeer peer;
-
-        if (stream_is_tls(s->session.stream))
-                return TRUE;
-        stream_peer(s->session.stream, &peer);
-        return auth_allows_plaintext(smtp_door(s)->auth, FALSE, peer.is_loopback);
+        return auth_allows_plaintext(smtp_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
 }
 
 gboolean

@@ -53,15 +53,6 @@ smtp_reply_status(SmtpSession *s, Status status, const char *text)
         write_reply(s, status.code, status_text(status, enhanced, sizeof(enhanced)), text);
 }
 
-void
-smtp_reply_later(SmtpSession *s, Usec delay, SmtpReplyId id, char *take_text)
-{
-        s->delayed = id;
-        s->delayed_text = take_text;
-        s->phase = PHASE_DELAY;
-        session_delay(&s->session, delay);
-}
-
 static void
 reply_delayed(SmtpSession *s)
 {
@@ -72,6 +63,18 @@ reply_delayed(SmtpSession *s)
                 stream_printf(s->session.stream, "%s\r\n", text);
         else
                 smtp_reply(s, s->delayed);
+}
+
+void
+smtp_reply_later(SmtpSession *s, Usec delay, SmtpReplyId id, char *take_text)
+{
+        s->delayed = id;
+        s->delayed_text = take_text;
+        s->phase = PHASE_DELAY;
+        if (delay > 0)
+                session_delay(&s->session, delay);
+        else
+                reply_delayed(s); /* nothing would wake us */
 }
 
 void
@@ -358,6 +361,7 @@ smtp_session_open(Session *session)
 
         stream_peer(session->stream, &peer);
         g_strlcpy(s->client, peer.text, sizeof(s->client));
+        s->is_loopback = peer.is_loopback;
         if (log_wants(LOG_DEBUG))
                 log_event(&SMTP_EVENTS[EVENT_CONNECT], "client=%s port=%u", s->client, peer.local_port);
         if (door->guesses != NULL && door->settings.role == SMTP_MX && guesses_is_refused(door->guesses, s->client)) {
