@@ -5,7 +5,9 @@
  * woken to wake another one, and any worker can park a session with one system call. (libevent was the other choice: its
  * loop belongs to one thread, so that each park from a worker costs a wake-up of that thread through a pipe, then a second
  * one of a worker, and some 250 octets for two events of each connection.) The kernel wakes the worker that went to sleep
- * last, so few workers do most of the work with warm caches, and the others time out and end.
+ * last, so few workers do most of the work with warm caches, and the others time out and end. Nor does a worker wait at one
+ * session for its next command before it parks: measured with 32 lock-step clients that costs half as much again per command (9-16
+ * against 15-18 us of CPU), because a waiting worker does not take what others have ready, so that more of them must wake.
  *
  * Workers  whoever takes the last waiting place starts another worker, up to the maximum: somebody always waits for the next
  *          event, however many block in a commit.
@@ -277,6 +279,7 @@ slot_take(Service *service)
         park = slot_at(service, service->n_slots);
         park->index = service->n_slots++;
         park->service = service;
+        park->fd = -1;
         return park;
 }
 
@@ -737,7 +740,7 @@ service_drain(Service *service, Usec deadline)
                 /* Whoever is still reading or writing fails at once; who waits for something else ends after it. */
                 atomic_store(&service->is_cutting, TRUE);
                 for (guint32 i = 0; i < service->n_slots; i++)
-                        if (slot_at(service, i)->session != NULL && slot_at(service, i)->fd >= 0)
+                        if (slot_at(service, i)->fd >= 0)
                                 (void) shutdown(slot_at(service, i)->fd, SHUT_RDWR);
         }
         mutex_unlock(&service->mutex);

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -490,6 +491,49 @@ test_delay(void)
                 (void) close(fds[i]);
 }
 
+/* As if its time had come. */
+static void
+expire(House *house, guint32 index)
+{
+        SessionPark *park = wait_parked(house, index);
+
+        atomic_store(&park->hard_due, 0);
+        service_time(house->service, park, 0);
+}
+
+static void
+test_silent_handshake(void)
+{
+        g_autoptr(House) house = house_new(NULL, TRUE);
+        int fd = dial(house);
+
+        while (atomic_load(&house->service->n_waiting) == 0 || house->service->chunks[0] == NULL)
+                g_usleep(1000);
+        SessionPark *park = wait_parked(house, 0);
+        Usec due = park_due(park) - clock_monotonic();
+        g_assert_cmpint(due, <=, 30 * USEC_PER_SEC);
+        expire(house, 0);
+        hear_end(fd);
+        g_assert_cmpuint(house->door.opened, ==, 0);
+}
+
+static void
+test_stalled_reader(void)
+{
+        g_autoptr(House) house = house_new(NULL, FALSE);
+        int fd = dial(house);
+
+        house->door.idle = USEC_PER_HOUR;
+        hear(fd, "hello\r\n");
+        say(fd, "flood 40000000\r\n");
+        door_wait(&house->door, &house->door.runs, 1);
+        SessionPark *park = wait_parked(house, 0);
+        g_assert_cmpint(park_due(park) - clock_monotonic(), <=, 5 * USEC_PER_MINUTE);
+        expire(house, 0);
+        door_wait(&house->door, &house->door.closed, 1);
+        (void) close(fd);
+}
+
 static void
 test_minimum_rate(void)
 {
@@ -619,6 +663,49 @@ test_limit_of_all(void)
         service_stats(house->service, &stats);
         g_assert_cmpuint(stats.refused, ==, 1);
         for (int i = 0; i < 3; i++)
+                (void) close(fds[i]);
+}
+
+static void
+set_descriptors(rlim_t n)
+{
+        struct rlimit limit;
+
+        g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+        limit.rlim_cur = n;
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+}
+
+static void
+test_no_descriptors(void)
+{
+        g_autoptr(House) house = house_new(NULL, FALSE);
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(house->port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+        struct timeval patience = {.tv_sec = 20};
+        struct rlimit before;
+        int fds[4];
+
+        for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
+                fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                g_assert_cmpint(setsockopt(fds[i], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), ==, 0);
+        }
+        g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+        int next = dup(fds[0]);
+        (void) close(next);
+        set_descriptors((rlim_t) next + 1);             /* room for one */
+        for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
+                g_assert_cmpint(connect(fds[i], (struct sockaddr *) &to, sizeof(to)), ==, 0);
+                if (i == 0) {
+                        hear(fds[i], "hello\r\n");
+                        continue;
+                }
+                hear(fds[i], i < 3 ? "busy\r\n" : "hello\r\n");      /* told so, not left waiting; and it goes on later */
+                if (i == 2)
+                        set_descriptors(before.rlim_cur);
+        }
+        say(fds[0], "still\r\n");
+        hear(fds[0], "[still]\r\n");
+        for (gsize i = 0; i < G_N_ELEMENTS(fds); i++)
                 (void) close(fds[i]);
 }
 
@@ -1003,11 +1090,14 @@ main(int argc, char **argv)
         g_test_add_func("/net/service/last-words-arrive-although-input-is-unread", test_last_words);
         g_test_add_func("/net/service/idle-session-times-out", test_idle);
         g_test_add_func("/net/service/delay-holds-no-thread", test_delay);
+        g_test_add_func("/net/service/silent-handshake-ends-at-its-deadline", test_silent_handshake);
+        g_test_add_func("/net/service/stalled-reader-is-cut-off", test_stalled_reader);
         g_test_add_func("/net/service/input-below-minimum-rate-times-out", test_minimum_rate);
         g_test_add_func("/net/service/stress-shortens-idle", test_stress);
         g_test_add_func("/net/service/many-at-once", test_many);
         g_test_add_func("/net/service/limit-per-address", test_limit_per_address);
         g_test_add_func("/net/service/limit-of-all", test_limit_of_all);
+        g_test_add_func("/net/service/out-of-descriptors-is-said-and-passes", test_no_descriptors);
         g_test_add_func("/net/service/wake-from-another-thread-is-never-lost", test_wake);
         g_test_add_func("/net/service/wake-storm", test_wake_storm);
         g_test_add_func("/net/service/drain-says-goodbye", test_drain);

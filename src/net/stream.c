@@ -219,9 +219,11 @@ stream_consume(Stream *stream, gsize octets)
 static gboolean
 line_find(Stream *stream, gboolean strict, gsize *ret_line, gsize *ret_whole)
 {
-        const guint8 *data = stream->in.data + stream->in.start;
         gsize len = buffer_len(&stream->in), at = stream->searched;
 
+        if (len == at)
+                return FALSE;
+        const guint8 *data = stream->in.data + stream->in.start;
         while (at < len) {
                 const guint8 *lf = memchr(data + at, '\n', len - at);
                 if (lf == NULL)

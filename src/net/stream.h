@@ -6,7 +6,8 @@
  * Two ways of use:
  *  - server sessions (service.h): stream_line() and stream_some() answer STREAM_AGAIN when nothing whole has come; the
  *    session returns SESSION_PARK and is run again when there is more. Buffers are released while parked and empty.
- *  - connections we open ourselves (stream_connect): the same calls wait up to the stream's deadline; AGAIN never comes.
+ *  - connections we open ourselves (stream_connect): the same calls wait up to the stream's deadline; AGAIN never comes. Before
+ *    it waits for input it sends what has been written.
  *
  * Output gathers in memory and leaves at stream_flush(), at park, or when 64 KiB wait. A session that has much to send asks
  * stream_is_full() between pieces and parks with a position instead of waiting for a slow reader.
