@@ -245,12 +245,14 @@ test_memory_first(Site *site, gconstpointer data)
         for (guint i = 0; i < G_N_ELEMENTS(CHUNKS); i++)
                 for (gsize len = 4096; len <= WRITER_MEMORY_MAX; len *= 2) {
                         guint before = open_files();
-                        g_autoptr(BlobWriter) writer = gather(site->blob, octets, len, CHUNKS[i]);
+                        BlobWriter *writer = gather(site->blob, octets, len, CHUNKS[i]);
                         g_assert_cmpuint(open_files(), ==, before);
+                        blob_writer_free(writer);
                 }
         guint before = open_files();
-        g_autoptr(BlobWriter) writer = gather(site->blob, octets, WRITER_MEMORY_MAX + 1, 4096);
+        BlobWriter *writer = gather(site->blob, octets, WRITER_MEMORY_MAX + 1, 4096);
         g_assert_cmpuint(open_files(), ==, before + 1);
+        blob_writer_free(writer);
 }
 
 static void
@@ -776,7 +778,7 @@ test_head_formats(void)
 
         record_head_write(&head, octets);
         g_assert_true(record_head_read(span_make(octets, sizeof octets), &got));
-        g_assert_cmpmem(&head, sizeof head, &got, sizeof got);
+        g_assert_true(got.flags == 0 && got.length == 10 && got.size == 10 && got.id == 7 && got.checksum == 99);
         g_assert_false(record_head_read(span_make(octets, sizeof octets - 1), &got));
         head.length = 11;
         record_head_write(&head, octets);

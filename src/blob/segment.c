@@ -203,7 +203,8 @@ file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts)
         for (int i = 0; i < n_parts; i++) {
                 gsize skip = MIN(done, parts[i].iov_len);
                 done -= skip;
-                if (!write_rest(fd, offset + skip, (const guint8 *) parts[i].iov_base + skip, parts[i].iov_len - skip))
+                if (skip < parts[i].iov_len &&
+                    !write_rest(fd, offset + skip, (const guint8 *) parts[i].iov_base + skip, parts[i].iov_len - skip))
                         return FALSE;
                 offset += parts[i].iov_len;
         }

@@ -173,12 +173,13 @@ turn_pass(Db *db)
 
         mutex_lock(&db->turn);
         DbTxn *next = has_room ? txn_list_pop(&db->line) : NULL;
-        if (next == NULL && !db->batch.is_open)
-                db->is_taken = FALSE;
+        gboolean is_free = next == NULL && !db->batch.is_open;
+        if (is_free)
+                db->is_taken = FALSE; /* from here on the batch is somebody else's */
         mutex_unlock(&db->turn);
         if (next != NULL)
                 txn_tell(next, TXN_TURN, NULL);
-        return next != NULL || !db->batch.is_open;
+        return next != NULL || is_free;
 }
 
 /* The batch is over: its callers are the result. */
