@@ -29,7 +29,7 @@ check_certificate(const Settings *settings, AddFinding add, gpointer data)
                 add("error", error->message, data);
                 return;
         }
-        Usec left = tls_not_after(tls) - clock_real();
+        Usec left = tls_not_after(tls) * USEC_PER_SEC - clock_real();
         if (left < 0)
                 add_finding(add, data, "error", "%s: the certificate has expired: clients refuse it", settings->certificate);
         else if (left < 14 * USEC_PER_DAY)

@@ -128,7 +128,7 @@ task_certificate(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 
         if (tls == NULL)
                 return FALSE;
-        Usec left = tls_not_after(tls) - clock_real();
+        Usec left = tls_not_after(tls) * USEC_PER_SEC - clock_real();
         if (left < 14 * USEC_PER_DAY)
                 log_event(&APP_EVENTS[EVENT_CERTIFICATE], "days=%d", (int) (left / USEC_PER_DAY));
         return TRUE;

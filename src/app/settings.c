@@ -495,7 +495,7 @@ template_comment(GString *s, const char *text)
         gsize column = 0;
 
         for (gsize i = 0; words[i] != NULL; i++) {
-                if (column == 0 || column + strlen(words[i]) > 98) {
+                if (column == 0 || column + strlen(words[i]) > 96) {
                         g_string_append(s, column == 0 ? "#" : "\n#");
                         column = 1;
                 }
@@ -509,7 +509,7 @@ char *
 settings_template(const char *const *values)
 {
         GString *s = g_string_new("# restante.conf -- settings of this site; restante.conf(5) has the manual.\n"
-                                  "# After a change: kill -HUP the keeper. Domains, accounts and routes are not here: `restante --help`.\n");
+                                  "# After a change: kill -HUP the keeper. Domains and accounts are not here: `restante --help`.\n");
         const char *section = "";
 
         for (const Setting *t = SETTINGS; t->key != NULL; t++) {

@@ -1,0 +1,293 @@
+/* operations_test.c -- what an administrator can do, on a real site without its server. */
+#include "admin/site_test.h"
+
+static TestSite site;
+
+/* Does it, and says whether the answer is as expected; what it answered is thrown away. */
+static void
+expect(AdminResult result, const char *reason, const char *password, const char *noun, const char *verb, const char *const *args)
+{
+        TestAnswer answer;
+
+        test_call(&site, &answer, password, NULL, noun, verb, args);
+        if (answer.result != result || (reason != NULL && strstr(answer.reason, reason) == NULL))
+                g_error("%s %s: %d %s", noun, verb, answer.result, answer.reason);
+        test_answer_clear(&answer);
+}
+
+static void
+done(const char *noun, const char *verb, const char *const *args)
+{
+        expect(ADMIN_DONE, NULL, NULL, noun, verb, args);
+}
+
+static gint64
+count(const char *sql)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(DbTxn) txn = db_begin_read(site.rooms.db, &error);
+        g_autoptr(DbRows) rows = db_query_text(txn, sql, &error, "");
+
+        g_assert_no_error(error);
+        g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW);
+        return db_int(rows, 0);
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+        return json_string_value(json_object_get(object, key));
+}
+
+static void
+domains(void)
+{
+        TestAnswer answer;
+
+        test_call(&site, &answer, NULL, NULL, "domain", "add", WORDS("Uk.Example.COM", "unknown=deliver:default@uk.example.com"));
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        g_assert_cmpstr(text_of(answer.object, "name"), ==, "uk.example.com");
+        g_assert_nonnull(strstr(answer.warnings->str, "default@uk.example.com")); /* saved, with a warning: it does not exist yet */
+        test_answer_clear(&answer);
+
+        expect(ADMIN_REFUSED, "uk.example.com", NULL, "domain", "add", WORDS("uk.example.com"));
+        expect(ADMIN_REFUSED, "unknown=perhaps", NULL, "domain", "add", WORDS("b.example", "unknown=perhaps"));
+        expect(ADMIN_REFUSED, "kind=relay:", NULL, "domain", "add", WORDS("b.example", "kind=relay:a b"));
+        expect(ADMIN_REFUSED, "no domain name", NULL, "domain", "show", WORDS("-"));
+        expect(ADMIN_USAGE, "nothing to set", NULL, "domain", "set", WORDS("uk.example.com"));
+        done("domain", "set", WORDS("uk.example.com", "envelope-header=X-Rcpt-To"));
+        test_call(&site, &answer, NULL, NULL, "domain", "show", WORDS("uk.example.com"));
+        g_assert_cmpstr(text_of(answer.object, "envelope_header"), ==, "X-Rcpt-To");
+        g_assert_cmpstr(text_of(answer.object, "kind"), ==, "local");
+        test_answer_clear(&answer);
+
+        done("domain", "add", WORDS("gone.example"));
+        done("domain", "remove", WORDS("gone.example"));
+        expect(ADMIN_REFUSED, "gone.example", NULL, "domain", "remove", WORDS("gone.example"));
+        test_call(&site, &answer, NULL, NULL, "domain", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        test_answer_clear(&answer);
+}
+
+static void
+accounts(void)
+{
+        TestAnswer answer;
+
+        done("domain", "add", WORDS("acc.example"));
+        expect(ADMIN_DONE, NULL, "secret", "account", "add", WORDS("joe@acc.example", "quota=1000000"));
+        expect(ADMIN_REFUSED, NULL, "secret", "account", "add", WORDS("JOE@acc.example"));
+        expect(ADMIN_REFUSED, "nowhere.example", "secret", "account", "add", WORDS("joe@nowhere.example"));
+        expect(ADMIN_REFUSED, "is no address", NULL, "account", "show", WORDS("joe"));
+        expect(ADMIN_REFUSED, "no password came", NULL, "account", "password", WORDS("joe@acc.example"));
+        expect(ADMIN_DONE, NULL, "other", "account", "password", WORDS("joe@acc.example"));
+
+        test_call(&site, &answer, NULL, NULL, "account", "add", WORDS("ann@acc.example"));
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        g_assert_nonnull(strstr(answer.warnings->str, "no password"));
+        test_answer_clear(&answer);
+
+        done("account", "set", WORDS("joe@acc.example", "may-send=no"));
+        test_call(&site, &answer, NULL, NULL, "account", "list", WORDS("acc.example"));
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 2);
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 1), "address"), ==, "joe@acc.example");
+        g_assert_true(json_is_false(json_object_get(json_array_get(answer.rows, 1), "may_send")));
+        test_answer_clear(&answer);
+
+        done("account", "remove", WORDS("ann@acc.example"));
+        expect(ADMIN_REFUSED, "there is no account", NULL, "account", "remove", WORDS("ann@acc.example"));
+}
+
+static void
+aliases(void)
+{
+        TestAnswer answer;
+
+        done("domain", "add", WORDS("ali.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@ali.example"));
+        done("alias", "add", WORDS("sales@ali.example", "joe@ali.example", "else@where.example"));
+        done("alias", "add group", WORDS("team@ali.example", "joe@ali.example", "a=b@c.example", "post=members"));
+        done("alias", "add bouncer", WORDS("john@ali.example", "text=John has left"));
+        expect(ADMIN_REFUSED, "code", NULL, "alias", "add bouncer", WORDS("jim@ali.example", "code=200"));
+
+        test_call(&site, &answer, NULL, NULL, "alias", "add", WORDS("typo@ali.example", "jo@ali.example"));
+        g_assert_nonnull(strstr(answer.warnings->str, "jo@ali.example does not exist yet"));
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "alias", "list", WORDS("ali.example"));
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 4);
+        test_answer_clear(&answer);
+        done("alias", "remove", WORDS("john@ali.example"));
+        expect(ADMIN_REFUSED, "john@ali.example", NULL, "alias", "remove", WORDS("john@ali.example"));
+}
+
+static void
+routes(void)
+{
+        TestAnswer answer;
+        json_t *decision;
+
+        done("domain", "add", WORDS("rou.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@rou.example"));
+        done("route", "add", WORDS("<*@old.example>", "=", "*@rou.example"));
+        expect(ADMIN_REFUSED, NULL, NULL, "route", "add", WORDS("nonsense"));
+        expect(ADMIN_USAGE, "--at", NULL, "route", "add", WORDS("a.example = b.example", "--at", "0"));
+
+        test_call(&site, &answer, NULL, NULL, "route", "explain", WORDS("joe@old.example"));
+        decision = json_object_get(answer.object, "decision");
+        g_assert_cmpstr(text_of(answer.object, "origin"), ==, "stranger");
+        g_assert_cmpstr(text_of(decision, "kind"), ==, "deliver");
+        g_assert_cmpstr(text_of(decision, "account"), ==, "joe@rou.example");
+        g_assert_cmpuint(json_array_size(json_object_get(answer.object, "steps")), >, 0);
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "route", "explain", WORDS("joe@elsewhere.example"));
+        decision = json_object_get(answer.object, "decision");
+        g_assert_cmpstr(text_of(decision, "kind"), ==, "reject");
+        g_assert_cmpstr(text_of(decision, "status"), ==, "5.7.1");
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "route", "explain", WORDS("joe@elsewhere.example", "--origin", "client"));
+        g_assert_cmpstr(text_of(json_object_get(answer.object, "decision"), "kind"), ==, "relay");
+        test_answer_clear(&answer);
+        expect(ADMIN_USAGE, "--origin", NULL, "route", "explain", WORDS("joe@rou.example", "--origin", "friend"));
+
+        test_call(&site, &answer, NULL, NULL, "route", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        test_answer_clear(&answer);
+        done("route", "remove", WORDS("1"));
+        expect(ADMIN_REFUSED, NULL, NULL, "route", "remove", WORDS("1"));
+}
+
+static void
+inject(void)
+{
+        TestAnswer answer;
+        static const char MESSAGE[] = "From: joe@inj.example\nMessage-ID: <one@inj.example>\nSubject: x\n\nhello\nworld";
+
+        done("domain", "add", WORDS("inj.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@inj.example"));
+        test_call(&site, &answer, NULL, MESSAGE, "inject", NULL,
+                  WORDS("-f", "joe@inj.example", "joe@inj.example", "nobody@inj.example", "far@away.example"));
+        if (answer.result != ADMIN_DONE)
+                g_error("%s", answer.reason);
+        g_assert_nonnull(strstr(answer.warnings->str, "nobody@inj.example: 550 5.1.1"));
+        g_assert_cmpuint(json_array_size(json_object_get(answer.object, "recipients")), ==, 3);
+        g_autofree char *id = g_strdup(text_of(answer.object, "id"));
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "queue", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        const json_t *row = json_array_get(answer.rows, 0);
+        g_assert_cmpstr(text_of(row, "recipient"), ==, "far@away.example");
+        g_assert_cmpstr(text_of(row, "sender"), ==, "joe@inj.example");
+        g_assert_true(json_is_null(json_object_get(row, "held")));
+        g_autofree char *number = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(row, "id")));
+        test_answer_clear(&answer);
+        done("queue", "show", WORDS(number));
+        expect(ADMIN_REFUSED, "no row 999999", NULL, "queue", "show", WORDS("999999"));
+
+        test_call(&site, &answer, NULL, NULL, "account", "show", WORDS("joe@inj.example"));
+        g_assert_cmpint(json_integer_value(json_object_get(answer.object, "messages")), ==, 1);
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "trace", NULL, WORDS(id));
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 0), "message_id"), !=, NULL);
+        test_answer_clear(&answer);
+        done("trace", NULL, WORDS("<one@inj.example>"));
+        done("trace", NULL, WORDS("--to", "joe@inj.example", "--since", "1h"));
+        expect(ADMIN_REFUSED, "no trace of", NULL, "trace", NULL, WORDS("<two@inj.example>"));
+        expect(ADMIN_USAGE, "which message", NULL, "trace", NULL, NULL);
+        expect(ADMIN_USAGE, "--since", NULL, "trace", NULL, WORDS("--since", "soon"));
+
+        test_call(&site, &answer, NULL, MESSAGE, "inject", NULL, WORDS("nobody@inj.example"));
+        g_assert_cmpint(answer.result, ==, ADMIN_REFUSED);
+        g_assert_nonnull(strstr(answer.reason, "no recipient was accepted: 550 5.1.1"));
+        test_answer_clear(&answer);
+
+        test_call(&site, &answer, NULL, NULL, "verify", NULL, NULL);
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        g_assert_cmpint(json_integer_value(json_object_get(answer.object, "complaints")), ==, 0);
+        g_assert_cmpint(json_integer_value(json_object_get(answer.object, "entries")), >=, 1);
+        test_answer_clear(&answer);
+}
+
+/* What was stored is what came, with every line end CRLF, wherever the pieces were cut. */
+static void
+inject_line_ends(void)
+{
+        static const char *const BODIES[] = {"a: b\n\nx\ny\n", "a: b\r\n\r\nx\r\ny\r\n", "a: b\n\r\nx\r\ny", "a: b\n\nxxxx\nyyyyy\r\n"};
+        gint64 sizes[G_N_ELEMENTS(BODIES)];
+
+        done("domain", "add", WORDS("crlf.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@crlf.example"));
+        for (gsize i = 0; i < G_N_ELEMENTS(BODIES); i++) {
+                TestAnswer answer;
+                test_call(&site, &answer, NULL, BODIES[i], "inject", NULL, WORDS("-f", "", "joe@crlf.example"));
+                g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+                sizes[i] = json_integer_value(json_object_get(answer.object, "size"));
+                test_answer_clear(&answer);
+        }
+        g_assert_cmpint(sizes[0], ==, strlen("a: b\r\n\r\nx\r\ny\r\n"));
+        g_assert_cmpint(sizes[1], ==, sizes[0]);
+        g_assert_cmpint(sizes[2], ==, sizes[0]);
+        g_assert_cmpint(sizes[3], ==, strlen("a: b\r\n\r\nxxxx\r\nyyyyy\r\n"));
+}
+
+/* Every change leaves a row with what was and what is; what was refused leaves none; passwords never. */
+static void
+history(void)
+{
+        gint64 before = count("SELECT count(*) FROM history");
+
+        done("domain", "add", WORDS("his.example"));
+        expect(ADMIN_DONE, NULL, "canary-password", "account", "add", WORDS("joe@his.example"));
+        expect(ADMIN_DONE, NULL, "canary-password", "account", "password", WORDS("joe@his.example"));
+        done("domain", "set", WORDS("his.example", "unknown=discard"));
+        expect(ADMIN_REFUSED, NULL, NULL, "domain", "add", WORDS("his.example"));
+        done("domain", "list", NULL);
+        g_assert_cmpint(count("SELECT count(*) FROM history") - before, ==, 4);
+        g_assert_cmpint(count("SELECT count(*) FROM history WHERE operation = 'domain set' AND object = 'his.example' AND"
+                              " before LIKE '%reject%' AND after LIKE '%discard%'"), ==, 1);
+        g_assert_cmpint(count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') || object LIKE '%canary%'"),
+                        ==, 0);
+}
+
+static void
+checks(void)
+{
+        TestAnswer answer;
+        gboolean is_warned = FALSE;
+        const json_t *row;
+        gsize i;
+
+        done("domain", "add", WORDS("chk.example", "unknown=discard"));
+        test_call(&site, &answer, NULL, NULL, "check", NULL, NULL);
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        json_array_foreach(answer.rows, i, row) is_warned |= strstr(text_of(row, "text"), "chk.example") != NULL;
+        g_assert_true(is_warned); /* a policy that takes mail for unknown names is a standing warning */
+        test_answer_clear(&answer);
+        done("unknown", "list", NULL);
+        done("guess", "list", NULL);
+        expect(ADMIN_USAGE, "which client", NULL, "guess", "release", NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+        log_set_level(LOG_ERROR);
+        test_site_open(&site);
+        g_test_add_func("/admin/operations/domains", domains);
+        g_test_add_func("/admin/operations/accounts", accounts);
+        g_test_add_func("/admin/operations/aliases-groups-bouncers", aliases);
+        g_test_add_func("/admin/operations/routes-and-explain", routes);
+        g_test_add_func("/admin/operations/inject-queue-trace-verify", inject);
+        g_test_add_func("/admin/operations/inject-makes-every-line-end-crlf", inject_line_ends);
+        g_test_add_func("/admin/operations/every-change-has-its-history-without-secrets", history);
+        g_test_add_func("/admin/operations/check-names-standing-warnings", checks);
+        int status = g_test_run();
+        test_site_close(&site);
+        return status;
+}
