@@ -20,11 +20,12 @@ _bases_given = set()
 
 
 def free_base():
-    """A port base whose ports are all free now; two processes on one machine start looking at different places."""
-    first = 15000 + (os.getpid() * 37) % 600 * 50
+    """A port base whose ports are all free now, below those that the kernel gives to clients; two processes on one machine start
+    looking at different places."""
+    first = (os.getpid() * 37) % 590
     with _bases_lock:
-        for i in range(800):
-            base = 10000 + (first - 10000 + i * 50) % 40000
+        for i in range(590):
+            base = (first + i) % 590 * 50
             if base in _bases_given:
                 continue
             with contextlib.ExitStack() as stack:
