@@ -1,0 +1,509 @@
+/* store_test.c -- mailboxes, UIDs, quotas, and the maildrop of RFC 1939. */
+#include "store/store.h"
+
+#include <glib/gstdio.h>
+
+typedef struct Site {
+        char *dir;
+        Db *db;
+        Blob *blob;
+        Store *store;
+        Arena *arena;
+} Site;
+
+static void
+site_open(Site *site)
+{
+        g_autoptr(GError) error = NULL;
+
+        site->db = db_open(site->dir, &error);
+        g_assert_no_error(error);
+        site->blob = blob_open(site->dir, site->db, &error);
+        g_assert_no_error(error);
+        site->store = store_new(site->db, site->blob);
+}
+
+static void
+site_close(Site *site)
+{
+        store_free(site->store);
+        blob_close(site->blob);
+        db_close(site->db);
+}
+
+static void
+site_init(Site *site, gconstpointer data)
+{
+        site->dir = g_dir_make_tmp("restante-store-XXXXXX", NULL);
+        site->arena = arena_new(16 * 1024 * 1024);
+        site_open(site);
+}
+
+static void
+dir_remove(const char *path)
+{
+        GDir *dir = g_dir_open(path, 0, NULL);
+
+        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
+                g_autofree char *child = g_build_filename(path, name, NULL);
+                if (g_file_test(child, G_FILE_TEST_IS_DIR))
+                        dir_remove(child);
+                else
+                        g_unlink(child);
+        }
+        if (dir != NULL)
+                g_dir_close(dir);
+        g_rmdir(path);
+}
+
+static void
+site_done(Site *site, gconstpointer data)
+{
+        site_close(site);
+        arena_free(site->arena);
+        dir_remove(site->dir);
+        g_free(site->dir);
+}
+
+static BlobPlace
+append(Site *site, const char *text)
+{
+        g_autoptr(GError) error = NULL;
+        BlobWriter *writer = blob_writer_new(site->blob, 1 << 20);
+        BlobPlace place;
+
+        g_assert_true(blob_writer_add(writer, span_of(text), &error));
+        g_assert_true(blob_take_append(writer, SPAN_EMPTY, &place, &error));
+        g_assert_true(blob_sync(site->blob, &place, &error));
+        g_assert_no_error(error);
+        return place;
+}
+
+typedef struct Quota {
+        guint64 octets, messages;
+} Quota;
+
+/* One message into so many accounts, from 1 on; the answer of the last. Rolled back unless it is DONE. */
+static StoreAnswer
+deliver(Site *site, gint64 accounts, const char *mailbox, const char *prefix, const char *text, Quota quota, gint64 *ret_uid)
+{
+        g_autoptr(GError) error = NULL;
+        BlobPlace place = append(site, text);
+        Copy copy = {.body_size = place.size, .prefix = span_of(prefix)};
+        StoreAnswer answer = STORE_FAILED;
+
+        g_autoptr(DbTxn) txn = db_begin(site->db, &error);
+        g_assert_no_error(error);
+        g_assert_true(blob_name(txn, &place, accounts, &copy.body, &error));
+        for (gint64 account = 1; account <= accounts; account++) {
+                const StoreDelivery delivery = {
+                        .account = account,
+                        .mailbox = mailbox,
+                        .copy = &copy,
+                        .message = 7,
+                        .received = 1000,
+                        .quota_octets = quota.octets,
+                        .quota_messages = quota.messages,
+                };
+                answer = store_deliver(site->store, txn, &delivery, ret_uid, &error);
+                g_assert_no_error(error);
+                if (answer != STORE_DONE)
+                        return answer;
+        }
+        g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
+        return answer;
+}
+
+static void
+deliver_n(Site *site, guint n)
+{
+        gint64 uid;
+
+        for (guint i = 0; i < n; i++) {
+                g_autofree char *text = g_strdup_printf("Subject: %u\r\n\r\nx\r\n", i);
+                g_assert_cmpint(deliver(site, 1, "INBOX", "P: 1\r\n", text, (Quota){0}, &uid), ==, STORE_DONE);
+        }
+}
+
+static Maildrop *
+open_drop(Site *site, gint64 account)
+{
+        g_autoptr(GError) error = NULL;
+        Maildrop *drop = NULL;
+
+        g_assert_cmpint(store_maildrop_open(site->store, account, &drop, &error), ==, MAILDROP_OPEN);
+        g_assert_no_error(error);
+        return drop;
+}
+
+static char *
+read_message(Maildrop *drop, guint32 i)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(MaildropMessage) message = NULL;
+        g_autofree char *text = g_malloc0(store_maildrop_size(drop, i) + 1);
+
+        g_assert_true(store_maildrop_message(drop, i, &message, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(store_message_read(message, text, store_maildrop_size(drop, i), &error), ==, store_maildrop_size(drop, i));
+        g_assert_cmpint(store_message_read(message, text, 1, &error), ==, 0);
+        return g_steal_pointer(&text);
+}
+
+static gint64
+number(Site *site, const char *sql)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, &error);
+        g_autoptr(DbRows) rows = db_query_text(txn, sql, &error, "");
+
+        g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW);
+        return db_int(rows, 0);
+}
+
+static void
+change(Site *site, const char *sql)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(DbTxn) txn = db_begin(site->db, &error);
+
+        {
+                g_autoptr(DbRows) rows = db_query_text(txn, sql, &error, "");
+                g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW_END);
+        }
+        g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
+}
+
+static void
+count_complaint(const char *complaint, gpointer data)
+{
+        g_test_message("%s", complaint);
+        ++*(guint *) data;
+}
+
+static guint
+complaints(Site *site)
+{
+        g_autoptr(GError) error = NULL;
+        guint n = 0;
+        guint64 entries;
+
+        g_assert_true(store_verify(site->store, TRUE, count_complaint, &n, &entries, &error));
+        g_assert_no_error(error);
+        return n;
+}
+
+/* Delivery --------------------------------------------------------------------------------------------------------- */
+
+static void
+test_uids(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        gint64 uid;
+        guint64 messages, octets;
+
+        for (gint64 i = 1; i <= 3; i++) {
+                g_assert_cmpint(deliver(site, 1, "inbox", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+                g_assert_cmpint(uid, ==, i);
+        }
+        Maildrop *drop = open_drop(site, 1);
+        store_maildrop_delete(drop, 2);
+        g_assert_true(store_maildrop_update(drop, &error));
+        store_maildrop_close(drop);
+        site_close(site);
+        site_open(site);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+        g_assert_cmpint(uid, ==, 4);    /* the one removed last is not given out again */
+        g_assert_true(store_usage(site->store, 1, &messages, &octets, &error));
+        g_assert_cmpuint(messages, ==, 3);
+        g_assert_cmpuint(octets, ==, 9);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
+static void
+test_quota(Site *site, gconstpointer data)
+{
+        gint64 uid;
+
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "12345678\r\n", (Quota){.octets = 20}, &uid), ==, STORE_DONE);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "123456789\r\n", (Quota){.octets = 20}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "12345678\r\n", (Quota){.octets = 20}, &uid), ==, STORE_DONE);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.octets = 20}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.messages = 2}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.messages = 3}, &uid), ==, STORE_DONE);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "12345678\r\n", "12345678\r\n", (Quota){.octets = 32}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
+static void
+test_mailbox_missing(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        gint64 uid;
+
+        g_assert_cmpint(deliver(site, 1, "news", "", "x\r\n", (Quota){0}, &uid), ==, STORE_NO_MAILBOX);
+        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        g_assert_cmpint(deliver(site, 1, "news", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, &error);
+        g_assert_cmpint(store_has_mailbox(site->store, txn, 1, "news", &error), ==, STORE_DONE);
+        g_assert_cmpint(store_has_mailbox(site->store, txn, 1, "News", &error), ==, STORE_NO_MAILBOX);
+        g_assert_cmpint(store_has_mailbox(site->store, txn, 2, "news", &error), ==, STORE_NO_MAILBOX);
+        g_assert_cmpint(store_has_mailbox(site->store, txn, 2, "iNbOx", &error), ==, STORE_DONE);
+}
+
+static void
+test_shared_body(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        gint64 uid;
+
+        g_assert_cmpint(deliver(site, 3, "INBOX", "P: 1\r\n", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+        g_assert_cmpint(number(site, "SELECT refs FROM body"), ==, 3);
+        for (gint64 account = 1; account <= 3; account++) {
+                Maildrop *drop = open_drop(site, account);
+                g_autofree char *text = read_message(drop, 0);
+                g_assert_cmpstr(text, ==, "P: 1\r\nx\r\n");
+                store_maildrop_delete(drop, 0);
+                g_assert_true(store_maildrop_update(drop, &error));
+                store_maildrop_close(drop);
+                g_assert_cmpint(number(site, "SELECT coalesce(sum(refs), 0) FROM body"), ==, 3 - account);
+                g_assert_cmpuint(complaints(site), ==, 0);
+        }
+        g_assert_cmpint(number(site, "SELECT count(*) FROM body"), ==, 0);
+}
+
+/* Maildrop --------------------------------------------------------------------------------------------------------- */
+
+static void
+test_one_session(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        Maildrop *other = NULL;
+        Maildrop *drop = open_drop(site, 1);
+
+        g_assert_cmpuint(store_maildrop_count(drop), ==, 0);
+        g_assert_cmpint(store_maildrop_open(site->store, 1, &other, &error), ==, MAILDROP_IN_USE);
+        g_assert_no_error(error);
+        g_assert_null(other);
+        store_maildrop_close(open_drop(site, 2));
+        store_maildrop_close(drop);
+        store_maildrop_close(open_drop(site, 1));
+}
+
+static void
+test_snapshot(Site *site, gconstpointer data)
+{
+        deliver_n(site, 2);
+        Maildrop *drop = open_drop(site, 1);
+        deliver_n(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, 2);
+        g_autofree char *text = read_message(drop, 1);
+        g_assert_cmpstr(text, ==, "P: 1\r\nSubject: 1\r\n\r\nx\r\n");
+        store_maildrop_close(drop);
+        drop = open_drop(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, 3);
+        store_maildrop_close(drop);
+}
+
+static void
+test_marks(Site *site, gconstpointer data)
+{
+        deliver_n(site, 3);
+        Maildrop *drop = open_drop(site, 1);
+        guint64 all = store_maildrop_octets(drop);
+
+        g_assert_cmpuint(all, ==, 3 * store_maildrop_size(drop, 0));
+        store_maildrop_delete(drop, 1);
+        store_maildrop_delete(drop, 1);
+        g_assert_true(store_maildrop_is_deleted(drop, 1));
+        g_assert_cmpuint(store_maildrop_undeleted(drop), ==, 2);
+        g_assert_cmpuint(store_maildrop_octets(drop), ==, all - store_maildrop_size(drop, 1));
+        store_maildrop_reset(drop);
+        g_assert_false(store_maildrop_is_deleted(drop, 1));
+        g_assert_cmpuint(store_maildrop_undeleted(drop), ==, 3);
+        g_assert_cmpuint(store_maildrop_octets(drop), ==, all);
+        store_maildrop_delete(drop, 0);
+        store_maildrop_close(drop);             /* without UPDATE: nothing goes */
+        drop = open_drop(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, 3);
+        store_maildrop_close(drop);
+}
+
+static void
+test_uidl(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        char first[MAILDROP_UIDL_OCTETS], buffer[MAILDROP_UIDL_OCTETS];
+
+        deliver_n(site, 3);
+        Maildrop *drop = open_drop(site, 1);
+        store_maildrop_uidl(drop, 2, first);
+        g_assert_cmpstr(store_maildrop_uidl(drop, 0, buffer), !=, first);
+        for (const char *at = first; *at != '\0'; at++)
+                g_assert_true(*at >= 0x21 && *at <= 0x7e);
+        store_maildrop_delete(drop, 0);
+        store_maildrop_delete(drop, 1);
+        g_assert_true(store_maildrop_update(drop, &error));
+        store_maildrop_close(drop);
+        site_close(site);
+        site_open(site);
+        drop = open_drop(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, 1);
+        g_assert_cmpstr(store_maildrop_uidl(drop, 0, buffer), ==, first);
+        store_maildrop_close(drop);
+}
+
+/* Marks in runs and alone, over more than one slice. */
+static void
+test_update(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        const guint n = 2300;
+        gint64 uid;
+
+        for (guint i = 0; i < n / 100; i++) {
+                g_autoptr(DbTxn) txn = NULL;
+                BlobPlace place = append(site, "x\r\n");
+                Copy copy = {.body_size = place.size};
+                txn = db_begin(site->db, &error);
+                g_assert_true(blob_name(txn, &place, 100, &copy.body, &error));
+                for (guint j = 0; j < 100; j++) {
+                        const StoreDelivery delivery = {.account = 1, .mailbox = "INBOX", .copy = &copy};
+                        g_assert_cmpint(store_deliver(site->store, txn, &delivery, &uid, &error), ==, STORE_DONE);
+                }
+                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
+        }
+        Maildrop *drop = open_drop(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, n);
+        guint kept = 0;
+        for (guint32 i = 0; i < n; i++) {
+                if (i % 7 == 3 || (i > 500 && i < 520))
+                        kept++;
+                else
+                        store_maildrop_delete(drop, i);
+        }
+        g_assert_true(store_maildrop_update(drop, &error));
+        g_assert_no_error(error);
+        store_maildrop_close(drop);
+        drop = open_drop(site, 1);
+        g_assert_cmpuint(store_maildrop_count(drop), ==, kept);
+        g_assert_cmpuint(store_maildrop_octets(drop), ==, 3 * kept);
+        g_assert_cmpuint(complaints(site), ==, 0);
+        for (guint32 i = 0; i < kept; i++)
+                store_maildrop_delete(drop, i);
+        g_assert_true(store_maildrop_update(drop, &error));
+        store_maildrop_close(drop);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM body"), ==, 0);
+        g_assert_cmpint(number(site, "SELECT messages + octets FROM mailbox"), ==, 0);
+}
+
+static void
+test_gone(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        MaildropMessage *message = NULL;
+
+        deliver_n(site, 2);
+        Maildrop *drop = open_drop(site, 1);
+        change(site, "DELETE FROM entry WHERE uid = 1");
+        g_assert_false(store_maildrop_message(drop, 0, &message, &error));
+        g_assert_nonnull(error);
+        g_autofree char *text = read_message(drop, 1);
+        g_assert_nonnull(text);
+        store_maildrop_close(drop);
+}
+
+/* Removing and looking --------------------------------------------------------------------------------------------- */
+
+static void
+test_remove_account(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        gboolean more = TRUE;
+        gint64 uid;
+
+        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        g_assert_cmpint(deliver(site, 2, "INBOX", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+        deliver_n(site, 4);
+        while (more) {
+                g_autoptr(DbTxn) txn = db_begin(site->db, &error);
+                g_assert_true(store_remove_account(site->store, txn, 1, &more, &error));
+                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
+        }
+        g_assert_cmpint(number(site, "SELECT count(*) FROM mailbox WHERE account = 1"), ==, 0);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM entry"), ==, 1);
+        g_assert_cmpint(number(site, "SELECT sum(refs) FROM body"), ==, 1);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
+static void
+test_rows(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        const StoreRow *rows;
+        gsize n;
+        gint64 uid;
+
+        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        deliver_n(site, 3);
+        g_assert_cmpint(deliver(site, 1, "news", "", "xyz\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+        g_assert_true(store_rows(site->store, site->arena, 1, NULL, 0, 2, &rows, &n, &error));
+        g_assert_cmpuint(n, ==, 2);
+        g_assert_cmpint(rows[1].uid, ==, 2);
+        g_assert_true(store_rows(site->store, site->arena, 1, rows[1].mailbox, rows[1].uid, 10, &rows, &n, &error));
+        g_assert_cmpuint(n, ==, 2);
+        g_assert_cmpstr(rows[0].mailbox, ==, "INBOX");
+        g_assert_cmpint(rows[0].uid, ==, 3);
+        g_assert_cmpstr(rows[1].mailbox, ==, "news");
+        g_assert_cmpuint(rows[1].size, ==, 5);
+        g_assert_cmpuint(rows[1].message, ==, 7);
+        g_assert_true(store_rows(site->store, site->arena, 1, "news", 1, 10, &rows, &n, &error));
+        g_assert_cmpuint(n, ==, 0);
+}
+
+static void
+test_verify(Site *site, gconstpointer data)
+{
+        static const struct {
+                const char *damage, *repair;
+        } CASES[] = {
+                {"UPDATE mailbox SET messages = messages + 1", "UPDATE mailbox SET messages = messages - 1"},
+                {"UPDATE mailbox SET octets = octets - 1", "UPDATE mailbox SET octets = octets + 1"},
+                {"UPDATE mailbox SET uid_next = 2", "UPDATE mailbox SET uid_next = 3"},
+                {"UPDATE body SET refs = 2", "UPDATE body SET refs = 1"},
+                {"UPDATE entry SET prefix = x'41' WHERE uid = 1", "UPDATE entry SET prefix = x'503A20310D0A'"},
+                {"UPDATE entry SET cuts = x'7f7f' WHERE uid = 1", "UPDATE entry SET cuts = x''"},
+                {"UPDATE entry SET body = -body WHERE uid = 2", "UPDATE entry SET body = -body WHERE uid = 2"},
+                {"UPDATE body SET offset = offset + 8", "UPDATE body SET offset = offset - 8"},
+        };
+
+        deliver_n(site, 2);
+        for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+                change(site, CASES[i].damage);
+                g_assert_cmpuint(complaints(site), >, 0);
+                change(site, CASES[i].repair);
+                g_assert_cmpuint(complaints(site), ==, 0);
+        }
+}
+
+int
+main(int argc, char **argv)
+{
+        g_test_init(&argc, &argv, NULL);
+#define ADD(path, fn) g_test_add("/store/" path, Site, NULL, site_init, fn, site_done)
+        ADD("uids-rise-and-never-come-back RFC 9051 §2.3.1.1", test_uids);
+        ADD("quota-in-octets-and-messages-counts-the-copy", test_quota);
+        ADD("only-INBOX-is-made-by-delivery", test_mailbox_missing);
+        ADD("a-body-goes-with-its-last-copy", test_shared_body);
+        ADD("maildrop/one-session-at-a-time RFC 1939 §4", test_one_session);
+        ADD("maildrop/a-snapshot RFC 1939 §5", test_snapshot);
+        ADD("maildrop/marks-count-and-are-taken-back RFC 1939 §5", test_marks);
+        ADD("maildrop/uidl-is-stable RFC 1939 §7", test_uidl);
+        ADD("maildrop/update-removes-what-is-marked RFC 1939 §6", test_update);
+        ADD("maildrop/a-message-removed-meanwhile-is-an-error", test_gone);
+        ADD("an-account-goes-with-its-mail", test_remove_account);
+        ADD("rows-in-pages", test_rows);
+        ADD("verify-finds-damage", test_verify);
+        return g_test_run();
+}
