@@ -322,8 +322,8 @@ settings_entry(Settings *settings, const ConfEntry *entry, GError **error)
                 return fault(error, FAULT_INPUT, "%s:%u: %s stands before the first section; sections are %s", settings->path, entry->line,
                              entry->key, names);
         if (!has_section)
-                return fault(error, FAULT_INPUT, "%s:%u: there is no section [%s]; sections are %s", settings->path, entry->line,
-                             entry->section, names);
+                return fault(error, FAULT_INPUT, "%s:%u: %s stands in [%s], and there is no such section; sections are %s", settings->path,
+                             entry->line, entry->key, entry->section, names);
         return fault(error, FAULT_INPUT, "%s:%u: there is no setting %s in [%s]; its settings are %s", settings->path, entry->line, entry->key,
                      entry->section, names);
 }

@@ -55,7 +55,7 @@ mistakes(void)
                 {"[site]\nhostname =\n", ":2: [site] hostname"},
                 {"[site]\nhostname = [127.0.0.1]\n", "host name such as"},
                 {"[site]\nhostname = a.example\nhostnam = b\n", ":3: there is no setting hostnam in [site]; its settings are hostname, data"},
-                {"[sight]\nhostname = a.example\n", ":2: there is no section [sight]; sections are [site], [listen]"},
+                {"[sight]\nhostname = a.example\n", ":2: hostname stands in [sight], and there is no such section; sections are [site], [listen]"},
                 {"hostname = a.example\n", ":1: hostname stands before the first section"},
                 {"[site]\nhostname = a.example\nloopback = maybe\n", ":3: [site] loopback = maybe: give yes or no"},
                 {"[site]\nhostname = a.example\npostmaster = joe\n", "an address such as"},
