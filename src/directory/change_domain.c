@@ -93,6 +93,16 @@ header_is_free(Span name)
         return !span_starts_nocase(name, span_of("Resent-")) && !span_starts_nocase(name, span_of("Content-"));
 }
 
+/* RFC 5322 §3.6.8: printable ASCII without the colon. */
+static gboolean
+is_field_name(Span name)
+{
+        for (gsize i = 0; i < name.len; i++)
+                if (name.data[i] <= ' ' || name.data[i] >= 0x7f || name.data[i] == ':')
+                        return FALSE;
+        return name.len <= HEADER_NAME_MAX && header_is_free(name);
+}
+
 static Change
 set_envelope_header(Arena *arena, Domain *domain, const char *value, GError **error)
 {
@@ -103,10 +113,7 @@ set_envelope_header(Arena *arena, Domain *domain, const char *value, GError **er
         domain->envelope_header = name.len > 0 ? "off" : NULL;
         if (name.len == 0 || span_is(name, "off"))
                 return CHANGE_DONE;
-        for (gsize i = 0; i < name.len; i++)
-                if (name.data[i] <= ' ' || name.data[i] >= 0x7f || name.data[i] == ':')
-                        name.len = HEADER_NAME_MAX + 1;
-        if (name.len > HEADER_NAME_MAX || !header_is_free(name))
+        if (!is_field_name(name))
                 return directory_refuse(error, CHANGE_INVALID,
                                         "envelope-header=%s: a field name such as X-Rcpt-To or X-Envelope-To, or off, is expected", value);
         domain->envelope_header = arena_strndup(arena, name);
