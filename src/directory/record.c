@@ -180,7 +180,7 @@ record_new(RecordKind kind, guint hash, Span key, const void *value)
 
         guintptr from = ((guintptr) record->place + ALIGN_OCTETS - 1) & ~(guintptr) (ALIGN_OCTETS - 1);
         Place place = {.at = (guint8 *) from};
-        g_atomic_ref_count_init(&record->refs);
+        record->refs = 1;
         record->kind = kind;
         record->hash = hash;
         record->octets = octets;
@@ -192,7 +192,7 @@ record_new(RecordKind kind, guint hash, Span key, const void *value)
 Record *
 record_ref(Record *record)
 {
-        g_atomic_ref_count_inc(&record->refs);
+        (void) __atomic_add_fetch(&record->refs, 1, __ATOMIC_RELAXED);
         return record;
 }
 
@@ -200,7 +200,7 @@ record_ref(Record *record)
 void
 record_unref(Record *record)
 {
-        if (record != NULL && g_atomic_ref_count_dec(&record->refs))
+        if (record != NULL && __atomic_sub_fetch(&record->refs, 1, __ATOMIC_ACQ_REL) == 0)
                 g_free(record);
 }
 

@@ -36,7 +36,7 @@ typedef struct Login {
 #define RECORD_KEY_MAX (ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX)
 
 typedef struct Record {
-        gatomicrefcount refs;
+        guint refs;              /* atomic; by the compiler and not by GLib, whose atomics thread sanitizers do not see */
         RecordKind kind;
         guint hash;
         gsize octets;           /* of the allocation */

@@ -69,7 +69,7 @@ gboolean via_strip(Span domain, Span *ret_host);
 /* Table -------------------------------------------------------------------------------------------------------------- */
 
 struct Table {
-        gatomicrefcount refs;
+        guint refs;              /* atomic; by the compiler and not by GLib, whose atomics thread sanitizers do not see */
         guint64 generation;             /* of the directory, before it was loaded */
         Arena *arena;
         RouteRule *rules;

@@ -24,7 +24,7 @@ span_same(gconstpointer a, gconstpointer b)
 void
 table_unref(Table *table)
 {
-        if (table == NULL || !g_atomic_ref_count_dec(&table->refs))
+        if (table == NULL || __atomic_sub_fetch(&table->refs, 1, __ATOMIC_ACQ_REL) > 0)
                 return;
         g_hash_table_unref(table->by_domain);
         arena_free(table->arena);
@@ -102,7 +102,7 @@ table_new(void)
 {
         Table *table = g_new0(Table, 1);
 
-        g_atomic_ref_count_init(&table->refs);
+        table->refs = 1;
         table->arena = arena_new(TABLE_OCTETS);
         table->by_domain = g_hash_table_new(span_hash, span_same);
         return table;
@@ -111,7 +111,7 @@ table_new(void)
 static Table *
 table_ref(Table *table)
 {
-        g_atomic_ref_count_inc(&table->refs);
+        (void) __atomic_add_fetch(&table->refs, 1, __ATOMIC_RELAXED);
         return table;
 }
 
