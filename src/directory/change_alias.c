@@ -73,12 +73,10 @@ static Change
 read_target(Arena *arena, const char *text, const char **ret, GError **error)
 {
         Address address;
-        Span via = span_of(".via");
 
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK || address.domain.len == 0)
                 return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
-        if (address.domain.len > via.len &&
-            span_equal(span_slice(address.domain, address.domain.len - via.len, address.domain.len), via))
+        if (directory_is_via(address.domain))
                 return directory_refuse(error, CHANGE_INVALID, "%s: .via is understood only in records of the route table", text);
         *ret = arena_strndup(arena, address_text(arena, &address));
         return *ret != NULL ? CHANGE_DONE : (fault(error, FAULT_FULL, "too many targets"), CHANGE_FAILED);

@@ -33,6 +33,20 @@ directory_read_boolean(const char *key, const char *value, gboolean *ret, GError
         return CHANGE_DONE;
 }
 
+gboolean
+directory_is_via(Span domain)
+{
+        static const char *const ENDS[] = {".via", "._via"};
+
+        for (gsize i = 0; i < G_N_ELEMENTS(ENDS); i++) {
+                gsize n = strlen(ENDS[i]);
+
+                if (span_is(domain, ENDS[i] + 1) || (domain.len > n && span_is(span_slice(domain, domain.len - n, domain.len), ENDS[i])))
+                        return TRUE;
+        }
+        return FALSE;
+}
+
 Change
 directory_read_domain(Arena *arena, const char *text, const char **ret, GError **error)
 {
@@ -45,7 +59,7 @@ directory_read_domain(Arena *arena, const char *text, const char **ret, GError *
                 return directory_refuse(error, CHANGE_INVALID, "%s: a domain has a name; addresses of this host are settings", text);
         if (address_parse_domain(arena, name, &found) != ADDRESS_OK || found.len + 2 > ADDRESS_DOMAIN_MAX)
                 return directory_refuse(error, CHANGE_INVALID, "%s is no domain name; ex.org or *.ex.org would be", text);
-        if (span_equal(found, span_of("via")) || (found.len > 4 && span_is(span_slice(found, found.len - 4, found.len), ".via")))
+        if (directory_is_via(found))
                 return directory_refuse(error, CHANGE_INVALID, "%s: .via is kept for records of the route table", text);
         *ret = arena_printf(arena, "%s%.*s", is_wild ? "*." : "", (int) found.len, (const char *) found.data);
         return *ret != NULL ? CHANGE_DONE : (fault(error, FAULT_FULL, "no room for a name"), CHANGE_FAILED);

@@ -30,6 +30,9 @@ gboolean directory_load_targets(DbTxn *txn, Arena *arena, gint64 alias, AddressL
 /* Answers of changes: sets *error and returns the answer. */
 Change directory_refuse(GError **error, Change answer, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
+/* .via and ._via are no domains: the route table's sign for next hops. */
+gboolean directory_is_via(Span domain) G_GNUC_PURE;
+
 /* "ex.org" or "*.ex.org" as people type it -> lower-case A-label form. */
 Change directory_read_domain(Arena *arena, const char *text, const char **ret, GError **error);
 
