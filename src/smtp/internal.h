@@ -58,6 +58,7 @@ typedef struct Transaction {
         DataDecoder decoder;
         gboolean is_utf8;
         gboolean has_chunks;    /* BDAT has begun */
+        guint64 chunk_octets;   /* of all chunks so far, as they came */
         gboolean is_dropped;    /* too big, or a fault: intake_accept() says which, the rest is read and dropped */
 } Transaction;
 

@@ -386,7 +386,7 @@ smtp_bdat(SmtpSession *s, Span args)
 }
 
 static void
-finish_chunk(SmtpSession *s, guint64 octets_so_far)
+finish_chunk(SmtpSession *s)
 {
         Transaction *t = s->transaction;
 
@@ -397,11 +397,11 @@ finish_chunk(SmtpSession *s, guint64 octets_so_far)
         } else if (s->chunk_is_last) {
                 data_finish(&t->decoder, take_octets, t);
                 finish_message(s);
-        } else if (t->is_dropped && octets_so_far >= smtp_door(s)->settings.max_size) {
+        } else if (t->is_dropped && t->chunk_octets > smtp_door(s)->settings.max_size) {
                 smtp_transaction_end(s);
                 smtp_reply(s, REPLY_TOO_BIG);
         } else {
-                stream_printf(s->session.stream, "250 2.0.0 %" G_GUINT64_FORMAT " octets so far\r\n", octets_so_far);
+                stream_printf(s->session.stream, "250 2.0.0 %" G_GUINT64_FORMAT " octets so far\r\n", t->chunk_octets);
         }
 }
 
@@ -418,12 +418,13 @@ smtp_step_chunk(SmtpSession *s)
                 piece = span_slice(piece, 0, (gsize) MIN(s->chunk_left, piece.len));
                 s->chunk_left -= piece.len;
                 if (s->chunk_refusal == REPLY_NONE) {
+                        t->chunk_octets += piece.len;
                         gsize used = data_feed(&t->decoder, piece, take_octets, t);
                         g_assert(used == piece.len); /* only a decoder with dots ends by itself */
                 }
                 stream_consume(s->session.stream, piece.len);
         }
         if (s->chunk_left == 0)
-                finish_chunk(s, t != NULL ? submission_size(t->submission) : 0);
+                finish_chunk(s);
         return STEP_DONE;
 }
