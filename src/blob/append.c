@@ -35,7 +35,7 @@ filler_fill(Blob *blob, guint64 to)
 
         blob->is_filling = TRUE;
         mutex_unlock(&blob->append);
-        guint failed = file_zero(fd, from, to) ? 0 : (guint) errno;
+        guint failed = blob_file_zero(fd, from, to) ? 0 : (guint) errno;
         if (failed == 0 && fdatasync(fd) < 0)
                 blob_fatal("zeros ahead");
         mutex_lock(&blob->append);
@@ -147,7 +147,7 @@ append_record(Blob *blob, RecordHead *head, const Span *parts, guint n_parts, Bl
         MUTEX_SCOPE(&blob->append);
         if (!room_make(blob, stored, error))
                 return FALSE;
-        if (!file_write(blob->active->fd, blob->tail, vector, (int) n_parts + 2))
+        if (!blob_file_write(blob->active->fd, blob->tail, vector, (int) n_parts + 2))
                 return fault_errno(error, "append to segment %u", blob->active->number);
         *ret = (BlobPlace){.segment = blob->active->number,
                            .offset = blob->tail,
@@ -273,7 +273,7 @@ is_shared(const Segment *segment, guint64 *ret_end)
         SegmentHead head;
         struct stat st;
 
-        if (!file_read(segment->fd, 0, octets, sizeof octets) ||
+        if (!blob_file_read(segment->fd, 0, octets, sizeof octets) ||
             !segment_head_read(span_make(octets, sizeof octets), &head) || head.kind != SEGMENT_SHARED ||
             fstat(segment->fd, &st) < 0)
                 return FALSE;

@@ -443,7 +443,7 @@ torn_at(const Site *site, const gint64 *ids, guint64 cut, gboolean is_truncated)
         if (is_truncated)
                 g_assert_cmpint(ftruncate(fd, (off_t) cut), ==, 0);
         else
-                g_assert_true(file_zero(fd, cut, (guint64) st.st_size));
+                g_assert_true(blob_file_zero(fd, cut, (guint64) st.st_size));
         close(fd);
         site_open(&crash.site);
         gint64 more = put(&crash.site, 3000, 77);
@@ -480,7 +480,7 @@ test_hole_is_overwritten(Site *site, gconstpointer data)
         Crash crash = crash_of(site);
         int fd = open(crash.segment, O_RDWR | O_CLOEXEC);
 
-        g_assert_true(file_zero(fd, hole.offset, hole.offset + hole.stored));
+        g_assert_true(blob_file_zero(fd, hole.offset, hole.offset + hole.stored));
         close(fd);
         site_open(&crash.site);
         BlobPlace next = append(crash.site.blob, "", octets, 3000);
@@ -518,7 +518,7 @@ test_crafted_record(Site *site, gconstpointer data)
         BlobPlace place = append(site->blob, "", forged, sizeof forged);
         Crash crash = crash_of(site);
         int fd = open(crash.segment, O_RDWR | O_CLOEXEC);
-        g_assert_true(file_zero(fd, place.offset, place.offset + RECORD_HEAD_OCTETS));
+        g_assert_true(blob_file_zero(fd, place.offset, place.offset + RECORD_HEAD_OCTETS));
         close(fd);
         site_open(&crash.site);
         gint64 next = put(&crash.site, 10, 2);
@@ -724,10 +724,10 @@ test_verify(Site *site, gconstpointer data)
 
         Segment *segment = segment_pin(site->blob, 1, NULL);
         guint8 octet;
-        g_assert_true(file_read(segment->fd, SEGMENT_HEAD_OCTETS + 5072 + 500, &octet, 1));
+        g_assert_true(blob_file_read(segment->fd, SEGMENT_HEAD_OCTETS + 5072 + 500, &octet, 1));
         octet ^= 1;
         struct iovec part = {&octet, 1};
-        g_assert_true(file_write(segment->fd, SEGMENT_HEAD_OCTETS + 5072 + 500, &part, 1));
+        g_assert_true(blob_file_write(segment->fd, SEGMENT_HEAD_OCTETS + 5072 + 500, &part, 1));
         segment_unpin(site->blob, segment);
         g_assert_true(blob_verify(site->blob, complain, complaints, &verified, NULL));
         g_assert_cmpuint(verified.damaged, ==, 1);

@@ -48,7 +48,7 @@ segment_parse_name(const char *name, guint32 *ret)
 }
 
 void
-dir_sync(Blob *blob)
+blob_dir_sync(Blob *blob)
 {
         if (fsync(blob->dir_fd) < 0)
                 blob_fatal("directory");
@@ -145,8 +145,8 @@ segment_open_file(Blob *blob, guint32 number, GError **error)
                         fault_errno(error, "segment %s", name);
                 return -1;
         }
-        if (file_read(fd, 0, octets, sizeof octets) && segment_head_read(span_make(octets, sizeof octets), &head) &&
-            head.number == number)
+        if (blob_file_read(fd, 0, octets, sizeof octets) &&
+            segment_head_read(span_make(octets, sizeof octets), &head) && head.number == number)
                 return fd;
         fault(error, FAULT_INTERNAL, "segment %s has no right head", name);
         close(fd);
@@ -229,7 +229,7 @@ segment_create(Blob *blob, guint32 number, GError **error)
                 fault_errno(error, "segment %s", name);
                 return NULL;
         }
-        if (!file_zero(fd, 0, FILL_FIRST_OCTETS) || !file_write(fd, 0, &part, 1)) {
+        if (!blob_file_zero(fd, 0, FILL_FIRST_OCTETS) || !blob_file_write(fd, 0, &part, 1)) {
                 fault_errno(error, "segment %s", name);
                 close(fd);
                 unlinkat(blob->dir_fd, name, 0);
@@ -237,6 +237,6 @@ segment_create(Blob *blob, guint32 number, GError **error)
         }
         if (fsync(fd) < 0)
                 blob_fatal("new segment");
-        dir_sync(blob);
+        blob_dir_sync(blob);
         return segment_adopt(blob, number, fd);
 }

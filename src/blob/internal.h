@@ -56,9 +56,9 @@ guint64 record_checksum(const RecordHead *head, const Span *parts, guint n_parts
 guint64 record_stored(guint64 length);
 
 /* A whole read or FALSE: end of file and errors alike, errno tells (0: end). */
-gboolean file_read(int fd, guint64 offset, void *buffer, gsize len);
-gboolean file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts);
-gboolean file_zero(int fd, guint64 from, guint64 to);
+gboolean blob_file_read(int fd, guint64 offset, void *buffer, gsize len);
+gboolean blob_file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts);
+gboolean blob_file_zero(int fd, guint64 from, guint64 to);
 
 /* Is there a whole record at `offset`, ending at or before `end`? */
 gboolean record_check(int fd, guint64 offset, guint64 end, RecordHead *ret);
@@ -121,7 +121,7 @@ Segment *segment_adopt(Blob *blob, guint32 number, int fd);
 void segment_drop(Blob *blob, guint32 number);
 void segment_name(guint32 number, char out[16]);
 gboolean segment_parse_name(const char *name, guint32 *ret);
-void dir_sync(Blob *blob);
+void blob_dir_sync(Blob *blob);
 GArray *segments_list(Blob *blob, GError **error);
 void blob_fatal(const char *what) G_GNUC_NORETURN;
 

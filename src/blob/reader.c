@@ -49,7 +49,7 @@ body_at(Blob *blob, gint64 body, const BlobPlace *place, GError **error)
         if (segment == NULL)
                 return NULL;
         errno = 0;
-        if (!file_read(segment->fd, place->offset, octets, sizeof octets) && errno != 0) {
+        if (!blob_file_read(segment->fd, place->offset, octets, sizeof octets) && errno != 0) {
                 fault_errno(error, "segment %u", place->segment);
         } else if (!record_head_read(span_make(octets, sizeof octets), &head) || head.id != (guint64) body ||
                    head.size != place->size || record_stored(head.length) != place->stored) {
@@ -110,7 +110,7 @@ gboolean
 body_read_stored(BlobBody *body, guint64 offset, void *buffer, gsize len, GError **error)
 {
         errno = 0;
-        if (file_read(body->segment->fd, body->offset + RECORD_HEAD_OCTETS + offset, buffer, len))
+        if (blob_file_read(body->segment->fd, body->offset + RECORD_HEAD_OCTETS + offset, buffer, len))
                 return TRUE;
         return errno != 0 ? fault_errno(error, "segment %u", body->segment->number)
                           : fault(error, FAULT_INTERNAL, "segment %u ends within a body", body->segment->number);

@@ -159,7 +159,7 @@ record_stored(guint64 length)
 }
 
 gboolean
-file_read(int fd, guint64 offset, void *buffer, gsize len)
+blob_file_read(int fd, guint64 offset, void *buffer, gsize len)
 {
         for (guint8 *at = buffer; len > 0;) {
                 ssize_t n = pread(fd, at, len, (off_t) offset);
@@ -193,7 +193,7 @@ write_rest(int fd, guint64 offset, const guint8 *data, gsize len)
 }
 
 gboolean
-file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts)
+blob_file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts)
 {
         ssize_t written = pwritev(fd, parts, n_parts, (off_t) offset);
 
@@ -212,7 +212,7 @@ file_write(int fd, guint64 offset, const struct iovec *parts, int n_parts)
 }
 
 gboolean
-file_zero(int fd, guint64 from, guint64 to)
+blob_file_zero(int fd, guint64 from, guint64 to)
 {
         static const guint8 ZEROS[COPY_OCTETS];
 
@@ -236,7 +236,7 @@ checksum_file(int fd, guint64 offset, const guint8 *head, guint64 length, guint6
         XXH64_update(&state, head, 32);
         for (guint64 at = 0; at < length;) {
                 gsize len = (gsize) MIN(length - at, COPY_OCTETS);
-                if (!file_read(fd, offset + RECORD_HEAD_OCTETS + at, buffer, len))
+                if (!blob_file_read(fd, offset + RECORD_HEAD_OCTETS + at, buffer, len))
                         return FALSE;
                 XXH64_update(&state, buffer, len);
                 at += len;
@@ -252,7 +252,7 @@ record_check(int fd, guint64 offset, guint64 end, RecordHead *ret)
         guint64 checksum;
         RecordHead head;
 
-        if (offset > end || end - offset < RECORD_HEAD_OCTETS || !file_read(fd, offset, octets, sizeof octets) ||
+        if (offset > end || end - offset < RECORD_HEAD_OCTETS || !blob_file_read(fd, offset, octets, sizeof octets) ||
             !record_head_read(span_make(octets, sizeof octets), &head))
                 return FALSE;
         if (head.length > end - offset - RECORD_HEAD_OCTETS ||

@@ -82,7 +82,7 @@ spool_write(BlobWriter *writer, const void *data, gsize len, GError **error)
 
         if (!spool_open(writer, error))
                 return FALSE;
-        if (!file_write(writer->fd, SINGLE_ROOM_OCTETS + writer->spooled, &part, 1))
+        if (!blob_file_write(writer->fd, SINGLE_ROOM_OCTETS + writer->spooled, &part, 1))
                 return fault_errno(error, "spool file in %s", writer->blob->path);
         writer->spooled += len;
         return TRUE;
@@ -212,7 +212,7 @@ single_finish(BlobWriter *writer, Span received, const RecordHead *head, guint32
         segment_name(number, name);
         segment_head_write(&segment, segment_octets);
         record_head_write(head, record_octets);
-        if (!file_write(writer->fd, 0, &start, 1) || !file_write(writer->fd, first, parts, 2) ||
+        if (!blob_file_write(writer->fd, 0, &start, 1) || !blob_file_write(writer->fd, first, parts, 2) ||
             ftruncate(writer->fd, (off_t) (first + record_stored(head->length))) < 0)
                 return fault_errno(error, "segment %s", name);
         if (fsync(writer->fd) < 0)
@@ -220,7 +220,7 @@ single_finish(BlobWriter *writer, Span received, const RecordHead *head, guint32
         g_snprintf(path, sizeof path, "/proc/self/fd/%d", writer->fd);
         if (linkat(AT_FDCWD, path, blob->dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
                 return fault_errno(error, "segment %s", name);
-        dir_sync(blob);
+        blob_dir_sync(blob);
         return TRUE;
 }
 

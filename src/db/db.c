@@ -102,7 +102,7 @@ writer_open(Db *db, GError **error)
         sqlite3_wal_hook(db->writer->handle, on_wal, db);
         db->wal_next = WAL_SOFT_OCTETS;
         writer_recover(db);
-        return migrate(db->writer, db->read_only == NULL, error);
+        return schema_migrate(db->writer, db->read_only == NULL, error);
 }
 
 Db *

@@ -160,4 +160,4 @@ void reserve_take(Db *db);
 gboolean reserve_give_up(Db *db);
 
 /* migrate.c */
-gboolean migrate(Conn *writer, gboolean may_write, GError **error);
+gboolean schema_migrate(Conn *writer, gboolean may_write, GError **error);

@@ -18,7 +18,7 @@ migrate_step(Conn *writer, const DbMigration *step, GError **error)
 
 /* FALSE as well when something must be done and may not be. */
 gboolean
-migrate(Conn *writer, gboolean may_write, GError **error)
+schema_migrate(Conn *writer, gboolean may_write, GError **error)
 {
         gint64 found = 0;
 
