@@ -83,7 +83,7 @@ writer_recover(Db *db)
         if (db->was_clean)
                 return;
         int rc = wal_truncate(db);
-        if (rc == SQLITE_FULL && reserve_give_up(db))
+        if (rc == SQLITE_FULL && unlink(db->reserve) == 0)
                 rc = wal_truncate(db);
         if (rc == SQLITE_OK)
                 return;
@@ -289,10 +289,6 @@ void
 db_set_full(Db *db, gboolean is_full)
 {
         g_atomic_int_set(&db->is_full, is_full);
-        if (is_full)
-                reserve_give_up(db);
-        else
-                reserve_take(db);
 }
 
 void

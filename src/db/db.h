@@ -48,7 +48,8 @@ void db_close(Db *db);          /* no transaction may be open; checkpoints; NULL
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
 
 /* Was the site stopped cleanly last time? Known from db_open on. After an unclean stop db_open has brought the WAL into the
- * database and synced both; when that failed, the log has db.read_only, reading works, and every db_begin answers the fault. */
+ * database and synced both (a file DIR/reserve is given up for that on a full disk); when that failed, the log has db.read_only,
+ * reading works, and every db_begin answers the fault. */
 gboolean db_was_clean(const Db *db);
 
 /* The engine's own consistency check, page by page in a read connection: NULL when all is well, else the first complaints
@@ -114,9 +115,7 @@ DbStep db_get_int(DbTxn *txn, const DbSql *sql, gint64 *ret, GError **error, con
 /* SQL made at run time, for administrators' filters: the text is ours, values are still bound. Prepared and dropped. */
 DbRows *db_query_text(DbTxn *txn, const char *sql, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Disk watermark: while on, db_begin() answers FAULT_FULL except for txns begun by db_begin_freeing(), which delete. On gives
- * up DIR/reserve (128 MiB, held where the disk has 2 GiB free), so that deletions find room; off takes it, also the first time. For
- * the housekeeping thread, as often as it looks at the disk. */
+/* Disk watermark: while on, db_begin() answers FAULT_FULL except for txns begun by db_begin_freeing(), which delete. */
 void db_set_full(Db *db, gboolean is_full);
 DbTxn *db_begin_freeing(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

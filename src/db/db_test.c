@@ -327,21 +327,6 @@ test_full(Site *site, gconstpointer data)
         db_txn_free(begin(site->db));
 }
 
-/* The reserve is there while the disk has room, and given up when it has none. */
-static void
-test_reserve(Site *site, gconstpointer data)
-{
-        g_autofree char *path = g_build_filename(site->dir, "reserve", NULL);
-
-        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
-        db_set_full(site->db, FALSE);
-        gboolean is_held = g_file_test(path, G_FILE_TEST_EXISTS); /* not on a small disk or in memory */
-        db_set_full(site->db, TRUE);
-        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
-        db_set_full(site->db, FALSE);
-        g_assert_cmpint(g_file_test(path, G_FILE_TEST_EXISTS), ==, is_held);
-}
-
 static void
 test_one_owner(Site *site, gconstpointer data)
 {
@@ -633,7 +618,6 @@ main(int argc, char **argv)
         site_test("/db/get-int-without-row", test_get_int_without_row);
         site_test("/db/hooks-run-after-commit-only", test_hooks);
         site_test("/db/full-lets-only-deleters-in", test_full);
-        site_test("/db/reserve-is-given-up-when-the-disk-is-full", test_reserve);
         site_test("/db/one-process-owns-it", test_one_owner);
         site_test("/db/clean-mark-and-recovery-after-crash", test_clean_mark);
         site_test("/db/newer-schema-is-refused", test_newer_schema);

@@ -110,8 +110,7 @@ txn_list_pop(TxnList *list)
 
 struct Db {
         char *path;
-        char *reserve;          /* path of the reserve file */
-        gboolean has_reserve;   /* of the one thread that calls db_set_full() */
+        char *reserve;          /* path of the reserve file the housekeeping holds, if any */
         int lock_fd;            /* DIR/lock, flocked */
         gboolean was_clean;
         gboolean is_open;       /* db_open() succeeded */
@@ -154,10 +153,6 @@ void wal_checkpoint(Db *db, gboolean wait_for_readers);
 
 /* statement.c */
 void rows_detach_all(DbTxn *txn);
-
-/* reserve.c */
-void reserve_take(Db *db);
-gboolean reserve_give_up(Db *db);
 
 /* migrate.c */
 gboolean schema_migrate(Conn *writer, gboolean may_write, GError **error);
