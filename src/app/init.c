@@ -25,7 +25,7 @@ typedef struct Init {
         guint port_base;
         const struct passwd *user;      /* NULL: whoever calls */
         char *conf, *data, *certificate, *key, *secret;
-        gboolean has_made_data;
+        gboolean has_made_dir, has_made_data;
         char *password;
 } Init;
 
@@ -232,16 +232,18 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 static void
 init_take_back(const Init *init)
 {
-        if (!init->has_made_data)
-                return;
-        unlink(init->conf);
-        unlink(init->certificate);
-        unlink(init->key);
-        nftw(init->data, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        if (init->has_made_data) {
+                unlink(init->conf);
+                unlink(init->certificate);
+                unlink(init->key);
+                nftw(init->data, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        }
+        if (init->has_made_dir)
+                rmdir(init->dir);
 }
 
 static gboolean
-init_is_free(const Init *init, GError **error)
+init_is_free(Init *init, GError **error)
 {
         const char *const paths[] = {init->conf, init->data, init->certificate, init->key};
 
@@ -250,6 +252,7 @@ init_is_free(const Init *init, GError **error)
         for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
                 if (g_file_test(paths[i], G_FILE_TEST_EXISTS) || g_file_test(paths[i], G_FILE_TEST_IS_SYMLINK))
                         return fault(error, FAULT_INPUT, "%s exists already; choose another directory", paths[i]);
+        init->has_made_dir = !g_file_test(init->dir, G_FILE_TEST_EXISTS);
         if (g_mkdir_with_parents(init->dir, 0755) < 0)
                 return fault_errno(error, "%s", init->dir);
         return TRUE;
@@ -318,7 +321,7 @@ init_run(int argc, char **argv, const char *config, gboolean as_json)
         init.secret = g_build_filename(init.data, SITE_SECRET, NULL);
 
         mode_t before = umask(022); /* DIR and those above it may be looked into */
-        gboolean is_free = init_is_free(&init, &error) && init_user(&init, &error);
+        gboolean is_free = init_user(&init, &error) && init_is_free(&init, &error);
         umask(before);
         if (is_free && init_files(&init, &error) && init_postmaster(&init, &error)) {
                 if (as_json)
