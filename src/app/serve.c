@@ -229,7 +229,6 @@ server_open(Server *server, const Settings *settings, const Listening *listening
                                 .max_workers = (guint) settings->workers,
                                 .is_loopback_site = settings->is_loopback};
 
-        server->old_doors = g_ptr_array_new_with_free_func((GDestroyNotify) doors_free);
         if ((server->site = serve_site(settings, error)) == NULL ||
             (server->doors = doors_new(server->site, server->site->rooms, error)) == NULL ||
             (server->service = service_new(&limits, error)) == NULL ||
@@ -400,11 +399,12 @@ int
 serve_main(const Settings *settings, const Listening *listening, guint n, int control, int keeper)
 {
         g_autoptr(GError) error = NULL;
-        Server server = {.keeper = keeper, .signals = -1};
+        Server server = {.keeper = keeper, .signals = -1, .old_doors = g_ptr_array_new_with_free_func((GDestroyNotify) doors_free)};
 
         if (!server_become(&server, settings, &error) || !server_open(&server, settings, listening, n, control, &error)) {
                 command_complain("%s", error->message);
-                return 1; /* the process ends: nothing of this is worth closing */
+                server_close(&server); /* what was opened is left in order */
+                return 1;
         }
         log_event(&APP_EVENTS[EVENT_SERVER_STARTED], "hostname=%s clean=%s version=" RESTANTE_VERSION, settings->hostname,
                   db_was_clean(server.site->db) ? "yes" : "no");
