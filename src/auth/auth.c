@@ -2,8 +2,8 @@
  *
  *      look up -> remembered? -> a turn at the hash -> compare -> remember, or a delay
  *
- * A name that nobody has, one without password, and one that is disabled are compared with the hash of a password that nobody
- * knows: all failures take the same way and the same time.
+ * A name that nobody has, one without password, and one that is disabled are compared with the hash of a password that
+ * nobody knows: all failures take the same way and the same time.
  */
 #include "auth/internal.h"
 
@@ -92,7 +92,8 @@ compute(Auth *auth, const char *hash, Span password)
         g_strlcpy(stored, hash, sizeof(stored));
         if (!turns_take(&auth->turns))
                 return AUTH_BUSY;
-        int wrong = crypto_pwhash_str_verify(stored, password.len > 0 ? (const char *) password.data : "", password.len);
+        int wrong =
+                crypto_pwhash_str_verify(stored, password.len > 0 ? (const char *) password.data : "", password.len);
         turns_give(&auth->turns);
         return wrong == 0 ? AUTH_OK : AUTH_WRONG;
 }
@@ -122,7 +123,8 @@ delay_of(Auth *auth, const char *client)
 }
 
 AuthAnswer
-auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret, Usec *ret_delay, GError **error)
+auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret,
+           Usec *ret_delay, GError **error)
 {
         const Account *account = NULL;
         const char *hash;
@@ -132,7 +134,7 @@ auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span passwo
         *ret_delay = 0;
         if (found == FOUND_FAILED)
                 return AUTH_FAILED;
-        password = span_slice(password, 0, PASSWORD_MAX + 1);   /* one too long is wrong and costs what others do */
+        password = span_slice(password, 0, PASSWORD_MAX + 1); /* one too long is wrong and costs what others do */
         answer = found == FOUND ? check_account(auth, account, hash, password) : compute(auth, hash, password);
         if (answer == AUTH_OK && (found != FOUND || password.len == 0 || password.len > PASSWORD_MAX))
                 answer = AUTH_WRONG;

@@ -56,7 +56,8 @@ check(Site *site, const char *client, const char *login, const char *password, U
 {
         const Account *account = NULL;
         GError *error = NULL;
-        AuthAnswer answer = auth_check(site->auth, site->t.arena, client, span_of(login), span_of(password), &account, ret_delay, &error);
+        AuthAnswer answer = auth_check(site->auth, site->t.arena, client, span_of(login), span_of(password), &account,
+                                       ret_delay, &error);
 
         g_assert_no_error(error);
         g_assert_true((answer == AUTH_OK) == (account != NULL));
@@ -69,14 +70,15 @@ static void
 test_logins(void)
 {
         static const char *const RIGHT[] = {"joe@ex.org", "JOE@EX.ORG", "joe@alias.org", "sales@ex.org"};
-        static const char *const WRONG[] = {"joe", "who@ex.org", "none@ex.org", "joe@other.org", "two@ex.org", "", "joe@ex.org@ex.org"};
+        static const char *const WRONG[] = {"joe",        "who@ex.org", "none@ex.org",      "joe@other.org",
+                                            "two@ex.org", "",           "joe@ex.org@ex.org"};
         Site site;
         Usec delay;
 
         site_open(&site);
         test_make(&site.t, TEST_ALIAS, "sales@ex.org", "joe@ex.org");
         test_make(&site.t, TEST_ALIAS, "two@ex.org", "joe@ex.org none@ex.org");
-        test_make(&site.t, TEST_BOUNCER, "joe@ex.org", NULL);   /* stops mail, not the login */
+        test_make(&site.t, TEST_BOUNCER, "joe@ex.org", NULL); /* stops mail, not the login */
         for (gsize i = 0; i < G_N_ELEMENTS(RIGHT); i++) {
                 g_assert_cmpint(check(&site, "192.0.2.1", RIGHT[i], "right", &delay), ==, AUTH_OK);
                 g_assert_cmpint(delay, ==, 0);
@@ -117,7 +119,7 @@ test_delays(void)
         delays_init(&delays, USEC_PER_SEC, 30 * USEC_PER_SEC);
         for (gsize i = 0; i < G_N_ELEMENTS(SECONDS); i++)
                 g_assert_cmpint(delays_failed(&delays, "2001:db8::1", the_time), ==, SECONDS[i] * USEC_PER_SEC);
-        g_assert_cmpint(delays_failed(&delays, "2001:db8::2", the_time), ==, 30 * USEC_PER_SEC);       /* the same /64 */
+        g_assert_cmpint(delays_failed(&delays, "2001:db8::2", the_time), ==, 30 * USEC_PER_SEC); /* the same /64 */
         g_assert_cmpint(delays_failed(&delays, "2001:db8:0:1::1", the_time), ==, USEC_PER_SEC);
         g_assert_cmpint(delays_failed(&delays, "2001:db8::1", the_time + 5 * DELAYS_FORGET), ==, 8 * USEC_PER_SEC);
         g_assert_cmpint(delays_failed(&delays, "2001:db8::1", the_time + 60 * DELAYS_FORGET), ==, USEC_PER_SEC);

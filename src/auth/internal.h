@@ -18,7 +18,7 @@ extern const char AUTH_NOBODYS_HASH[];
 
 /* Turns at the hash: two work, 64 wait. */
 typedef struct Turns {
-        Mutex mutex;                    /* auth.turns, a leaf */
+        Mutex mutex; /* auth.turns, a leaf */
         Cond wake;
         guint working, waiting;
 } Turns;
@@ -28,36 +28,37 @@ typedef struct Turns {
 
 void turns_init(Turns *turns);
 void turns_done(Turns *turns);
-gboolean turns_take(Turns *turns) G_GNUC_WARN_UNUSED_RESULT;    /* FALSE: too many wait already */
+gboolean turns_take(Turns *turns) G_GNUC_WARN_UNUSED_RESULT; /* FALSE: too many wait already */
 void turns_give(Turns *turns);
 
-/* Successes of the last ten minutes: keyed hashes of account, stored hash and password. A changed password has another stored hash,
- * so what was remembered for the old one is never asked for again. */
+/* Successes of the last ten minutes: keyed hashes of account, stored hash and password. A changed password has another
+ * stored hash, so what was remembered for the old one is never asked for again. */
 typedef struct Remembered {
-        Mutex mutex;                    /* auth.remembered, a leaf */
-        GHashTable *until;              /* 32 octets -> Usec * */
+        Mutex mutex;       /* auth.remembered, a leaf */
+        GHashTable *until; /* 32 octets -> Usec * */
         guint8 key[32];
 } Remembered;
 
 #define REMEMBERED_MAX 4096
 #define REMEMBERED_FOR (10 * USEC_PER_MINUTE)
-#define MAC_OCTETS     32
+#define MAC_OCTETS 32
 
 void remembered_init(Remembered *remembered);
 void remembered_done(Remembered *remembered);
-void remembered_mac(const Remembered *remembered, gint64 account, const char *hash, Span password, guint8 ret[MAC_OCTETS]);
+void remembered_mac(const Remembered *remembered, gint64 account, const char *hash, Span password,
+                    guint8 ret[MAC_OCTETS]);
 gboolean remembered_has(Remembered *remembered, const guint8 mac[MAC_OCTETS], Usec now);
 void remembered_add(Remembered *remembered, const guint8 mac[MAC_OCTETS], Usec now);
 
 /* What failures cost, per client. */
 typedef struct Delays {
-        Mutex mutex;                    /* auth.delays, a leaf */
-        GHashTable *clients;            /* char * -> Failures */
+        Mutex mutex;         /* auth.delays, a leaf */
+        GHashTable *clients; /* char * -> Failures */
         Usec first, most;
 } Delays;
 
 #define DELAYS_CLIENTS_MAX 10000
-#define DELAYS_FORGET      USEC_PER_MINUTE  /* one failure less for each that passes */
+#define DELAYS_FORGET USEC_PER_MINUTE /* one failure less for each that passes */
 
 void delays_init(Delays *delays, Usec first, Usec most);
 void delays_done(Delays *delays);
@@ -66,7 +67,7 @@ Usec delays_failed(Delays *delays, const char *client, Usec now);
 struct Auth {
         Directory *directory;
         gboolean is_loopback_site;
-        Usec (*now)(void);              /* clock_monotonic; tests set it */
+        Usec (*now)(void); /* clock_monotonic; tests set it */
         Turns turns;
         Remembered remembered;
         Delays delays;

@@ -1,7 +1,8 @@
 /* sasl.c -- PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login), server side.
  *
- * Written here and not taken from libgsasl: a gsasl session is a heap object with callbacks that must live while the client
- * thinks, and thousands of parked sessions would each carry one; these two mechanisms are a split at NULs and two questions.
+ * Written here and not taken from libgsasl: a gsasl session is a heap object with callbacks that must live while the
+ * client thinks, and thousands of parked sessions would each carry one; these two mechanisms are a split at NULs and
+ * two questions.
  */
 #include "auth/internal.h"
 
@@ -23,15 +24,16 @@ is_name(Span s)
         return s.len > 0 && s.len <= NAME_MAX_OCTETS && !text_has_control(s) && text_is_utf8(s);
 }
 
-/* message = [authzid] NUL authcid NUL passwd. Acting for somebody else is not offered: such a request has no password that
- * could be right, so it fails like a wrong one (RFC 4616 §2), with the same delay. */
+/* message = [authzid] NUL authcid NUL passwd. Acting for somebody else is not offered: such a request has no password
+ * that could be right, so it fails like a wrong one (RFC 4616 §2), with the same delay. */
 static SaslStep
 plain(Span message, Span *ret_login, Span *ret_password)
 {
         Scan s = scan_from(message);
         Span authzid, authcid;
 
-        if (!scan_until(&s, '\0', &authzid) || !scan_octet(&s, '\0') || !scan_until(&s, '\0', &authcid) || !scan_octet(&s, '\0'))
+        if (!scan_until(&s, '\0', &authzid) || !scan_octet(&s, '\0') || !scan_until(&s, '\0', &authcid) ||
+            !scan_octet(&s, '\0'))
                 return SASL_MALFORMED;
         Span password = scan_rest(&s);
         if (!is_name(authcid) || (authzid.len > 0 && !is_name(authzid)) || password.len > PASSWORD_MAX ||
@@ -74,8 +76,8 @@ login_password(Sasl *sasl, Arena *arena, Span password, Span *ret_login, Span *r
 }
 
 SaslStep
-sasl_start(Sasl *sasl, Arena *arena, SaslMechanism mechanism, gboolean initial, Span response, Span *ret_challenge, Span *ret_login,
-           Span *ret_password)
+sasl_start(Sasl *sasl, Arena *arena, SaslMechanism mechanism, gboolean initial, Span response, Span *ret_challenge,
+           Span *ret_login, Span *ret_password)
 {
         sasl_done(sasl);
         sasl->mechanism = mechanism;

@@ -1,4 +1,5 @@
-/* sasl_fuzz.c -- a whole exchange: the first octet chooses mechanism and initial response, messages are divided by 0xff. */
+/* sasl_fuzz.c -- a whole exchange: the first octet chooses mechanism and initial response, messages are divided by
+ * 0xff. */
 #include "auth/auth.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);

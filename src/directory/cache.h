@@ -1,11 +1,11 @@
 /* cache.h -- records that were asked for lately, bounded, emptied by every committed change.
  *
- * Two halves: a record is put into the young one; when that is full the old one is dropped and the young one becomes old. What is
- * found in the old half moves to the young one, so what is used stays.
+ * Two halves: a record is put into the young one; when that is full the old one is dropped and the young one becomes
+ * old. What is found in the old half moves to the young one, so what is used stays.
  *
- * Staleness. A reader takes the epoch before its snapshot of the database and hands it back with what it loaded; a record
- * from before a change is not taken. A change raises the epoch after its commit, so a snapshot from before the commit
- * always carries a lower one.
+ * Staleness. A reader takes the epoch before its snapshot of the database and hands it back with what it loaded; a
+ * record from before a change is not taken. A change raises the epoch after its commit, so a snapshot from before the
+ * commit always carries a lower one.
  *
  * Threads  any.
  */
@@ -16,11 +16,11 @@
 
 typedef struct Cache {
         Mutex mutex;
-        GHashTable *young, *old;        /* sets of Record */
+        GHashTable *young, *old; /* sets of Record */
         gsize young_octets;
-        gsize half_octets;              /* most octets of one half */
+        gsize half_octets; /* most octets of one half */
         guint64 epoch;
-        guint64 seed;                   /* of the hash: callers can't aim at one bucket */
+        guint64 seed; /* of the hash: callers can't aim at one bucket */
 } Cache;
 
 void cache_init(Cache *cache, gsize max_octets);

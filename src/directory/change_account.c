@@ -7,7 +7,8 @@ const KeyManual DIRECTORY_ACCOUNT_KEYS[] = {
         {"quota-messages", "N", "most messages its mailboxes may hold; 0 (the default): no limit"},
         {"may-send", "yes|no", "whether it may send to addresses elsewhere; yes by default"},
         {"atrn", "DOMAIN[,DOMAIN...]", "domains whose held mail it may ask for by ATRN"},
-        {"disabled", "yes|no", "yes: nobody logs in, and its mail is refused as if the address were unknown; no by default"},
+        {"disabled", "yes|no",
+         "yes: nobody logs in, and its mail is refused as if the address were unknown; no by default"},
         {NULL, NULL, NULL},
 };
 
@@ -17,7 +18,8 @@ set_number(const char *key, const char *value, gint64 *ret, GError **error)
         guint64 number;
 
         if (!span_to_number(span_of(value), G_MAXINT64, &number))
-                return directory_refuse(error, CHANGE_INVALID, "%s=%s: a number is expected, 0 for no limit", key, value);
+                return directory_refuse(error, CHANGE_INVALID, "%s=%s: a number is expected, 0 for no limit", key,
+                                        value);
         *ret = (gint64) number;
         return CHANGE_DONE;
 }
@@ -55,8 +57,8 @@ set_pair(Arena *arena, Account *account, const KeyValue *pair, GError **error)
                 return directory_read_boolean(key, value, &account->is_disabled, error);
         if (strcmp(key, "atrn") == 0)
                 return set_atrn(arena, account, value, error);
-        return directory_refuse(error, CHANGE_INVALID, "an account has no %s; it has quota, quota-messages, may-send, atrn, disabled",
-                                key);
+        return directory_refuse(error, CHANGE_INVALID,
+                                "an account has no %s; it has quota, quota-messages, may-send, atrn, disabled", key);
 }
 
 static Change
@@ -76,8 +78,8 @@ read_address(Arena *arena, const char *text, Address *ret, GError **error)
         if (address_parse(arena, span_of(text), TRUE, ret) != ADDRESS_OK || ret->domain.len == 0)
                 return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
         if (ret->domain.data[0] == '[' || text[0] == '"')
-                return directory_refuse(error, CHANGE_INVALID, "%s: an account is named like joe@ex.org, without quotes and brackets",
-                                        text);
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "%s: an account is named like joe@ex.org, without quotes and brackets", text);
         for (gsize i = 0; i < ret->local.len; i++)
                 if (strchr("+*%!/", ret->local.data[i]) != NULL)
                         return directory_refuse(error, CHANGE_INVALID, "%s: the name of an account can't hold %c", text,
@@ -85,17 +87,18 @@ read_address(Arena *arena, const char *text, Address *ret, GError **error)
         return CHANGE_DONE;
 }
 
-DB_SQL(ACCOUNT_INSERT, "INSERT INTO account (domain, local, local_key, password, may_send, quota, quota_messages, atrn, is_disabled,"
-                       " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(ACCOUNT_INSERT,
+       "INSERT INTO account (domain, local, local_key, password, may_send, quota, quota_messages, atrn, is_disabled,"
+       " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 static Change
 insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Account *a, GError **error)
 {
         g_autoptr(GError) fault = NULL;
 
-        if (db_run(txn, &ACCOUNT_INSERT, &fault, "tttsiiisii", a->address.domain, a->address.local, text_lower(arena, a->address.local),
-                   hash, (gint64) a->may_send, a->quota_octets, a->quota_messages, a->atrn, (gint64) a->is_disabled,
-                   (gint64) clock_real()))
+        if (db_run(txn, &ACCOUNT_INSERT, &fault, "tttsiiisii", a->address.domain, a->address.local,
+                   text_lower(arena, a->address.local), hash, (gint64) a->may_send, a->quota_octets, a->quota_messages,
+                   a->atrn, (gint64) a->is_disabled, (gint64) clock_real()))
                 return CHANGE_DONE;
         if (db_was_conflict(txn))
                 return directory_refuse(error, CHANGE_EXISTS, "the account %s exists already", address);
@@ -104,8 +107,8 @@ insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Ac
 }
 
 Change
-directory_account_add(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, const KeyValue *pairs, gsize n,
-                      gint64 *ret_id, GError **error)
+directory_account_add(Directory *directory, DbTxn *txn, const char *address, const char *password_hash,
+                      const KeyValue *pairs, gsize n, gint64 *ret_id, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         Account account = {.may_send = TRUE};
@@ -134,7 +137,8 @@ read_row(Arena *arena, DbTxn *txn, const char *text, Account *ret, GError **erro
 
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK)
                 return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
-        g_autoptr(DbRows) rows = db_query(txn, &ACCOUNT_GET, error, "tt", address.domain, text_lower(arena, address.local));
+        g_autoptr(DbRows) rows =
+                db_query(txn, &ACCOUNT_GET, error, "tt", address.domain, text_lower(arena, address.local));
         DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;
         if (step == DB_ROW_FAILED)
                 return CHANGE_FAILED;
@@ -160,7 +164,8 @@ DB_SQL(ACCOUNT_UPDATE,
        "UPDATE account SET may_send = ?, quota = ?, quota_messages = ?, atrn = ?, is_disabled = ? WHERE id = ?");
 
 Change
-directory_account_set(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
+directory_account_set(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n,
+                      GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         Account a = {0};
@@ -169,11 +174,12 @@ directory_account_set(Directory *directory, DbTxn *txn, const char *address, con
         if (answer == CHANGE_DONE)
                 answer = set_pairs(arena, &a, pairs, n, error);
         if (answer == CHANGE_DONE && a.is_disabled && is_postmaster(directory, arena, &a))
-                return directory_refuse(error, CHANGE_IN_USE, "%s collects the postmaster's mail and must take it", address);
+                return directory_refuse(error, CHANGE_IN_USE, "%s collects the postmaster's mail and must take it",
+                                        address);
         if (answer != CHANGE_DONE)
                 return answer;
-        if (!db_run(txn, &ACCOUNT_UPDATE, error, "iiisii", (gint64) a.may_send, a.quota_octets, a.quota_messages, a.atrn,
-                    (gint64) a.is_disabled, a.id))
+        if (!db_run(txn, &ACCOUNT_UPDATE, error, "iiisii", (gint64) a.may_send, a.quota_octets, a.quota_messages,
+                    a.atrn, (gint64) a.is_disabled, a.id))
                 return CHANGE_FAILED;
         directory_touch(directory, txn);
         return CHANGE_DONE;
@@ -182,7 +188,8 @@ directory_account_set(Directory *directory, DbTxn *txn, const char *address, con
 DB_SQL(ACCOUNT_PASSWORD, "UPDATE account SET password = ? WHERE id = ?");
 
 Change
-directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, GError **error)
+directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash,
+                           GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         Account account = {0};
@@ -206,7 +213,8 @@ directory_account_remove(Directory *directory, DbTxn *txn, const char *address, 
         Change answer = read_row(arena, txn, address, &account, error);
 
         if (answer == CHANGE_DONE && is_postmaster(directory, arena, &account))
-                return directory_refuse(error, CHANGE_IN_USE, "%s collects the postmaster's mail; name another account for it first",
+                return directory_refuse(error, CHANGE_IN_USE,
+                                        "%s collects the postmaster's mail; name another account for it first",
                                         address);
         if (answer != CHANGE_DONE)
                 return answer;

@@ -16,7 +16,7 @@ const KeyManual DIRECTORY_BOUNCER_KEYS[] = {
         {NULL, NULL, NULL},
 };
 
-/* Addresses ---------------------------------------------------------------------------------------------------------- */
+/* Addresses ------------------------------------------------------------------------------------------------------- */
 
 static Span
 span_without_star(Span local, gboolean *ret_had_star)
@@ -30,7 +30,8 @@ static gboolean
 read_local(Arena *arena, Span local, Span *ret)
 {
         Address address;
-        const char *text = arena_printf(arena, "%.*s@local.invalid", (int) MIN(local.len, 1000), (const char *) local.data);
+        const char *text =
+                arena_printf(arena, "%.*s@local.invalid", (int) MIN(local.len, 1000), (const char *) local.data);
 
         if (text == NULL || local.len == 0 || address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK)
                 return FALSE;
@@ -45,7 +46,10 @@ read_alias_parts(Arena *arena, Span local, Span domain, AliasForm *ret_form, Add
         Span rest = span_without_star(local, &has_star);
         gboolean is_everywhere = span_equal(domain, span_of("*"));
 
-        *ret_form = is_everywhere ? ALIAS_EVERYWHERE : !has_star ? ALIAS_EXACT : rest.len > 0 ? ALIAS_PREFIX : ALIAS_CATCHALL;
+        *ret_form = is_everywhere  ? ALIAS_EVERYWHERE
+                    : !has_star    ? ALIAS_EXACT
+                    : rest.len > 0 ? ALIAS_PREFIX
+                                   : ALIAS_CATCHALL;
         *ret = (Address){SPAN_EMPTY, domain};
         if (is_everywhere && has_star)
                 return FALSE;
@@ -63,7 +67,8 @@ directory_read_alias(Arena *arena, const char *text, AliasForm *ret_form, Addres
 
         while (at > 0 && all.data[at - 1] != '@')
                 at--;
-        if (at == 0 || !read_alias_parts(arena, span_slice(all, 0, at - 1), span_slice(all, at, all.len), ret_form, ret))
+        if (at == 0 ||
+            !read_alias_parts(arena, span_slice(all, 0, at - 1), span_slice(all, at, all.len), ret_form, ret))
                 return directory_refuse(error, CHANGE_INVALID,
                                         "%s: an alias is LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN or LOCAL@*", text);
         return CHANGE_DONE;
@@ -77,15 +82,16 @@ read_target(Arena *arena, const char *text, const char **ret, GError **error)
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK || address.domain.len == 0)
                 return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
         if (directory_is_via(address.domain))
-                return directory_refuse(error, CHANGE_INVALID, "%s: .via is understood only in records of the route table", text);
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "%s: .via is understood only in records of the route table", text);
         *ret = arena_strndup(arena, address_text(arena, &address));
         return *ret != NULL ? CHANGE_DONE : (fault(error, FAULT_FULL, "too many targets"), CHANGE_FAILED);
 }
 
-/* Rows --------------------------------------------------------------------------------------------------------------- */
+/* Rows ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct Row {
-        const char *text;               /* as typed */
+        const char *text; /* as typed */
         AliasForm form;
         Address address;
         const char *kind, *post;
@@ -95,7 +101,8 @@ typedef struct Row {
 DB_SQL(ALIAS_INSERT, "INSERT INTO alias (domain, local, local_key, kind, post, code, text, until, after, created)"
                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 DB_SQL(TARGET_INSERT, "INSERT INTO alias_target (alias, position, address) VALUES (?, ?, ?)");
-DB_SQL(SAME_PLACE, "SELECT 1 FROM alias WHERE domain = ? AND local_key = ? AND (kind IN ('alias', 'group')) = ? LIMIT 1");
+DB_SQL(SAME_PLACE,
+       "SELECT 1 FROM alias WHERE domain = ? AND local_key = ? AND (kind IN ('alias', 'group')) = ? LIMIT 1");
 
 /* An alias and a group can't share an address: only one of them could be heard. */
 static Change
@@ -116,18 +123,27 @@ insert(Arena *arena, DbTxn *txn, const Row *row, GError **error)
 {
         gboolean has_star = row->form == ALIAS_PREFIX || row->form == ALIAS_CATCHALL;
         gboolean is_bouncer = strcmp(row->kind, "bouncer") == 0;
-        Span local = span_of(arena_printf(arena, "%.*s%s", (int) row->address.local.len, (const char *) row->address.local.data,
-                                          has_star ? "*" : ""));
+        Span local = span_of(arena_printf(arena, "%.*s%s", (int) row->address.local.len,
+                                          (const char *) row->address.local.data, has_star ? "*" : ""));
         Span key = text_lower(arena, local);
         Change answer = check_place(txn, row->address.domain, key, row, error);
 
         if (answer != CHANGE_DONE)
                 return answer;
-        if (is_bouncer ? !db_run(txn, &ALIAS_INSERT, error, "ttt" "ss" "is" "iii", row->address.domain, local, key, row->kind, row->post,
-                                 (gint64) row->bouncer.code, row->bouncer.text, (gint64) row->bouncer.until,
-                                 (gint64) row->bouncer.after, (gint64) clock_real())
-                       : !db_run(txn, &ALIAS_INSERT, error, "ttt" "ss" "nnnn" "i", row->address.domain, local, key, row->kind, row->post,
-                                 (gint64) clock_real()))
+        if (is_bouncer ? !db_run(txn, &ALIAS_INSERT, error,
+                                 "ttt"
+                                 "ss"
+                                 "is"
+                                 "iii",
+                                 row->address.domain, local, key, row->kind, row->post, (gint64) row->bouncer.code,
+                                 row->bouncer.text, (gint64) row->bouncer.until, (gint64) row->bouncer.after,
+                                 (gint64) clock_real())
+                       : !db_run(txn, &ALIAS_INSERT, error,
+                                 "ttt"
+                                 "ss"
+                                 "nnnn"
+                                 "i",
+                                 row->address.domain, local, key, row->kind, row->post, (gint64) clock_real()))
                 return CHANGE_FAILED;
         return CHANGE_DONE;
 }
@@ -142,13 +158,15 @@ insert_targets(DbTxn *txn, gint64 alias, const char *const *targets, gsize n, GE
 }
 
 static Change
-add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const char *const *targets, gsize n, GError **error)
+add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const char *const *targets, gsize n,
+         GError **error)
 {
         const char **texts = arena_new_array(arena, const char *, MIN(n, DIRECTORY_TARGETS_MAX));
         Change answer = CHANGE_DONE;
 
         if (n == 0 || n > DIRECTORY_TARGETS_MAX || texts == NULL)
-                return directory_refuse(error, CHANGE_INVALID, "%s needs 1 to %d targets; a target may be another group", row->text,
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "%s needs 1 to %d targets; a target may be another group", row->text,
                                         DIRECTORY_TARGETS_MAX);
         for (gsize i = 0; i < n && answer == CHANGE_DONE; i++)
                 answer = read_target(arena, targets[i], &texts[i], error);
@@ -164,7 +182,8 @@ add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const c
 #define LIST_OCTETS ((gsize) 4 * 1024 * 1024)
 
 Change
-directory_alias_add(Directory *directory, DbTxn *txn, const char *address, const char *const *targets, gsize n, GError **error)
+directory_alias_add(Directory *directory, DbTxn *txn, const char *address, const char *const *targets, gsize n,
+                    GError **error)
 {
         static const char *const KINDS[] = {"alias", "prefix", "catchall", "alias"};
         g_autoptr(Arena) arena = arena_new(LIST_OCTETS);
@@ -184,13 +203,14 @@ read_exact(Arena *arena, const char *what, const char *text, Row *row, GError **
         Change answer = directory_read_alias(arena, text, &row->form, &row->address, error);
 
         if (answer == CHANGE_DONE && row->form != ALIAS_EXACT)
-                return directory_refuse(error, CHANGE_INVALID, "%s: a %s stands at one address, LOCAL@DOMAIN", text, what);
+                return directory_refuse(error, CHANGE_INVALID, "%s: a %s stands at one address, LOCAL@DOMAIN", text,
+                                        what);
         return answer;
 }
 
 Change
-directory_group_add(Directory *directory, DbTxn *txn, const char *address, const char *const *members, gsize n, const KeyValue *pairs,
-                    gsize n_pairs, GError **error)
+directory_group_add(Directory *directory, DbTxn *txn, const char *address, const char *const *members, gsize n,
+                    const KeyValue *pairs, gsize n_pairs, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(LIST_OCTETS);
         Row row = {.text = address, .kind = "group", .post = "anyone"};
@@ -203,12 +223,13 @@ directory_group_add(Directory *directory, DbTxn *txn, const char *address, const
                         return directory_refuse(error, CHANGE_INVALID, "a group has no %s; it has post", pairs[i].key);
                 row.post = pairs[i].value != NULL ? pairs[i].value : "";
                 if (strcmp(row.post, "anyone") != 0 && directory_post_from(row.post) == POST_ANYONE)
-                        return directory_refuse(error, CHANGE_INVALID, "post=%s: anyone, members or authenticated is expected", row.post);
+                        return directory_refuse(error, CHANGE_INVALID,
+                                                "post=%s: anyone, members or authenticated is expected", row.post);
         }
         return add_list(directory, arena, txn, &row, members, n, error);
 }
 
-/* Bouncers ----------------------------------------------------------------------------------------------------------- */
+/* Bouncers -------------------------------------------------------------------------------------------------------- */
 
 static Change
 set_bouncer_text(Bouncer *bouncer, const char *value, GError **error)
@@ -216,7 +237,8 @@ set_bouncer_text(Bouncer *bouncer, const char *value, GError **error)
         Span text = span_of(value);
 
         if (text.len > BOUNCER_TEXT_MAX || text_has_control(text) || !text_is_ascii(text))
-                return directory_refuse(error, CHANGE_INVALID, "text: one line of at most %d printable ASCII octets is expected",
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "text: one line of at most %d printable ASCII octets is expected",
                                         BOUNCER_TEXT_MAX);
         bouncer->text = text.len > 0 ? value : NULL;
         return CHANGE_DONE;
@@ -233,7 +255,8 @@ set_bouncer_pair(Bouncer *bouncer, const KeyValue *pair, GError **error)
         if (strcmp(key, "until") == 0)
                 return clock_parse_iso(value, &bouncer->until)
                                ? CHANGE_DONE
-                               : directory_refuse(error, CHANGE_INVALID, "until=%s: YYYY-MM-DD[THH:MM[:SS]][Z] is expected", value);
+                               : directory_refuse(error, CHANGE_INVALID,
+                                                  "until=%s: YYYY-MM-DD[THH:MM[:SS]][Z] is expected", value);
         if (strcmp(key, "code") == 0) {
                 if (!span_to_number(span_of(value), 599, &number) || number < 500)
                         return directory_refuse(error, CHANGE_INVALID, "code=%s: 500 to 599 is expected", value);
@@ -242,7 +265,8 @@ set_bouncer_pair(Bouncer *bouncer, const KeyValue *pair, GError **error)
         }
         if (strcmp(key, "after") == 0) {
                 if (!span_to_number(span_of(value), G_MAXINT32, &number) || number == 0)
-                        return directory_refuse(error, CHANGE_INVALID, "after=%s: a number of messages, at least 1, is expected", value);
+                        return directory_refuse(error, CHANGE_INVALID,
+                                                "after=%s: a number of messages, at least 1, is expected", value);
                 bouncer->after = (guint) number;
                 return CHANGE_DONE;
         }
@@ -250,7 +274,8 @@ set_bouncer_pair(Bouncer *bouncer, const KeyValue *pair, GError **error)
 }
 
 Change
-directory_bouncer_add(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
+directory_bouncer_add(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n,
+                      GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         Row row = {.text = address, .kind = "bouncer", .bouncer.code = 550};
@@ -267,7 +292,8 @@ directory_bouncer_add(Directory *directory, DbTxn *txn, const char *address, con
         return answer;
 }
 
-DB_SQL(BOUNCER_COUNT, "UPDATE alias SET seen = seen + 1 WHERE domain = ? AND local_key = ? AND kind = 'bouncer' AND after > 0");
+DB_SQL(BOUNCER_COUNT,
+       "UPDATE alias SET seen = seen + 1 WHERE domain = ? AND local_key = ? AND kind = 'bouncer' AND after > 0");
 
 typedef struct Counted {
         Directory *directory;
@@ -300,9 +326,10 @@ directory_bouncer_count(Directory *directory, DbTxn *txn, const Address *address
         return TRUE;
 }
 
-/* Removing ----------------------------------------------------------------------------------------------------------- */
+/* Removing -------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(TARGETS_DELETE, "DELETE FROM alias_target WHERE alias IN (SELECT id FROM alias WHERE domain = ? AND local_key = ?)");
+DB_SQL(TARGETS_DELETE,
+       "DELETE FROM alias_target WHERE alias IN (SELECT id FROM alias WHERE domain = ? AND local_key = ?)");
 DB_SQL(ALIAS_DELETE, "DELETE FROM alias WHERE domain = ? AND local_key = ?");
 
 Change
@@ -316,8 +343,8 @@ directory_alias_remove(Directory *directory, DbTxn *txn, const char *address, GE
         if (answer != CHANGE_DONE)
                 return answer;
         gboolean has_star = form == ALIAS_PREFIX || form == ALIAS_CATCHALL;
-        Span key = text_lower(arena, span_of(arena_printf(arena, "%.*s%s", (int) found.local.len, (const char *) found.local.data,
-                                                          has_star ? "*" : "")));
+        Span key = text_lower(arena, span_of(arena_printf(arena, "%.*s%s", (int) found.local.len,
+                                                          (const char *) found.local.data, has_star ? "*" : "")));
         if (!db_run(txn, &TARGETS_DELETE, error, "tt", found.domain, key) ||
             !db_run(txn, &ALIAS_DELETE, error, "tt", found.domain, key))
                 return CHANGE_FAILED;

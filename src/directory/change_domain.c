@@ -9,12 +9,15 @@
 
 const KeyManual DIRECTORY_DOMAIN_KEYS[] = {
         {"kind", "local|alias:NAME|relay:NEXTHOP|hold:QUEUE",
-         "local (the default): its mail stays here. alias: another name of the domain NAME. relay: its mail is sent on to NEXTHOP, "
+         "local (the default): its mail stays here. alias: another name of the domain NAME. relay: its mail is sent on "
+         "to NEXTHOP, "
          "HOST[:PORT], [IP][:PORT] or mx(DOMAIN). hold: its mail is kept in the hold queue QUEUE."},
         {"unknown", "POLICY[,POLICY...]",
-         "what happens to a recipient nobody defined: reject (the default), bounce, deliver:ADDRESS[,ADDRESS...], discard"},
+         "what happens to a recipient nobody defined: reject (the default), bounce, deliver:ADDRESS[,ADDRESS...], "
+         "discard"},
         {"envelope-header", "NAME|off",
-         "header field that a catch-all copy carries with its recipient; X-Rcpt-To when nothing is set and unknown delivers"},
+         "header field that a catch-all copy carries with its recipient; X-Rcpt-To when nothing is set and unknown "
+         "delivers"},
         {"next-hop", "NEXTHOP", "where mail for this domain leaves to when it leaves"},
         {"etrn", "yes|no", "whether ETRN may start delivery of what is held; no by default"},
         {"source-address", "IP", "local address that mail for this domain is sent from"},
@@ -22,7 +25,7 @@ const KeyManual DIRECTORY_DOMAIN_KEYS[] = {
         {NULL, NULL, NULL},
 };
 
-/* Reading values ----------------------------------------------------------------------------------------------------- */
+/* Reading values -------------------------------------------------------------------------------------------------- */
 
 Change
 directory_read_boolean(const char *key, const char *value, gboolean *ret, GError **error)
@@ -41,7 +44,8 @@ directory_is_via(Span domain)
         for (gsize i = 0; i < G_N_ELEMENTS(ENDS); i++) {
                 gsize n = strlen(ENDS[i]);
 
-                if (span_is(domain, ENDS[i] + 1) || (domain.len > n && span_is(span_slice(domain, domain.len - n, domain.len), ENDS[i])))
+                if (span_is(domain, ENDS[i] + 1) ||
+                    (domain.len > n && span_is(span_slice(domain, domain.len - n, domain.len), ENDS[i])))
                         return TRUE;
         }
         return FALSE;
@@ -56,9 +60,11 @@ directory_read_domain(Arena *arena, const char *text, const char **ret, GError *
         if (is_wild)
                 name = span_slice(name, 2, name.len);
         if (name.len > 0 && name.data[0] == '[')
-                return directory_refuse(error, CHANGE_INVALID, "%s: a domain has a name; addresses of this host are settings", text);
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "%s: a domain has a name; addresses of this host are settings", text);
         if (address_parse_domain(arena, name, &found) != ADDRESS_OK || found.len + 2 > ADDRESS_DOMAIN_MAX)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no domain name; ex.org or *.ex.org would be", text);
+                return directory_refuse(error, CHANGE_INVALID, "%s is no domain name; ex.org or *.ex.org would be",
+                                        text);
         if (directory_is_via(found))
                 return directory_refuse(error, CHANGE_INVALID, "%s: .via is kept for records of the route table", text);
         *ret = arena_printf(arena, "%s%.*s", is_wild ? "*." : "", (int) found.len, (const char *) found.data);
@@ -85,21 +91,44 @@ set_kind(Arena *arena, Domain *domain, const char *value, GError **error)
                         continue;
                 domain->kind = KINDS[i].kind;
                 domain->target = target;
-                return domain->kind == DOMAIN_ALIAS ? directory_read_domain(arena, target, &domain->target, error) : CHANGE_DONE;
+                return domain->kind == DOMAIN_ALIAS ? directory_read_domain(arena, target, &domain->target, error)
+                                                    : CHANGE_DONE;
         }
-        return directory_refuse(error, CHANGE_INVALID, "kind=%s: local, alias:NAME, relay:NEXTHOP or hold:QUEUE is expected", value);
+        return directory_refuse(error, CHANGE_INVALID,
+                                "kind=%s: local, alias:NAME, relay:NEXTHOP or hold:QUEUE is expected", value);
 }
 
-/* A catch-all copy loses every field of that name that came with the message, so it can't be one that means something else. */
+/* A catch-all copy loses every field of that name that came with the message, so it can't be one that means something
+ * else. */
 static gboolean
 header_is_free(Span name)
 {
-        static const char *const TAKEN[] = {
-                "Return-Path", "Delivered-To", "Received", "From",     "Sender",       "Reply-To",   "To",      "Cc",
-                "Bcc",         "Date",         "Subject",  "Message-ID", "In-Reply-To", "References", "Comments", "Keywords",
-                "MIME-Version", "DKIM-Signature", "Authentication-Results", "ARC-Seal", "ARC-Message-Signature",
-                "ARC-Authentication-Results", "List-Id", "Auto-Submitted", "Precedence", "off",
-        };
+        static const char *const TAKEN[] = {"Return-Path",
+                                            "Delivered-To",
+                                            "Received",
+                                            "From",
+                                            "Sender",
+                                            "Reply-To",
+                                            "To",
+                                            "Cc",
+                                            "Bcc",
+                                            "Date",
+                                            "Subject",
+                                            "Message-ID",
+                                            "In-Reply-To",
+                                            "References",
+                                            "Comments",
+                                            "Keywords",
+                                            "MIME-Version",
+                                            "DKIM-Signature",
+                                            "Authentication-Results",
+                                            "ARC-Seal",
+                                            "ARC-Message-Signature",
+                                            "ARC-Authentication-Results",
+                                            "List-Id",
+                                            "Auto-Submitted",
+                                            "Precedence",
+                                            "off"};
 
         for (gsize i = 0; i < G_N_ELEMENTS(TAKEN); i++)
                 if (span_is(name, TAKEN[i]))
@@ -128,8 +157,10 @@ set_envelope_header(Arena *arena, Domain *domain, const char *value, GError **er
         if (name.len == 0 || span_is(name, "off"))
                 return CHANGE_DONE;
         if (!is_field_name(name))
-                return directory_refuse(error, CHANGE_INVALID,
-                                        "envelope-header=%s: a field name such as X-Rcpt-To or X-Envelope-To, or off, is expected", value);
+                return directory_refuse(
+                        error, CHANGE_INVALID,
+                        "envelope-header=%s: a field name such as X-Rcpt-To or X-Envelope-To, or off, is expected",
+                        value);
         domain->envelope_header = arena_strndup(arena, name);
         return CHANGE_DONE;
 }
@@ -140,7 +171,8 @@ set_source_address(Domain *domain, const char *value, GError **error)
         guint8 binary[sizeof(struct in6_addr)];
 
         if (inet_pton(AF_INET, value, binary) != 1 && inet_pton(AF_INET6, value, binary) != 1)
-                return directory_refuse(error, CHANGE_INVALID, "source-address=%s: an IPv4 or IPv6 address is expected", value);
+                return directory_refuse(error, CHANGE_INVALID, "source-address=%s: an IPv4 or IPv6 address is expected",
+                                        value);
         domain->source_address = value;
         return CHANGE_DONE;
 }
@@ -163,7 +195,8 @@ set_pair(Arena *arena, Domain *domain, const KeyValue *pair, GError **error)
         Span text = span_of(value);
 
         if (text.len > VALUE_MAX || text_has_control(text) || !text_is_utf8(text))
-                return directory_refuse(error, CHANGE_INVALID, "%s: at most %d octets of text without controls", key, VALUE_MAX);
+                return directory_refuse(error, CHANGE_INVALID, "%s: at most %d octets of text without controls", key,
+                                        VALUE_MAX);
         if (strcmp(key, "kind") == 0)
                 return set_kind(arena, domain, value, error);
         if (strcmp(key, "envelope-header") == 0)
@@ -175,15 +208,18 @@ set_pair(Arena *arena, Domain *domain, const KeyValue *pair, GError **error)
         if (strcmp(key, "next-hop") == 0)
                 return domain->next_hop = *value != '\0' ? value : NULL, CHANGE_DONE;
         if (strcmp(key, "source-address") == 0)
-                return *value != '\0' ? set_source_address(domain, value, error) : (domain->source_address = NULL, CHANGE_DONE);
+                return *value != '\0' ? set_source_address(domain, value, error)
+                                      : (domain->source_address = NULL, CHANGE_DONE);
         if (strcmp(key, "helo-name") == 0)
-                return *value != '\0' ? set_helo_name(arena, domain, value, error) : (domain->helo_name = NULL, CHANGE_DONE);
-        return directory_refuse(error, CHANGE_INVALID,
-                                "a domain has no %s; it has kind, unknown, envelope-header, next-hop, etrn, source-address, helo-name",
-                                key);
+                return *value != '\0' ? set_helo_name(arena, domain, value, error)
+                                      : (domain->helo_name = NULL, CHANGE_DONE);
+        return directory_refuse(
+                error, CHANGE_INVALID,
+                "a domain has no %s; it has kind, unknown, envelope-header, next-hop, etrn, source-address, helo-name",
+                key);
 }
 
-/* Rules that need the other rows ------------------------------------------------------------------------------------- */
+/* Rules that need the other rows ---------------------------------------------------------------------------------- */
 
 DB_SQL(KIND_OF, "SELECT kind = 'local', kind = 'alias' FROM domain WHERE name = ?");
 DB_SQL(ALIASED_TO, "SELECT count(*) FROM domain WHERE kind = 'alias' AND target = ?");
@@ -201,10 +237,12 @@ check_alias(DbTxn *txn, const char *name, const char *target, GError **error)
         if (step == DB_ROW_FAILED)
                 return CHANGE_FAILED;
         if (step == DB_ROW_END)
-                return directory_refuse(error, CHANGE_INVALID, "kind=alias:%s: there is no domain %s; add it first", target, target);
-        if (db_int(rows, 1))
-                return directory_refuse(error, CHANGE_INVALID, "kind=alias:%s: %s is itself another name; name the domain behind it",
+                return directory_refuse(error, CHANGE_INVALID, "kind=alias:%s: there is no domain %s; add it first",
                                         target, target);
+        if (db_int(rows, 1))
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "kind=alias:%s: %s is itself another name; name the domain behind it", target,
+                                        target);
         return CHANGE_DONE;
 }
 
@@ -215,7 +253,8 @@ check_unused(DbTxn *txn, const char *name, GError **error)
         static const struct {
                 const DbSql *count;
                 const char *what;
-        } USES[] = {{&ACCOUNTS_IN, "accounts"}, {&ALIASES_IN, "aliases, groups or bouncers"}, {&ALIASED_TO, "other names"}};
+        } USES[] = {
+                {&ACCOUNTS_IN, "accounts"}, {&ALIASES_IN, "aliases, groups or bouncers"}, {&ALIASED_TO, "other names"}};
 
         for (gsize i = 0; i < G_N_ELEMENTS(USES); i++) {
                 gint64 count = 0;
@@ -223,7 +262,8 @@ check_unused(DbTxn *txn, const char *name, GError **error)
                 if (db_get_int(txn, USES[i].count, &count, error, "s", name) != DB_ROW)
                         return CHANGE_FAILED;
                 if (count > 0)
-                        return directory_refuse(error, CHANGE_IN_USE, "%s still has %" G_GINT64_FORMAT " %s", name, count, USES[i].what);
+                        return directory_refuse(error, CHANGE_IN_USE, "%s still has %" G_GINT64_FORMAT " %s", name,
+                                                count, USES[i].what);
         }
         return CHANGE_DONE;
 }
@@ -253,13 +293,14 @@ directory_need_local(DbTxn *txn, Span name, GError **error)
         if (step == DB_ROW_END)
                 return directory_refuse(error, CHANGE_MISSING, "there is no domain %.*s; add it first", len, text);
         if (db_int(rows, 1))
-                return directory_refuse(error, CHANGE_INVALID, "%.*s is only another name; use the domain behind it", len, text);
+                return directory_refuse(error, CHANGE_INVALID, "%.*s is only another name; use the domain behind it",
+                                        len, text);
         if (!db_int(rows, 0))
                 return directory_refuse(error, CHANGE_INVALID, "%.*s is not kept here (kind=local)", len, text);
         return CHANGE_DONE;
 }
 
-/* Changes ------------------------------------------------------------------------------------------------------------ */
+/* Changes --------------------------------------------------------------------------------------------------------- */
 
 static const char *
 kind_text(DomainKind kind)
@@ -281,8 +322,9 @@ apply(Arena *arena, DbTxn *txn, Domain *domain, const KeyValue *pairs, gsize n, 
         return check_domain(txn, domain, error);
 }
 
-DB_SQL(DOMAIN_INSERT, "INSERT INTO domain (name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, etrn,"
-                      " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(DOMAIN_INSERT,
+       "INSERT INTO domain (name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, etrn,"
+       " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 Change
 directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
@@ -296,8 +338,9 @@ directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const K
         if (answer != CHANGE_DONE)
                 return answer;
         g_autoptr(GError) fault = NULL;
-        if (!db_run(txn, &DOMAIN_INSERT, &fault, "ssssssssii", d.name, kind_text(d.kind), d.target, d.unknown, d.envelope_header,
-                    d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn, (gint64) clock_real())) {
+        if (!db_run(txn, &DOMAIN_INSERT, &fault, "ssssssssii", d.name, kind_text(d.kind), d.target, d.unknown,
+                    d.envelope_header, d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn,
+                    (gint64) clock_real())) {
                 if (db_was_conflict(txn))
                         return directory_refuse(error, CHANGE_EXISTS, "the domain %s exists already", d.name);
                 g_propagate_error(error, g_steal_pointer(&fault));
@@ -326,8 +369,9 @@ read_row(Arena *arena, DbTxn *txn, const char *name, Domain *ret, GError **error
         return CHANGE_DONE;
 }
 
-DB_SQL(DOMAIN_UPDATE, "UPDATE domain SET kind = ?, target = ?, unknown = ?, envelope_header = ?, next_hop = ?, source_address = ?,"
-                      " helo_name = ?, etrn = ? WHERE id = ?");
+DB_SQL(DOMAIN_UPDATE,
+       "UPDATE domain SET kind = ?, target = ?, unknown = ?, envelope_header = ?, next_hop = ?, source_address = ?,"
+       " helo_name = ?, etrn = ? WHERE id = ?");
 
 Change
 directory_domain_set(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
@@ -340,8 +384,8 @@ directory_domain_set(Directory *directory, DbTxn *txn, const char *name, const K
                 answer = apply(arena, txn, &d, pairs, n, error);
         if (answer != CHANGE_DONE)
                 return answer;
-        if (!db_run(txn, &DOMAIN_UPDATE, error, "sssssssii", kind_text(d.kind), d.target, d.unknown, d.envelope_header, d.next_hop,
-                    d.source_address, d.helo_name, (gint64) d.etrn, d.id))
+        if (!db_run(txn, &DOMAIN_UPDATE, error, "sssssssii", kind_text(d.kind), d.target, d.unknown, d.envelope_header,
+                    d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn, d.id))
                 return CHANGE_FAILED;
         directory_touch(directory, txn);
         return CHANGE_DONE;

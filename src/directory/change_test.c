@@ -8,7 +8,8 @@ expect(TestSite *t, TestObject object, const char *name, const char *rest, Chang
         Change answer = test_change(t, object, name, rest, &error);
 
         if (answer != wanted)
-                g_error("%s %s: %d, not %d (%s)", name, rest != NULL ? rest : "", answer, wanted, error != NULL ? error->message : "");
+                g_error("%s %s: %d, not %d (%s)", name, rest != NULL ? rest : "", answer, wanted,
+                        error != NULL ? error->message : "");
         g_assert_true((answer == CHANGE_DONE) == (error == NULL));
         if (error != NULL)
                 g_assert_true(g_error_matches(error, RESTANTE_ERROR, FAULT_INPUT) && strlen(error->message) > 10);
@@ -18,11 +19,25 @@ static void
 test_domains(void)
 {
         static const char *const WRONG[] = {
-                "kind=other", "kind=alias:", "kind=alias:nowhere.org", "kind=alias:new.org", "kind=alias:other.org", "kind=relay:",
-                "envelope-header=To", "envelope-header=received", "envelope-header=a:b", "envelope-header=X\x7f", "envelope-header=Resent-To",
-                "etrn=maybe", "source-address=here", "helo-name=a..b", "colour=red", "unknown=a\x01",
+                "kind=other",
+                "kind=alias:",
+                "kind=alias:nowhere.org",
+                "kind=alias:new.org",
+                "kind=alias:other.org",
+                "kind=relay:",
+                "envelope-header=To",
+                "envelope-header=received",
+                "envelope-header=a:b",
+                "envelope-header=X\x7f",
+                "envelope-header=Resent-To",
+                "etrn=maybe",
+                "source-address=here",
+                "helo-name=a..b",
+                "colour=red",
+                "unknown=a\x01",
         };
-        static const char *const NAMES[] = {"", "a..b", "-a.org", "[192.0.2.1]", "*", "*.*.org", "a.*.org", "x.via", "*.via", "via", "a@b.org"};
+        static const char *const NAMES[] = {"",        "a..b",  "-a.org", "[192.0.2.1]", "*",      "*.*.org",
+                                            "a.*.org", "x.via", "*.via",  "via",         "a@b.org"};
         TestSite t;
 
         test_site_open(&t);
@@ -34,11 +49,14 @@ test_domains(void)
         for (gsize i = 0; i < G_N_ELEMENTS(WRONG); i++)
                 expect(&t, TEST_DOMAIN, "new.org", WRONG[i], CHANGE_INVALID);
         expect(&t, TEST_DOMAIN_SET, "none.org", "etrn=yes", CHANGE_MISSING);
-        expect(&t, TEST_DOMAIN_SET, "ex.org", "kind=hold:q", CHANGE_IN_USE);    /* other.org names it */
+        expect(&t, TEST_DOMAIN_SET, "ex.org", "kind=hold:q", CHANGE_IN_USE); /* other.org names it */
         test_make(&t, TEST_ACCOUNT, "joe@ex.org", NULL);
         expect(&t, TEST_DOMAIN_SET, "ex.org", "kind=relay:far.org", CHANGE_IN_USE);
         expect(&t, TEST_DOMAIN_SET, "ex.org", "unknown=discard", CHANGE_DONE);
-        expect(&t, TEST_DOMAIN, "b\xc3\xbc" "cher.example", NULL, CHANGE_DONE);
+        expect(&t, TEST_DOMAIN,
+               "b\xc3\xbc"
+               "cher.example",
+               NULL, CHANGE_DONE);
         expect(&t, TEST_DOMAIN, "xn--bcher-kva.example", NULL, CHANGE_EXISTS);
         test_site_close(&t);
 }
@@ -70,9 +88,12 @@ test_removing_domains(void)
 static void
 test_accounts(void)
 {
-        static const char *const WRONG[] = {"joe", "joe+x@ex.org", "a*@ex.org", "a%b@ex.org", "a!b@ex.org", "a/b@ex.org", "\"a b\"@ex.org",
-                                            "@ex.org", "joe@", "joe@[192.0.2.1]", "", "joe@alias.org", "joe@away.org"};
-        static const char *const KEYS[] = {"quota=-1", "quota=1k", "quota=99999999999999999999", "may-send=1", "atrn=a..b", "size=1"};
+        static const char *const WRONG[] = {
+                "joe",        "joe+x@ex.org",   "a*@ex.org",   "a%b@ex.org", "a!b@ex.org",
+                "a/b@ex.org", "\"a b\"@ex.org", "@ex.org",     "joe@",       "joe@[192.0.2.1]",
+                "",           "joe@alias.org",  "joe@away.org"};
+        static const char *const KEYS[] = {"quota=-1",   "quota=1k",  "quota=99999999999999999999",
+                                           "may-send=1", "atrn=a..b", "size=1"};
         TestSite t;
 
         test_site_open(&t);
@@ -120,7 +141,8 @@ test_postmaster_account(void)
 static void
 test_aliases(void)
 {
-        static const char *const WRONG[] = {"a", "a@", "@ex.org", "*a@ex.org", "a*b@ex.org", "**@ex.org", "*@*", "a*@*", "a@*.org", "a@[192.0.2.1]"};
+        static const char *const WRONG[] = {"a",         "a@",  "@ex.org", "*a@ex.org", "a*b@ex.org",
+                                            "**@ex.org", "*@*", "a*@*",    "a@*.org",   "a@[192.0.2.1]"};
         static const char *const TARGETS[] = {"", "a", "postmaster", "a@", "x@host.via", "x%y@host._via", "<a@b.org>"};
         TestSite t;
 
@@ -166,7 +188,7 @@ test_too_many_targets(void)
         test_site_close(&t);
 }
 
-/* Lists -------------------------------------------------------------------------------------------------------------- */
+/* Lists ----------------------------------------------------------------------------------------------------------- */
 
 static void
 test_account_pages(void)
@@ -228,7 +250,8 @@ test_alias_pages(void)
                         after = at[n - 1].address;
         } while (n > 0);
         g_assert_cmpstr(all->str, ==,
-                        "alias help@* 1; catchall *@ex.org 1; alias \"a b\"@ex.org 1; alias both@ex.org 2; bouncer both@ex.org 0; "
+                        "alias help@* 1; catchall *@ex.org 1; alias \"a b\"@ex.org 1; alias both@ex.org 2; bouncer "
+                        "both@ex.org 0; "
                         "group g@ex.org 1; prefix s*@ex.org 1; ");
         test_site_close(&t);
 }

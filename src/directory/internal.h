@@ -8,18 +8,18 @@
 struct Directory {
         Db *db;
         Cache cache;
-        guint64 generation;             /* atomic */
+        guint64 generation; /* atomic */
 
-        Mutex postmaster_mutex;         /* directory.postmaster, a leaf */
-        char *postmaster;               /* address, or NULL */
+        Mutex postmaster_mutex; /* directory.postmaster, a leaf */
+        char *postmaster;       /* address, or NULL */
 
-        Mutex unknown_mutex;            /* directory.unknown, a leaf */
-        GHashTable *unknown;            /* char * "local@domain" -> Guessed */
+        Mutex unknown_mutex; /* directory.unknown, a leaf */
+        GHashTable *unknown; /* char * "local@domain" -> Guessed */
 };
 
 #define DIRECTORY_CACHE_OCTETS ((gsize) 8 * 1024 * 1024)
-#define UNKNOWN_IN_MEMORY_MAX  5000
-#define UNKNOWN_KEPT_MAX       10000
+#define UNKNOWN_IN_MEMORY_MAX 5000
+#define UNKNOWN_KEPT_MAX 10000
 
 /* local_key@domain as cache key; FALSE when it is longer than any address. */
 gboolean directory_key(const Address *address, guint8 buffer[RECORD_KEY_MAX], Span *ret);
@@ -41,9 +41,9 @@ Change directory_need_local(DbTxn *txn, Span name, GError **error);
 
 typedef enum AliasForm {
         ALIAS_EXACT = 0,
-        ALIAS_PREFIX,           /* PREFIX*@DOMAIN */
-        ALIAS_CATCHALL,         /* *@DOMAIN       */
-        ALIAS_EVERYWHERE,       /* LOCAL@*        */
+        ALIAS_PREFIX,     /* PREFIX*@DOMAIN */
+        ALIAS_CATCHALL,   /* *@DOMAIN       */
+        ALIAS_EVERYWHERE, /* LOCAL@*        */
 } AliasForm;
 
 /* What an alias stands for: address.local without the star; address.domain "*" for ALIAS_EVERYWHERE. */
@@ -53,12 +53,11 @@ Change directory_read_alias(Arena *arena, const char *text, AliasForm *ret_form,
 Change directory_read_boolean(const char *key, const char *value, gboolean *ret, GError **error);
 
 /* What is in a row of the account table; see ACCOUNT_COLUMNS. */
-#define ACCOUNT_COLUMNS \
-        "id, local, domain, password IS NOT NULL, may_send, is_disabled, quota, quota_messages, atrn"
+#define ACCOUNT_COLUMNS "id, local, domain, password IS NOT NULL, may_send, is_disabled, quota, quota_messages, atrn"
 void directory_read_account(const DbRows *rows, Arena *arena, Account *ret);
 void directory_read_bouncer(const DbRows *rows, int code_column, Arena *arena, Bouncer *ret);
 #define BOUNCER_COLUMNS "code, text, until, after, seen"
-#define DOMAIN_COLUMNS \
+#define DOMAIN_COLUMNS                                                                                                 \
         "id, name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, bounce_template, etrn"
 void directory_read_domain_row(const DbRows *rows, Arena *arena, Domain *ret);
 GroupPost directory_post_from(const char *text);

@@ -35,9 +35,10 @@ directory_domains(Directory *directory, Arena *arena, const Domain **ret, gsize 
         return TRUE;
 }
 
-/* Where a page begins: behind (domain, local_key) of the last row of the one before. Domains only: one domain, or all. */
+/* Where a page begins: behind (domain, local_key) of the last row of the one before. Domains only: one domain, or all.
+ */
 typedef struct Page {
-        const char *domain;     /* lower-case A-label, NULL: all */
+        const char *domain; /* lower-case A-label, NULL: all */
         Span after_domain, after_key;
         gsize max;
 } Page;
@@ -70,8 +71,8 @@ page_read(Arena *arena, const char *domain, const char *after, gsize max, Page *
 DB_SQL(ACCOUNT_PAGE, "SELECT " ACCOUNT_COLUMNS " FROM account" PAGE_WHERE " ORDER BY domain, local_key LIMIT ?4");
 
 gboolean
-directory_list_accounts(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max, const Account **ret,
-                        gsize *ret_n, GError **error)
+directory_list_accounts(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max,
+                        const Account **ret, gsize *ret_n, GError **error)
 {
         Page page;
         gsize n = 0;
@@ -83,8 +84,8 @@ directory_list_accounts(Directory *directory, Arena *arena, const char *domain, 
         g_autoptr(DbTxn) txn = at != NULL ? db_begin_read(directory->db, error) : NULL;
         if (at == NULL)
                 return fault(error, FAULT_FULL, "no room for a list");
-        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &ACCOUNT_PAGE, error, "ttsi", page.after_domain, page.after_key, page.domain,
-                                                        (gint64) page.max)
+        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &ACCOUNT_PAGE, error, "ttsi", page.after_domain,
+                                                        page.after_key, page.domain, (gint64) page.max)
                                              : NULL;
         if (rows == NULL)
                 return FALSE;
@@ -111,7 +112,8 @@ alias_text(Arena *arena, const char *kind, Span local, Span domain)
 
         if (is_address)
                 return arena_strndup(arena, address_text(arena, &address));
-        return arena_printf(arena, "%.*s@%.*s", (int) local.len, (const char *) local.data, (int) domain.len, (const char *) domain.data);
+        return arena_printf(arena, "%.*s@%.*s", (int) local.len, (const char *) local.data, (int) domain.len,
+                            (const char *) domain.data);
 }
 
 static gboolean
@@ -134,8 +136,8 @@ read_alias_row(DbTxn *txn, Arena *arena, const DbRows *rows, AliasRow *ret, GErr
 
 /* Rows of one address (an alias and a bouncer over it) stay on one page: the next one begins behind the address. */
 gboolean
-directory_list_aliases(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max, const AliasRow **ret,
-                       gsize *ret_n, GError **error)
+directory_list_aliases(Directory *directory, Arena *arena, const char *domain, const char *after, gsize max,
+                       const AliasRow **ret, gsize *ret_n, GError **error)
 {
         enum { SAME_ADDRESS_MAX = 3 };
         Page page;
@@ -148,9 +150,10 @@ directory_list_aliases(Directory *directory, Arena *arena, const char *domain, c
         g_autoptr(DbTxn) txn = at != NULL ? db_begin_read(directory->db, error) : NULL;
         if (at == NULL)
                 return fault(error, FAULT_FULL, "no room for a list");
-        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &ALIAS_PAGE, error, "ttsi", page.after_domain, page.after_key, page.domain,
-                                                        (gint64) (page.max + SAME_ADDRESS_MAX))
-                                             : NULL;
+        g_autoptr(DbRows) rows = txn != NULL
+                                         ? db_query(txn, &ALIAS_PAGE, error, "ttsi", page.after_domain, page.after_key,
+                                                    page.domain, (gint64) (page.max + SAME_ADDRESS_MAX))
+                                         : NULL;
         if (rows == NULL)
                 return FALSE;
         while ((step = db_rows_next(rows, error)) == DB_ROW && n < page.max + SAME_ADDRESS_MAX) {

@@ -10,7 +10,7 @@
 
 typedef gboolean (*Loader)(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **error);
 
-/* Columns ------------------------------------------------------------------------------------------------------------ */
+/* Columns --------------------------------------------------------------------------------------------------------- */
 
 void
 directory_read_account(const DbRows *rows, Arena *arena, Account *ret)
@@ -75,7 +75,7 @@ directory_post_from(const char *text)
         return g_strcmp0(text, "authenticated") == 0 ? POST_AUTHENTICATED : POST_ANYONE;
 }
 
-/* Loading ------------------------------------------------------------------------------------------------------------ */
+/* Loading --------------------------------------------------------------------------------------------------------- */
 
 DB_SQL(TARGETS, "SELECT address FROM alias_target WHERE alias = ? ORDER BY position");
 DB_SQL(TARGETS_COUNT, "SELECT count(*) FROM alias_target WHERE alias = ?");
@@ -239,7 +239,8 @@ load_entry(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **error)
 
 DB_SQL(PREFIX_AT, "SELECT id FROM alias WHERE domain = ? AND local_key = ? AND kind = 'prefix'");
 
-/* One probe of the index for each length, the longest first: 64 at most, and only in domains that have prefix aliases. */
+/* One probe of the index for each length, the longest first: 64 at most, and only in domains that have prefix aliases.
+ */
 static gboolean
 load_prefix(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **error)
 {
@@ -333,7 +334,7 @@ static const Loader LOADERS[] = {
         [RECORD_PATTERNS] = load_patterns, [RECORD_LOGIN] = load_login, [RECORD_ACCOUNT] = load_account,
 };
 
-/* Look-ups ----------------------------------------------------------------------------------------------------------- */
+/* Look-ups -------------------------------------------------------------------------------------------------------- */
 
 static Record *
 load_record(Directory *directory, RecordKind kind, guint hash, Span key, GError **error)
@@ -392,7 +393,8 @@ directory_domain(Directory *directory, Arena *arena, Span name, const Domain **r
 }
 
 static Found
-look_up_address(Directory *directory, Arena *arena, RecordKind kind, const Address *address, const void **ret, GError **error)
+look_up_address(Directory *directory, Arena *arena, RecordKind kind, const Address *address, const void **ret,
+                GError **error)
 {
         guint8 buffer[RECORD_KEY_MAX];
         Span key;
@@ -420,7 +422,7 @@ directory_entry(Directory *directory, Arena *arena, const Address *address, Entr
         if (found != FOUND)
                 return found;
         *ret = *(const Entry *) value;
-        if (ret->bouncer != NULL)       /* the copy is ours, and only now knows the date */
+        if (ret->bouncer != NULL) /* the copy is ours, and only now knows the date */
                 ((Bouncer *) ret->bouncer)->is_active = bouncer_is_active(ret->bouncer);
         return FOUND;
 }
@@ -442,7 +444,8 @@ look_up_patterns(Directory *directory, Arena *arena, Span domain, const Patterns
 }
 
 Found
-directory_prefix(Directory *directory, Arena *arena, const Address *address, const Address **ret, gsize *ret_n, GError **error)
+directory_prefix(Directory *directory, Arena *arena, const Address *address, const Address **ret, gsize *ret_n,
+                 GError **error)
 {
         const Patterns *patterns = NULL;
         const void *value = NULL;
@@ -478,7 +481,8 @@ login_address(Directory *directory, Arena *arena, Span name, Address *ret, GErro
         const Domain *domain = NULL;
 
         if (address_parse(arena, name, TRUE, ret) != ADDRESS_OK || ret->domain.len == 0)
-                return arena_is_over(arena) ? (fault(error, FAULT_FULL, "no room for a name"), FOUND_FAILED) : FOUND_NOT;
+                return arena_is_over(arena) ? (fault(error, FAULT_FULL, "no room for a name"), FOUND_FAILED)
+                                            : FOUND_NOT;
         Found found = directory_domain(directory, arena, ret->domain, &domain, error);
         if (found == FOUND && domain->kind == DOMAIN_ALIAS)
                 ret->domain = span_of(domain->target);
@@ -486,7 +490,8 @@ login_address(Directory *directory, Arena *arena, Span name, Address *ret, GErro
 }
 
 Found
-directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const char **ret_password_hash, GError **error)
+directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const char **ret_password_hash,
+                GError **error)
 {
         Address address;
         const void *value = NULL;

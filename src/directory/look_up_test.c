@@ -32,10 +32,11 @@ test_domains(void)
         TestSite t;
 
         test_site_open(&t);
-        test_make(&t, TEST_DOMAIN, "ex.org", "unknown=bounce envelope-header=X-Envelope-To etrn=yes helo-name=MX.ex.org source-address=192.0.2.1");
+        test_make(&t, TEST_DOMAIN, "ex.org",
+                  "unknown=bounce envelope-header=X-Envelope-To etrn=yes helo-name=MX.ex.org source-address=192.0.2.1");
         test_make(&t, TEST_DOMAIN, "*.ex.org", "kind=relay:[192.0.2.1]:26");
         test_make(&t, TEST_DOMAIN, "*.deep.ex.org", "kind=hold:slow");
-        for (int round = 0; round < 2; round++) {       /* from the database, then from the cache */
+        for (int round = 0; round < 2; round++) { /* from the database, then from the cache */
                 const Domain *d = domain_of(&t, "EX.org");
 
                 g_assert_cmpstr(d->name, ==, "ex.org");
@@ -92,7 +93,7 @@ test_entries(void)
                 g_assert_cmpint(entry_of(&t, "help@ex.org", &e), ==, FOUND);
                 g_assert_cmpuint(e.n_alias, ==, 1);
                 g_assert_cmpint(entry_of(&t, "help@two.org", &e), ==, FOUND);
-                g_assert_cmpuint(e.n_alias, ==, 0);     /* something exact is there */
+                g_assert_cmpuint(e.n_alias, ==, 0); /* something exact is there */
                 g_assert_true(e.bouncer->is_active);
                 g_assert_cmpint(entry_of(&t, "nobody@ex.org", &e), ==, FOUND_NOT);
         }
@@ -109,7 +110,7 @@ test_star_names(void)
         test_make(&t, TEST_DOMAIN, "ex.org", NULL);
         test_make(&t, TEST_ALIAS, "sales*@ex.org", "a@ex.org");
         test_make(&t, TEST_ALIAS, "*@ex.org", "b@ex.org");
-        g_assert_cmpint(entry_of(&t, "sales*@ex.org", &e), ==, FOUND_NOT);     /* an address, no pattern */
+        g_assert_cmpint(entry_of(&t, "sales*@ex.org", &e), ==, FOUND_NOT); /* an address, no pattern */
         g_assert_cmpint(entry_of(&t, "*@ex.org", &e), ==, FOUND_NOT);
         test_site_close(&t);
 }
@@ -129,7 +130,8 @@ test_patterns(void)
         test_make(&t, TEST_ALIAS, "sales-*@ex.org", "long@ex.org far@other.org");
         test_make(&t, TEST_ALIAS, "*@two.org", "all@ex.org");
         for (int round = 0; round < 2; round++) {
-                Address a = test_address(&t, "SALES-1@ex.org"), b = test_address(&t, "sam@ex.org"), c = test_address(&t, "s@ex.org");
+                Address a = test_address(&t, "SALES-1@ex.org"), b = test_address(&t, "sam@ex.org"),
+                        c = test_address(&t, "s@ex.org");
                 Address d = test_address(&t, "sales-1@two.org");
 
                 g_assert_cmpint(directory_prefix(t.directory, t.arena, &a, &at, &n, &error), ==, FOUND);
@@ -139,9 +141,11 @@ test_patterns(void)
                 g_assert_true(span_is(at[0].local, "short"));
                 g_assert_cmpint(directory_prefix(t.directory, t.arena, &c, &at, &n, &error), ==, FOUND_NOT);
                 g_assert_cmpint(directory_prefix(t.directory, t.arena, &d, &at, &n, &error), ==, FOUND_NOT);
-                g_assert_cmpint(directory_catchall(t.directory, t.arena, span_of("TWO.org"), &at, &n, &error), ==, FOUND);
+                g_assert_cmpint(directory_catchall(t.directory, t.arena, span_of("TWO.org"), &at, &n, &error), ==,
+                                FOUND);
                 g_assert_true(span_is(at[0].local, "all"));
-                g_assert_cmpint(directory_catchall(t.directory, t.arena, span_of("ex.org"), &at, &n, &error), ==, FOUND_NOT);
+                g_assert_cmpint(directory_catchall(t.directory, t.arena, span_of("ex.org"), &at, &n, &error), ==,
+                                FOUND_NOT);
         }
         test_site_close(&t);
 }
@@ -160,11 +164,12 @@ test_account_by_id(void)
         g_assert_cmpint(entry_of(&t, "joe@ex.org", &e), ==, FOUND);
         g_assert_cmpint(directory_account_by_id(t.directory, t.arena, e.account->id, &account, &error), ==, FOUND);
         g_assert_true(span_is(account->address.local, "joe"));
-        g_assert_cmpint(directory_account_by_id(t.directory, t.arena, e.account->id + 1, &account, &error), ==, FOUND_NOT);
+        g_assert_cmpint(directory_account_by_id(t.directory, t.arena, e.account->id + 1, &account, &error), ==,
+                        FOUND_NOT);
         test_site_close(&t);
 }
 
-/* Changes ------------------------------------------------------------------------------------------------------------ */
+/* Changes --------------------------------------------------------------------------------------------------------- */
 
 static void
 test_rolled_back(void)
@@ -177,7 +182,8 @@ test_rolled_back(void)
         test_make(&t, TEST_DOMAIN, "ex.org", NULL);
         guint64 generation = directory_generation(t.directory);
         DbTxn *txn = db_begin(t.db, &error);
-        g_assert_cmpint(directory_account_add(t.directory, txn, "joe@ex.org", NULL, NULL, 0, NULL, &error), ==, CHANGE_DONE);
+        g_assert_cmpint(directory_account_add(t.directory, txn, "joe@ex.org", NULL, NULL, 0, NULL, &error), ==,
+                        CHANGE_DONE);
         g_assert_cmpint(entry_of(&t, "joe@ex.org", &e), ==, FOUND_NOT);
         db_txn_free(txn);
         g_assert_cmpint(entry_of(&t, "joe@ex.org", &e), ==, FOUND_NOT);
@@ -209,7 +215,7 @@ test_stale_record(void)
         record_unref(found);
         cache_forget(&cache, RECORD_ENTRY, key);
         g_assert_null(cache_find(&cache, RECORD_ENTRY, hash, key, &epoch));
-        cache_add(&cache, stale, later);        /* forgetting one is a change as well */
+        cache_add(&cache, stale, later); /* forgetting one is a change as well */
         g_assert_null(cache_find(&cache, RECORD_ENTRY, hash, key, &epoch));
         record_unref(stale);
         cache_done(&cache);
@@ -235,7 +241,7 @@ test_bounded(void)
                 cache_add(&cache, made, epoch);
                 record_unref(made);
                 Record *used = cache_find(&cache, RECORD_ENTRY, kept_hash, kept, &epoch);
-                g_assert_true(i == 0 || used != NULL);  /* what is used stays */
+                g_assert_true(i == 0 || used != NULL); /* what is used stays */
                 if (used == NULL)
                         cache_add(&cache, used = record_new(RECORD_ENTRY, kept_hash, kept, NULL), epoch);
                 record_unref(used);
@@ -277,9 +283,10 @@ test_cached_needs_no_database(void)
         test_site_close(&t);
 }
 
-/* Unknown names ------------------------------------------------------------------------------------------------------ */
+/* Unknown names --------------------------------------------------------------------------------------------------- */
 
-DB_SQL(UNKNOWN_GET, "SELECT times, first_sender, last_sender FROM unknown_name WHERE domain = 'ex.org' AND local = 'guess'");
+DB_SQL(UNKNOWN_GET,
+       "SELECT times, first_sender, last_sender FROM unknown_name WHERE domain = 'ex.org' AND local = 'guess'");
 
 static void
 test_unknown_names(void)
@@ -289,7 +296,8 @@ test_unknown_names(void)
 
         test_site_open(&t);
         test_make(&t, TEST_DOMAIN, "ex.org", NULL);
-        Address guess = test_address(&t, "Guess@ex.org"), a = test_address(&t, "a@far.org"), null = {SPAN_EMPTY, SPAN_EMPTY};
+        Address guess = test_address(&t, "Guess@ex.org"), a = test_address(&t, "a@far.org"),
+                null = {SPAN_EMPTY, SPAN_EMPTY};
         directory_count_unknown(t.directory, &guess, &a);
         directory_count_unknown(t.directory, &guess, &null);
         g_assert_true(directory_flush_unknown(t.directory, &error));

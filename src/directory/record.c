@@ -3,9 +3,9 @@
 
 /* Where a copy goes: an arena, or the rest of a block that was measured before. */
 typedef struct Place {
-        Arena *arena;           /* NULL: at */
+        Arena *arena; /* NULL: at */
         guint8 *at;
-        gsize used;             /* octets taken; at may be NULL while measuring */
+        gsize used; /* octets taken; at may be NULL while measuring */
 } Place;
 
 #define ALIGN_OCTETS ((gsize) 16)

@@ -1,19 +1,19 @@
 /* record.h -- one cached answer of the directory: packed, shared, never changed.
  *
- * A record is one allocation: its key and a deep copy of the value. It is unpacked into the arena of whoever asks, outside
- * of every lock. "Not defined" is a record without a value.
+ * A record is one allocation: its key and a deep copy of the value. It is unpacked into the arena of whoever asks,
+ * outside of every lock. "Not defined" is a record without a value.
  */
 #pragma once
 
 #include "directory/directory.h"
 
 typedef enum RecordKind {
-        RECORD_DOMAIN = 0,      /* Domain,      by domain as asked       */
-        RECORD_ENTRY,           /* Entry,       by local_key@domain      */
-        RECORD_PREFIX,          /* AddressList, by local_key@domain      */
-        RECORD_PATTERNS,        /* Patterns,    by domain                */
-        RECORD_LOGIN,           /* Login,       by local_key@domain      */
-        RECORD_ACCOUNT,         /* Account,     by the octets of its id  */
+        RECORD_DOMAIN = 0, /* Domain,      by domain as asked       */
+        RECORD_ENTRY,      /* Entry,       by local_key@domain      */
+        RECORD_PREFIX,     /* AddressList, by local_key@domain      */
+        RECORD_PATTERNS,   /* Patterns,    by domain                */
+        RECORD_LOGIN,      /* Login,       by local_key@domain      */
+        RECORD_ACCOUNT,    /* Account,     by the octets of its id  */
 } RecordKind;
 
 typedef struct AddressList {
@@ -30,18 +30,18 @@ typedef struct Patterns {
 
 typedef struct Login {
         Account account;
-        const char *password_hash;      /* NULL: none set */
+        const char *password_hash; /* NULL: none set */
 } Login;
 
 #define RECORD_KEY_MAX (ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX)
 
 typedef struct Record {
-        guint refs;              /* atomic; by the compiler and not by GLib, whose atomics thread sanitizers do not see */
+        guint refs; /* atomic; by the compiler and not by GLib, whose atomics thread sanitizers do not see */
         RecordKind kind;
         guint hash;
-        gsize octets;           /* of the allocation */
+        gsize octets; /* of the allocation */
         Span key;
-        const void *value;      /* NULL: nothing is defined there */
+        const void *value; /* NULL: nothing is defined there */
         guint8 place[];
 } Record;
 

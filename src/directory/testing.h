@@ -62,7 +62,15 @@ test_pairs(TestSite *site, const char *text, gsize *ret_n)
         return pairs;
 }
 
-typedef enum TestObject { TEST_DOMAIN, TEST_DOMAIN_SET, TEST_ACCOUNT, TEST_ACCOUNT_SET, TEST_ALIAS, TEST_GROUP, TEST_BOUNCER } TestObject;
+typedef enum TestObject {
+        TEST_DOMAIN,
+        TEST_DOMAIN_SET,
+        TEST_ACCOUNT,
+        TEST_ACCOUNT_SET,
+        TEST_ALIAS,
+        TEST_GROUP,
+        TEST_BOUNCER
+} TestObject;
 
 /* One change in a transaction of its own. rest: pairs, or targets of an alias; a group's members, then its pairs. */
 static inline Change

@@ -1,7 +1,7 @@
 /* unknown.c -- the work list: names that mail came for and nobody defined.
  *
- * Counted in memory, so that a stranger who guesses costs no write; written in slices. What does not fit is dropped: the list
- * shows what comes often, and that comes again.
+ * Counted in memory, so that a stranger who guesses costs no write; written in slices. What does not fit is dropped:
+ * the list shows what comes often, and that comes again.
  */
 #include "base/text.h"
 #include "directory/internal.h"

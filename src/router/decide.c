@@ -1,25 +1,26 @@
 /* decide.c -- one address, one decision: the order of ROUTING 2, stage by stage.
  *
- *      own names -> .via -> route table -> own names -> domain -> exact -> sub-address -> postmaster -> prefix -> catch-all
+ *      own names -> .via -> route table -> own names -> domain -> exact -> sub-address -> postmaster -> prefix ->
+ * catch-all
  *      -> policy
  *
- * A stage either leaves the decision in walk->route or passes the address on. Postmaster and abuse come before prefix aliases,
- * because they always exist (RFC 5321 §4.5.1).
+ * A stage either leaves the decision in walk->route or passes the address on. Postmaster and abuse come before prefix
+ * aliases, because they always exist (RFC 5321 §4.5.1).
  */
 #include "base/text.h"
 #include "router/internal.h"
 
-#define STEPS_MAX 48    /* of one walk: each rewriting is one, and every stage says at most two */
+#define STEPS_MAX 48 /* of one walk: each rewriting is one, and every stage says at most two */
 
-#define TEXT_UNKNOWN  "no such mailbox here"
-#define TEXT_DENIED   "relaying denied"
-#define TEXT_LOOP     "this address leads back to itself"
-#define TEXT_NOT_YET  "this address can't take mail at the moment"
+#define TEXT_UNKNOWN "no such mailbox here"
+#define TEXT_DENIED "relaying denied"
+#define TEXT_LOOP "this address leads back to itself"
+#define TEXT_NOT_YET "this address can't take mail at the moment"
 
 typedef enum Stage {
-        STAGE_FAULT = 0,        /* *error is set                    */
-        STAGE_DECIDED,          /* walk->route holds the decision   */
-        STAGE_NEXT,             /* ask the next stage               */
+        STAGE_FAULT = 0, /* *error is set                    */
+        STAGE_DECIDED,   /* walk->route holds the decision   */
+        STAGE_NEXT,      /* ask the next stage               */
 } Stage;
 
 typedef struct Walk {
@@ -27,10 +28,10 @@ typedef struct Walk {
         Arena *arena;
         const Standing *who;
         WalkFlags flags;
-        Address address;                /* as rewritten so far */
-        const Domain *domain;           /* the local one it is in */
-        gboolean may_relay;             /* a record of the table relays it for anybody */
-        gboolean members_via;           /* members of the EXPAND come from a policy */
+        Address address;      /* as rewritten so far */
+        const Domain *domain; /* the local one it is in */
+        gboolean may_relay;   /* a record of the table relays it for anybody */
+        gboolean members_via; /* members of the EXPAND come from a policy */
         Route route;
         const Route *before;
         const char *steps[STEPS_MAX];
@@ -38,7 +39,7 @@ typedef struct Walk {
         GError **error;
 } Walk;
 
-/* Saying things ------------------------------------------------------------------------------------------------------ */
+/* Saying things --------------------------------------------------------------------------------------------------- */
 
 /* Steps are made for every recipient: put together by hand, because printf would cost more than the decision. */
 static void
@@ -130,7 +131,7 @@ envelope_header(const Domain *domain)
         return g_ascii_strcasecmp(domain->envelope_header, "off") == 0 ? NULL : domain->envelope_header;
 }
 
-/* Names -------------------------------------------------------------------------------------------------------------- */
+/* Names ----------------------------------------------------------------------------------------------------------- */
 
 /* Before the first '+', when something stands before it. */
 static Span
@@ -214,7 +215,7 @@ look_for_via(Walk *walk)
         return denied(walk);
 }
 
-/* Route table -------------------------------------------------------------------------------------------------------- */
+/* Route table ----------------------------------------------------------------------------------------------------- */
 
 static Stage
 loops(Walk *walk)
@@ -235,7 +236,8 @@ is_our_postmaster(Walk *walk, gboolean *ret)
         *ret = is_own_name(walk->router, walk->address.domain);
         if (*ret)
                 return STAGE_NEXT;
-        Found found = directory_domain(walk->router->directory, walk->arena, walk->address.domain, &domain, walk->error);
+        Found found =
+                directory_domain(walk->router->directory, walk->arena, walk->address.domain, &domain, walk->error);
         *ret = found == FOUND;
         return found == FOUND_FAILED ? STAGE_FAULT : STAGE_NEXT;
 }
@@ -303,7 +305,7 @@ route_table(Walk *walk)
         return table->n > 0 ? walk_table(walk, table) : STAGE_NEXT;
 }
 
-/* Domains ------------------------------------------------------------------------------------------------------------ */
+/* Domains --------------------------------------------------------------------------------------------------------- */
 
 /* Not ours: a literal is spoken to directly, a name through its MX. */
 static Stage
@@ -322,8 +324,8 @@ foreign(Walk *walk)
         return relay(walk, arena_printf(walk->arena, domain.data[0] == '[' ? "%.*s" : "mx(%.*s)", len, text));
 }
 
-/* Relay and hold domains take what comes for them from anybody; but no local part that another server could read as a route
- * of its own, or we would be half of an open relay. */
+/* Relay and hold domains take what comes for them from anybody; but no local part that another server could read as a
+ * route of its own, or we would be half of an open relay. */
 static Stage
 kept_elsewhere(Walk *walk, const Domain *domain)
 {
@@ -351,7 +353,7 @@ own_domain(Walk *walk)
         Domain *domain = arena_new0(walk->arena, Domain);
 
         if (domain == NULL)
-                return STAGE_NEXT;      /* the arena is over: answered at the end */
+                return STAGE_NEXT; /* the arena is over: answered at the end */
         domain->unknown = "reject";
         domain->name = arena_strndup(walk->arena, walk->address.domain);
         walk->domain = domain;
@@ -379,7 +381,8 @@ look_for_domain(Walk *walk)
 {
         const Domain *domain = NULL;
         Stage stage = STAGE_NEXT;
-        Found found = directory_domain(walk->router->directory, walk->arena, walk->address.domain, &domain, walk->error);
+        Found found =
+                directory_domain(walk->router->directory, walk->arena, walk->address.domain, &domain, walk->error);
 
         if (found == FOUND_FAILED)
                 return STAGE_FAULT;
@@ -395,7 +398,7 @@ look_for_domain(Walk *walk)
         return STAGE_NEXT;
 }
 
-/* Addresses ---------------------------------------------------------------------------------------------------------- */
+/* Addresses ------------------------------------------------------------------------------------------------------- */
 
 static Stage
 expand(Walk *walk, const Address *members, gsize n)
@@ -441,7 +444,8 @@ static Stage
 bounced(Walk *walk, const Bouncer *bouncer)
 {
         say(walk, "a bouncer stands there", SPAN_EMPTY, "");
-        return answer(walk, ROUTE_REJECT, STATUS(bouncer->code, 5, 1, 1), bouncer->text != NULL ? bouncer->text : TEXT_UNKNOWN);
+        return answer(walk, ROUTE_REJECT, STATUS(bouncer->code, 5, 1, 1),
+                      bouncer->text != NULL ? bouncer->text : TEXT_UNKNOWN);
 }
 
 static Stage
@@ -506,7 +510,8 @@ sub_address(Walk *walk)
         return stage;
 }
 
-/* Where postmaster's mail goes when the domain says nothing of its own. Without that account mail waits: it is never refused. */
+/* Where postmaster's mail goes when the domain says nothing of its own. Without that account mail waits: it is never
+ * refused. */
 static Stage
 default_postmaster(Walk *walk)
 {
@@ -563,7 +568,8 @@ catchall(Walk *walk)
 {
         const Address *targets = NULL;
         gsize n = 0;
-        Found found = directory_catchall(walk->router->directory, walk->arena, walk->address.domain, &targets, &n, walk->error);
+        Found found = directory_catchall(walk->router->directory, walk->arena, walk->address.domain, &targets, &n,
+                                         walk->error);
 
         if (found != FOUND)
                 return found == FOUND_FAILED ? STAGE_FAULT : STAGE_NEXT;
@@ -575,7 +581,7 @@ catchall(Walk *walk)
         return expand(walk, targets, n);
 }
 
-/* Policies ----------------------------------------------------------------------------------------------------------- */
+/* Policies -------------------------------------------------------------------------------------------------------- */
 
 /* Where one target of a policy leads; what does not exist yet is waited for. */
 static Stage
@@ -583,8 +589,8 @@ policy_target(Walk *walk, const Address *target)
 {
         Route route;
         WalkFlags ignored;
-        RouteKind kind = router_walk(walk->router, walk->arena, target, walk->who, WALK_OURS | WALK_VIA | WALK_NO_POLICY, NULL, &route,
-                                     &ignored, walk->error);
+        RouteKind kind = router_walk(walk->router, walk->arena, target, walk->who,
+                                     WALK_OURS | WALK_VIA | WALK_NO_POLICY, NULL, &route, &ignored, walk->error);
 
         if (kind == ROUTE_FAILED)
                 return STAGE_FAULT;
@@ -659,10 +665,11 @@ policy(Walk *walk)
         return follow_policy(walk, &policies[0]);
 }
 
-/* All of it ---------------------------------------------------------------------------------------------------------- */
+/* All of it ------------------------------------------------------------------------------------------------------- */
 
 static Stage (*const STAGES[])(Walk *) = {
-        own_names, look_for_via, route_table, own_names, look_for_domain, exact, sub_address, postmaster, prefix, catchall, policy,
+        own_names,   look_for_via, route_table, own_names, look_for_domain, exact,
+        sub_address, postmaster,   prefix,      catchall,  policy,
 };
 
 /* What the route points to moves into the arena where it is not there yet; steps follow those that led here. */
@@ -689,10 +696,16 @@ finish(Walk *walk, Route *ret)
 }
 
 RouteKind
-router_walk(Router *router, Arena *arena, const Address *rcpt, const Standing *who, WalkFlags flags, const Route *before, Route *ret,
-            WalkFlags *ret_flags, GError **error)
+router_walk(Router *router, Arena *arena, const Address *rcpt, const Standing *who, WalkFlags flags,
+            const Route *before, Route *ret, WalkFlags *ret_flags, GError **error)
 {
-        Walk walk = {.router = router, .arena = arena, .who = who, .flags = flags, .address = *rcpt, .before = before, .error = error};
+        Walk walk = {.router = router,
+                     .arena = arena,
+                     .who = who,
+                     .flags = flags,
+                     .address = *rcpt,
+                     .before = before,
+                     .error = error};
         Stage stage = STAGE_NEXT;
 
         for (gsize i = 0; i < G_N_ELEMENTS(STAGES) && stage == STAGE_NEXT && !arena_is_over(arena); i++)

@@ -174,8 +174,10 @@ test_aliases(void)
         test_make(&site.t, TEST_ALIAS, "dia@ex.org", "boss@ex.org BOSS@ex.org boss@EX.ORG");
 
         expect(&site, "joe@ex.org", &STRANGER, "deliver joe@ex.org; deliver ann@ex.org");
-        expect(&site, "sales@ex.org", &STRANGER, "relay far@other.example > mx(other.example); deliver joe@ex.org; deliver ann@ex.org");
-        expect(&site, "SALES@ex.org", &FETCH, "relay far@other.example > mx(other.example); deliver joe@ex.org; deliver ann@ex.org");
+        expect(&site, "sales@ex.org", &STRANGER,
+               "relay far@other.example > mx(other.example); deliver joe@ex.org; deliver ann@ex.org");
+        expect(&site, "SALES@ex.org", &FETCH,
+               "relay far@other.example > mx(other.example); deliver joe@ex.org; deliver ann@ex.org");
         expect(&site, "sa@ex.org", &STRANGER, "deliver ann@ex.org");
         expect(&site, "sax@ex.org", &STRANGER, "deliver ann@ex.org");
         expect(&site, "salesman@ex.org", &STRANGER, "deliver boss@ex.org");
@@ -268,7 +270,8 @@ test_groups(void)
         test_make(&site.t, TEST_GROUP, "club@ex.org", "joe@ex.org ann@ex.org post=members");
         test_make(&site.t, TEST_ALIAS, "both@ex.org", "club@ex.org boss@ex.org");
 
-        Standing from_ann = {.origin = ORIGIN_STRANGER, .sender = &ann}, from_far = {.origin = ORIGIN_STRANGER, .sender = &far};
+        Standing from_ann = {.origin = ORIGIN_STRANGER, .sender = &ann},
+                 from_far = {.origin = ORIGIN_STRANGER, .sender = &far};
         Standing fetched_ann = {.origin = ORIGIN_FETCH, .sender = &ann};
         expect(&site, "open@ex.org", &STRANGER, "deliver joe@ex.org; relay far@other.example > mx(other.example)");
         expect(&site, "staff@ex.org", &STRANGER, "reject 550 5.7.1");
@@ -358,8 +361,8 @@ test_no_postmaster(void)
 static void
 test_reserved(void)
 {
-        static const char *const NAMES[] = {"admin",    "administrator", "hostmaster", "webmaster",
-                                            "security", "root",          "mailer-daemon", "Root", "admin+x"};
+        static const char *const NAMES[] = {"admin", "administrator", "hostmaster", "webmaster", "security",
+                                            "root",  "mailer-daemon", "Root",       "admin+x"};
         static const char *const POLICIES[] = {"unknown=deliver:joe@ex.org", "unknown=bounce", "unknown=discard"};
         Site site;
 
@@ -406,9 +409,11 @@ test_policies(void)
         expect(&site, "z@ex.org", &STRANGER, "deliver boss@ex.org (X-Envelope-To)");
         test_make(&site.t, TEST_DOMAIN_SET, "ex.org", "envelope-header=off");
         expect(&site, "z@ex.org", &STRANGER, "deliver boss@ex.org");
-        test_make(&site.t, TEST_DOMAIN_SET, "ex.org", "envelope-header= unknown=deliver:joe@ex.org,ann@ex.org,far@other.example");
+        test_make(&site.t, TEST_DOMAIN_SET, "ex.org",
+                  "envelope-header= unknown=deliver:joe@ex.org,ann@ex.org,far@other.example");
         expect(&site, "z@ex.org", &STRANGER,
-               "deliver joe@ex.org (X-Rcpt-To); deliver ann@ex.org (X-Rcpt-To); relay far@other.example > mx(other.example) (X-Rcpt-To)");
+               "deliver joe@ex.org (X-Rcpt-To); deliver ann@ex.org (X-Rcpt-To); relay far@other.example > "
+               "mx(other.example) (X-Rcpt-To)");
         site_close(&site);
 }
 
@@ -432,7 +437,7 @@ test_policy_targets(void)
         test_make(&site.t, TEST_DOMAIN_SET, "ex.org", "unknown=deliver:x%y.example@gate.example.via");
         expect(&site, "z@ex.org", &STRANGER, "relay x@y.example > gate.example (X-Rcpt-To)");
         test_make(&site.t, TEST_DOMAIN_SET, "ex.org", "unknown=deliver:u@two.org");
-        expect(&site, "z@ex.org", &STRANGER, "defer 451 4.3.5");        /* another catch-all is no address */
+        expect(&site, "z@ex.org", &STRANGER, "defer 451 4.3.5"); /* another catch-all is no address */
         site_close(&site);
 }
 
@@ -444,7 +449,8 @@ test_catchall_alias(void)
         site_open(&site);
         test_make(&site.t, TEST_ALIAS, "*@ex.org", "joe@ex.org far@other.example");
         test_make(&site.t, TEST_BOUNCER, "john@ex.org", NULL);
-        expect(&site, "z@ex.org", &STRANGER, "deliver joe@ex.org (X-Rcpt-To); relay far@other.example > mx(other.example) (X-Rcpt-To)");
+        expect(&site, "z@ex.org", &STRANGER,
+               "deliver joe@ex.org (X-Rcpt-To); relay far@other.example > mx(other.example) (X-Rcpt-To)");
         expect(&site, "ann@ex.org", &STRANGER, "deliver ann@ex.org");
         expect(&site, "john@ex.org", &STRANGER, "reject 550 5.1.1");
         site_close(&site);
@@ -528,7 +534,8 @@ static void
 test_smart_host(void)
 {
         Site site;
-        const RouterSettings settings = {.hostname = "mx.ex.org", .smart_host = "smart.example:587", .postmaster = "boss@ex.org"};
+        const RouterSettings settings = {
+                .hostname = "mx.ex.org", .smart_host = "smart.example:587", .postmaster = "boss@ex.org"};
 
         site_open(&site);
         router_free(site.router);
@@ -538,7 +545,7 @@ test_smart_host(void)
         site_close(&site);
 }
 
-/* Records ------------------------------------------------------------------------------------------------------------ */
+/* Records --------------------------------------------------------------------------------------------------------- */
 
 static void
 test_records(void)
@@ -704,7 +711,7 @@ test_record_depth(void)
         site_close(&site);
 }
 
-/* Expansion ---------------------------------------------------------------------------------------------------------- */
+/* Expansion ------------------------------------------------------------------------------------------------------- */
 
 static void
 test_alias_chain(void)
@@ -769,24 +776,75 @@ test_small_arena(void)
         site_close(&site);
 }
 
-/* Relay forms -------------------------------------------------------------------------------------------------------- */
+/* Relay forms ----------------------------------------------------------------------------------------------------- */
 
 /* Ways in which servers were made to relay: `%`, `!`, quoted names, routes, literals, .via, mixtures. */
 static const char *const RELAY_FORMS[] = {
-        "v@other.org", "v%other.org@ex.org", "v%other.org@mx.ex.org", "v%other.org@[192.0.2.1]", "v%other.org%x.org@ex.org",
-        "v%other.org@other.org", "\"v@other.org\"@ex.org", "\"v%other.org\"@ex.org", "\"v@other.org\"@[192.0.2.1]",
-        "\"v@other.org\"@other.org", "other.org!v@ex.org", "other.org!v@[192.0.2.1]", "x.org!other.org!v@ex.org",
-        "other.org!v%x.org@ex.org", "other.org!v", "@ex.org:v@other.org", "@ex.org,@x.org:v@other.org", "@[192.0.2.1]:v@other.org",
-        "@ex.org:v%other.org@ex.org", "v@[203.0.113.9]", "v@[IPv6:2001:db8::9]", "v@[192.0.2.2]", "v%other.org@[203.0.113.9]",
-        "v%[203.0.113.9]@ex.org", "v@other.org.via", "v%other.org@evil.com.via", "v%other.org@ex.org.via", "v@evil.com._via",
-        "v%other.org@[203.0.113.9]", "v%other.org.via@ex.org", "\"v@evil.com.via\"@ex.org", "v%evil.com.via@ex.org",
-        "evil.com.via!v@ex.org", "joe%ex.org@other.org", "postmaster@other.org", "postmaster%other.org@ex.org",
-        "abuse@other.org", "joe+v@other.org", "joe+v%other.org@ex.org", "\"joe+v@other.org\"@ex.org", "+v%other.org@ex.org",
-        "v@ex.org.other.org", "v@sub.ex.org", "v@xex.org", "v@ex.orgx", "v@org", "v@mx.ex.org.", "v@EX.ORG.other.org",
-        "SRS0=aaa=bb=other.org=v@ex.org", "SRS1=aaa=x.org==bbb=cc=other.org=v@ex.org", "srs0+aaa=bb=other.org=v@ex.org",
-        "prvs=1234=v@other.org", "v=other.org@ex.org", "v#other.org@ex.org", "v/other.org@ex.org", "\"v other.org\"@ex.org",
-        "\"<v@other.org>\"@ex.org", "\",v@other.org\"@ex.org", "\"v\\@other.org\"@ex.org", "\"@other.org:v\"@ex.org",
-        "\"v@other.org,joe@ex.org\"@ex.org", "mailto:v@other.org", "v@xn--tda.ex.org", "v@friend.com", "v@a.old.example",
+        "v@other.org",
+        "v%other.org@ex.org",
+        "v%other.org@mx.ex.org",
+        "v%other.org@[192.0.2.1]",
+        "v%other.org%x.org@ex.org",
+        "v%other.org@other.org",
+        "\"v@other.org\"@ex.org",
+        "\"v%other.org\"@ex.org",
+        "\"v@other.org\"@[192.0.2.1]",
+        "\"v@other.org\"@other.org",
+        "other.org!v@ex.org",
+        "other.org!v@[192.0.2.1]",
+        "x.org!other.org!v@ex.org",
+        "other.org!v%x.org@ex.org",
+        "other.org!v",
+        "@ex.org:v@other.org",
+        "@ex.org,@x.org:v@other.org",
+        "@[192.0.2.1]:v@other.org",
+        "@ex.org:v%other.org@ex.org",
+        "v@[203.0.113.9]",
+        "v@[IPv6:2001:db8::9]",
+        "v@[192.0.2.2]",
+        "v%other.org@[203.0.113.9]",
+        "v%[203.0.113.9]@ex.org",
+        "v@other.org.via",
+        "v%other.org@evil.com.via",
+        "v%other.org@ex.org.via",
+        "v@evil.com._via",
+        "v%other.org@[203.0.113.9]",
+        "v%other.org.via@ex.org",
+        "\"v@evil.com.via\"@ex.org",
+        "v%evil.com.via@ex.org",
+        "evil.com.via!v@ex.org",
+        "joe%ex.org@other.org",
+        "postmaster@other.org",
+        "postmaster%other.org@ex.org",
+        "abuse@other.org",
+        "joe+v@other.org",
+        "joe+v%other.org@ex.org",
+        "\"joe+v@other.org\"@ex.org",
+        "+v%other.org@ex.org",
+        "v@ex.org.other.org",
+        "v@sub.ex.org",
+        "v@xex.org",
+        "v@ex.orgx",
+        "v@org",
+        "v@mx.ex.org.",
+        "v@EX.ORG.other.org",
+        "SRS0=aaa=bb=other.org=v@ex.org",
+        "SRS1=aaa=x.org==bbb=cc=other.org=v@ex.org",
+        "srs0+aaa=bb=other.org=v@ex.org",
+        "prvs=1234=v@other.org",
+        "v=other.org@ex.org",
+        "v#other.org@ex.org",
+        "v/other.org@ex.org",
+        "\"v other.org\"@ex.org",
+        "\"<v@other.org>\"@ex.org",
+        "\",v@other.org\"@ex.org",
+        "\"v\\@other.org\"@ex.org",
+        "\"@other.org:v\"@ex.org",
+        "\"v@other.org,joe@ex.org\"@ex.org",
+        "mailto:v@other.org",
+        "v@xn--tda.ex.org",
+        "v@friend.com",
+        "v@a.old.example",
 };
 
 static void
@@ -801,12 +859,13 @@ try_forms(Site *site, const Standing *who)
                 gsize n = 0;
 
                 if (address_parse(site->t.arena, span_of(RELAY_FORMS[i]), TRUE, &address) != ADDRESS_OK)
-                        continue;       /* refused by its syntax */
+                        continue; /* refused by its syntax */
                 n_parsed++;
                 g_assert_true(router_resolve(site->router, site->t.arena, &address, who, &leaves, &n, &error));
                 for (gsize k = 0; k < n; k++)
                         if (leaves[k].kind == ROUTE_RELAY || leaves[k].kind == ROUTE_HOLD)
-                                g_error("%s from a %s leaves to %s", RELAY_FORMS[i], origin_name(who->origin), leaves[k].next_hop);
+                                g_error("%s from a %s leaves to %s", RELAY_FORMS[i], origin_name(who->origin),
+                                        leaves[k].next_hop);
         }
         g_assert_cmpuint(n_parsed, >=, 50);
 }
@@ -814,7 +873,8 @@ try_forms(Site *site, const Standing *who)
 static void
 test_nothing_leaves(void)
 {
-        static const char *const POLICIES[] = {"unknown=reject", "unknown=deliver:joe@ex.org", "unknown=bounce", "unknown=discard"};
+        static const char *const POLICIES[] = {"unknown=reject", "unknown=deliver:joe@ex.org", "unknown=bounce",
+                                               "unknown=discard"};
         const Standing *const ORIGINS[] = {&STRANGER, &FETCH, &LMTP, &MUTE};
         Site site;
 
@@ -848,7 +908,7 @@ test_relay_codes(void)
         site_close(&site);
 }
 
-/* Side by side ------------------------------------------------------------------------------------------------------- */
+/* Side by side ---------------------------------------------------------------------------------------------------- */
 
 typedef struct Reader {
         Site *site;
@@ -869,7 +929,8 @@ read_on(gpointer data)
                 Route route;
                 GError *error = NULL;
 
-                g_assert_cmpint(router_decide(reader->site->router, arena, &joe, &STRANGER, &route, &error), ==, ROUTE_DELIVER);
+                g_assert_cmpint(router_decide(reader->site->router, arena, &joe, &STRANGER, &route, &error), ==,
+                                ROUTE_DELIVER);
                 RouteKind kind = router_decide(reader->site->router, arena, &z, &STRANGER, &route, &error);
                 g_assert_true(kind == ROUTE_DELIVER || kind == ROUTE_REJECT);
                 arena_reset(arena);

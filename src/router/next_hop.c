@@ -12,7 +12,8 @@ is_host(Span text)
         g_autoptr(Arena) arena = arena_new(4096);
         Span name;
 
-        return text.len > 0 && text.data[0] != '[' && text_is_ascii(text) && address_parse_domain(arena, text, &name) == ADDRESS_OK;
+        return text.len > 0 && text.data[0] != '[' && text_is_ascii(text) &&
+               address_parse_domain(arena, text, &name) == ADDRESS_OK;
 }
 
 /* [192.0.2.1], [2001:db8::1], [IPv6:2001:db8::1] */

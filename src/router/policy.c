@@ -7,16 +7,16 @@
 typedef struct PolicyName {
         const char *word;
         PolicyWord policy;
-        gboolean is_later;      /* of ROUTING 3, not made yet */
+        gboolean is_later; /* of ROUTING 3, not made yet */
         gboolean takes_targets;
 } PolicyName;
 
 static const PolicyName NAMES[] = {
-        {"reject", POLICY_REJECT, FALSE, FALSE},   {"bounce", POLICY_BOUNCE, FALSE, FALSE},
-        {"deliver", POLICY_DELIVER, FALSE, TRUE},  {"discard", POLICY_DISCARD, FALSE, FALSE},
-        {"forward", POLICY_REJECT, TRUE, TRUE},    {"readdress", POLICY_REJECT, TRUE, TRUE},
-        {"relay", POLICY_REJECT, TRUE, TRUE},      {"outbox", POLICY_REJECT, TRUE, FALSE},
-        {"create", POLICY_REJECT, TRUE, TRUE},     {"hold", POLICY_REJECT, TRUE, FALSE},
+        {"reject", POLICY_REJECT, FALSE, FALSE},  {"bounce", POLICY_BOUNCE, FALSE, FALSE},
+        {"deliver", POLICY_DELIVER, FALSE, TRUE}, {"discard", POLICY_DISCARD, FALSE, FALSE},
+        {"forward", POLICY_REJECT, TRUE, TRUE},   {"readdress", POLICY_REJECT, TRUE, TRUE},
+        {"relay", POLICY_REJECT, TRUE, TRUE},     {"outbox", POLICY_REJECT, TRUE, FALSE},
+        {"create", POLICY_REJECT, TRUE, TRUE},    {"hold", POLICY_REJECT, TRUE, FALSE},
 };
 
 /* A policy word, alone or before a colon. *ret_rest: what stands behind the colon. */
@@ -38,7 +38,7 @@ typedef struct PolicyReader {
         Arena *arena;
         Policy *policies;
         gsize n;
-        Address *targets;       /* of all of them, one behind the other */
+        Address *targets; /* of all of them, one behind the other */
         gsize n_targets;
         GError **error;
 } PolicyReader;
@@ -52,14 +52,17 @@ read_target(PolicyReader *r, Span text)
         const char *at = (const char *) text.data;
 
         if (policy == NULL || policy->word != POLICY_DELIVER)
-                return fault(r->error, FAULT_INPUT, "%.*s: reject, bounce, deliver:ADDRESS[,ADDRESS...] or discard is expected", len, at);
+                return fault(r->error, FAULT_INPUT,
+                             "%.*s: reject, bounce, deliver:ADDRESS[,ADDRESS...] or discard is expected", len, at);
         if (text.len > by_name.len && span_is(span_slice(text, text.len - by_name.len, text.len), "/by-name"))
                 return fault(r->error, FAULT_INPUT, "%.*s: /by-name is not there yet; deliver:ADDRESS is", len, at);
         if (r->n_targets >= POLICY_TARGETS_MAX)
-                return fault(r->error, FAULT_INPUT, "deliver: at most %d addresses; an alias can hold more", POLICY_TARGETS_MAX);
+                return fault(r->error, FAULT_INPUT, "deliver: at most %d addresses; an alias can hold more",
+                             POLICY_TARGETS_MAX);
         Address *target = &r->targets[r->n_targets];
         if (address_parse(r->arena, text, TRUE, target) != ADDRESS_OK || target->domain.len == 0)
-                return fault(r->error, FAULT_INPUT, "deliver: %.*s is no address; deliver:joe@ex.org would be right", len, at);
+                return fault(r->error, FAULT_INPUT, "deliver: %.*s is no address; deliver:joe@ex.org would be right",
+                             len, at);
         if (policy->n_targets++ == 0)
                 policy->targets = target;
         r->n_targets++;
@@ -70,7 +73,8 @@ static gboolean
 read_policy(PolicyReader *r, const PolicyName *name, Span rest, gboolean has_colon)
 {
         if (name->is_later)
-                return fault(r->error, FAULT_INPUT, "%s is not there yet; reject, bounce, deliver:ADDRESS[,ADDRESS...] and discard are",
+                return fault(r->error, FAULT_INPUT,
+                             "%s is not there yet; reject, bounce, deliver:ADDRESS[,ADDRESS...] and discard are",
                              name->word);
         if (has_colon && !name->takes_targets)
                 return fault(r->error, FAULT_INPUT, "%s takes nothing behind a colon", name->word);
@@ -131,7 +135,7 @@ router_policy_parse(Arena *arena, const char *text, const Policy **ret, gsize *r
         return TRUE;
 }
 
-/* Warnings ----------------------------------------------------------------------------------------------------------- */
+/* Warnings -------------------------------------------------------------------------------------------------------- */
 
 /* What is there to say about one target: NULL when mail will reach it. */
 static const char *
@@ -141,16 +145,18 @@ target_warning(Router *router, Arena *arena, const Address *target)
         Route route;
         Span text = address_text(arena, target);
         WalkFlags flags = 0;
-        RouteKind kind = router_walk(router, arena, target, &ours, WALK_OURS | WALK_VIA | WALK_NO_POLICY, NULL, &route, &flags, NULL);
+        RouteKind kind = router_walk(router, arena, target, &ours, WALK_OURS | WALK_VIA | WALK_NO_POLICY, NULL, &route,
+                                     &flags, NULL);
 
         if (kind == ROUTE_REJECT && route.is_unknown)
-                return arena_printf(arena, "%.*s does not exist yet: until it does, mail for unknown names is deferred with 451",
-                                    (int) text.len, (const char *) text.data);
+                return arena_printf(
+                        arena, "%.*s does not exist yet: until it does, mail for unknown names is deferred with 451",
+                        (int) text.len, (const char *) text.data);
         if (kind == ROUTE_REJECT)
                 return arena_printf(arena, "%.*s is refused: %s", (int) text.len, (const char *) text.data, route.text);
         if (kind == ROUTE_RELAY)
-                return arena_printf(arena, "%.*s is elsewhere: whatever strangers guess is sent on to it", (int) text.len,
-                                    (const char *) text.data);
+                return arena_printf(arena, "%.*s is elsewhere: whatever strangers guess is sent on to it",
+                                    (int) text.len, (const char *) text.data);
         return NULL;
 }
 
@@ -166,7 +172,8 @@ router_policy_warnings(Router *router, Arena *arena, const char *domain, const c
         const char **warnings = arena_new_array(arena, const char *, policies[0].n_targets + 3);
         if (warnings == NULL)
                 return NONE;
-        warnings[n++] = arena_printf(arena, "%s takes mail for every name (unknown=%s): its addresses can be harvested", domain, text);
+        warnings[n++] = arena_printf(arena, "%s takes mail for every name (unknown=%s): its addresses can be harvested",
+                                     domain, text);
         for (gsize i = 0; i < policies[0].n_targets; i++)
                 if ((warnings[n] = target_warning(router, arena, &policies[0].targets[i])) != NULL)
                         n++;
@@ -184,7 +191,8 @@ check_next_hop(const Router *router, const char *text, GError **error)
 
         if (!router_next_hop_check(text, error))
                 return FALSE;
-        if (host.len >= n && span_equal_nocase(span_slice(host, 0, n), router->hostname) && (host.len == n || host.data[n] == ':'))
+        if (host.len >= n && span_equal_nocase(span_slice(host, 0, n), router->hostname) &&
+            (host.len == n || host.data[n] == ':'))
                 return fault(error, FAULT_INPUT, "%s is this server: its mail would go round and round", text);
         return TRUE;
 }

@@ -1,7 +1,7 @@
 /* resolve.c -- one recipient all the way down: aliases and groups expanded without recursion.
  *
- * Breadth first over a list of nodes. An address is visited once; one that is expanded below itself keeps only the account beside the
- * alias, so `sales -> sales, ann` delivers to both, and a circle of aliases ends.
+ * Breadth first over a list of nodes. An address is visited once; one that is expanded below itself keeps only the
+ * account beside the alias, so `sales -> sales, ann` delivers to both, and a circle of aliases ends.
  */
 #include "base/text.h"
 #include "router/internal.h"
@@ -10,12 +10,12 @@ typedef struct Node {
         Address address;
         const struct Node *parent;
         struct Node *next;
-        guint depth;                    /* expansions above it */
+        guint depth; /* expansions above it */
         WalkFlags flags;
-        const Route *before;            /* the parent's decision */
-        const char *envelope_header;    /* handed down */
+        const Route *before;         /* the parent's decision */
+        const char *envelope_header; /* handed down */
         gboolean is_unknown;
-        gboolean is_counted_bouncer;    /* handed to one member only: it counts messages, not copies */
+        gboolean is_counted_bouncer; /* handed to one member only: it counts messages, not copies */
         Address bouncer;
 } Node;
 
@@ -23,11 +23,11 @@ typedef struct Resolver {
         Router *router;
         Arena *arena;
         const Standing *who;
-        GHashTable *visited;            /* lower-case text, `=` before those that skip lists */
+        GHashTable *visited; /* lower-case text, `=` before those that skip lists */
         Node *first, **end;
         guint n_nodes;
-        GArray *leaves;                 /* Route */
-        gboolean is_over;               /* more than ROUTER_EXPAND_MAX */
+        GArray *leaves;   /* Route */
+        gboolean is_over; /* more than ROUTER_EXPAND_MAX */
         GError **error;
 } Resolver;
 
@@ -61,8 +61,8 @@ visit(Resolver *r, const Address *address, gboolean skips)
 {
         char text[1 + ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX + 1];
 
-        g_snprintf(text, sizeof(text), "%s%.*s@%.*s", skips ? "=" : "", (int) address->local.len, (const char *) address->local.data,
-                   (int) address->domain.len, (const char *) address->domain.data);
+        g_snprintf(text, sizeof(text), "%s%.*s@%.*s", skips ? "=" : "", (int) address->local.len,
+                   (const char *) address->local.data, (int) address->domain.len, (const char *) address->domain.data);
         return g_hash_table_add(r->visited, g_ascii_strdown(text, -1));
 }
 
@@ -72,7 +72,7 @@ push(Resolver *r, const Node *from)
         Node *node = arena_new0(r->arena, Node);
 
         if (node == NULL)
-                return;         /* the arena is over: answered at the end */
+                return; /* the arena is over: answered at the end */
         *node = *from;
         node->next = NULL;
         *r->end = node;
@@ -104,7 +104,7 @@ push_members(Resolver *r, const Node *node, const Route *route, WalkFlags flags)
                 push(r, &member);
                 member.is_counted_bouncer = FALSE;
                 member.bouncer = (Address){SPAN_EMPTY, SPAN_EMPTY};
-                r->is_over = r->n_nodes > 1 + ROUTER_EXPAND_MAX;      /* the first is not one of them */
+                r->is_over = r->n_nodes > 1 + ROUTER_EXPAND_MAX; /* the first is not one of them */
         }
 }
 
@@ -132,7 +132,8 @@ resolve_node(Resolver *r, const Node *node)
 
         if (route == NULL)
                 return fault(r->error, FAULT_FULL, "no room to expand an address");
-        RouteKind kind = router_walk(r->router, r->arena, &node->address, r->who, node->flags, node->before, route, &flags, r->error);
+        RouteKind kind = router_walk(r->router, r->arena, &node->address, r->who, node->flags, node->before, route,
+                                     &flags, r->error);
         if (kind == ROUTE_FAILED)
                 return FALSE;
         if (kind != ROUTE_EXPAND)
@@ -159,8 +160,9 @@ resolve_all(Resolver *r, const Address *rcpt)
         if (r->is_over)
                 g_array_set_size(r->leaves, 0);
         if (r->leaves->len == 0) {
-                Route leaf = too_deep(r->first, r->first->next != NULL ? r->first->next->before : NULL,
-                                      r->is_over ? "this address stands for too many" : "this address leads back to itself");
+                Route leaf =
+                        too_deep(r->first, r->first->next != NULL ? r->first->next->before : NULL,
+                                 r->is_over ? "this address stands for too many" : "this address leads back to itself");
 
                 g_array_append_val(r->leaves, leaf);
         }
@@ -181,8 +183,8 @@ give(Arena *arena, const Route *leaves, gsize n, const Route **ret_leaves, gsize
 }
 
 gboolean
-router_resolve(Router *router, Arena *arena, const Address *rcpt, const Standing *who, const Route **ret_leaves, gsize *ret_n,
-               GError **error)
+router_resolve(Router *router, Arena *arena, const Address *rcpt, const Standing *who, const Route **ret_leaves,
+               gsize *ret_n, GError **error)
 {
         Route route = {0};
         WalkFlags flags = 0;
@@ -190,12 +192,14 @@ router_resolve(Router *router, Arena *arena, const Address *rcpt, const Standing
 
         if (kind == ROUTE_FAILED)
                 return FALSE;
-        if (kind != ROUTE_EXPAND)       /* nearly always: nothing else is needed */
+        if (kind != ROUTE_EXPAND) /* nearly always: nothing else is needed */
                 return give(arena, &route, 1, ret_leaves, ret_n, error);
 
         g_autoptr(GHashTable) visited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         g_autoptr(GArray) leaves = g_array_new(FALSE, FALSE, sizeof(Route));
-        Resolver r = {.router = router, .arena = arena, .who = who, .visited = visited, .leaves = leaves, .error = error};
+        Resolver r = {
+                .router = router, .arena = arena, .who = who, .visited = visited, .leaves = leaves, .error = error};
         r.end = &r.first;
-        return resolve_all(&r, rcpt) && give(arena, (const Route *) (gpointer) leaves->data, leaves->len, ret_leaves, ret_n, error);
+        return resolve_all(&r, rcpt) &&
+               give(arena, (const Route *) (gpointer) leaves->data, leaves->len, ret_leaves, ret_n, error);
 }

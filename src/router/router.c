@@ -5,7 +5,8 @@
 #define SETTINGS_OCTETS ((gsize) 64 * 1024)
 
 static const char *const ORIGINS[] = {"stranger", "client", "fetch", "lmtp", "generated"};
-static const char *const KINDS[] = {"failed", "deliver", "expand", "relay", "hold", "reject", "defer", "bounce", "discard"};
+static const char *const KINDS[] = {"failed", "deliver", "expand", "relay",  "hold",
+                                    "reject", "defer",   "bounce", "discard"};
 
 const char *
 origin_name(Origin origin)

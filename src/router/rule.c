@@ -3,10 +3,11 @@
  *      [NoRelay: | Relay: | RelayAll:] PATTERN = TARGET
  *
  *      PATTERN   <LOCAL@DOMAIN> | DOMAIN           at most one star
- *      TARGET    LOCAL@DOMAIN | DOMAIN | LOCAL[%DOMAIN]@HOST.via | DOMAIN@HOST.via | HOST.via | reject | discard | spamtrap
+ *      TARGET    LOCAL@DOMAIN | DOMAIN | LOCAL[%DOMAIN]@HOST.via | DOMAIN@HOST.via | HOST.via | reject | discard |
+ * spamtrap
  *
- * Where `.via` restores local%domain, only the `%` that stands in the record counts: what a star stands for never becomes a
- * domain, so nobody can smuggle one in through a local part.
+ * Where `.via` restores local%domain, only the `%` that stands in the record counts: what a star stands for never
+ * becomes a domain, so nobody can smuggle one in through a local part.
  */
 #include "base/text.h"
 #include "router/internal.h"
@@ -17,7 +18,7 @@ wrong(GError **error, const char *record, const char *what)
         return fault(error, FAULT_INPUT, "%s: %s", record, what);
 }
 
-/* Globs -------------------------------------------------------------------------------------------------------------- */
+/* Globs ----------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 glob_split(Span text, Glob *ret)
@@ -87,9 +88,10 @@ read_wild_domain(Arena *arena, const Glob *split, Glob *ret)
                 *ret = (Glob){SPAN_EMPTY, span_of(after), TRUE};
                 return TRUE;
         }
-        probe = arena_printf(arena, "%.*sx%.*s", (int) split->before.len, (const char *) split->before.data, (int) split->after.len,
-                             (const char *) split->after.data);
-        if (probe == NULL || !text_is_ascii(span_of(probe)) || address_parse_domain(arena, span_of(probe), &name) != ADDRESS_OK)
+        probe = arena_printf(arena, "%.*sx%.*s", (int) split->before.len, (const char *) split->before.data,
+                             (int) split->after.len, (const char *) split->after.data);
+        if (probe == NULL || !text_is_ascii(span_of(probe)) ||
+            address_parse_domain(arena, span_of(probe), &name) != ADDRESS_OK)
                 return FALSE;
         *ret = (Glob){text_lower(arena, split->before), text_lower(arena, split->after), TRUE};
         return TRUE;
@@ -127,7 +129,7 @@ via_strip(Span domain, Span *ret_host)
         return FALSE;
 }
 
-/* Reading ------------------------------------------------------------------------------------------------------------ */
+/* Reading --------------------------------------------------------------------------------------------------------- */
 
 /* The parts before and behind the last `sign`; FALSE when there is none. */
 static gboolean
@@ -197,8 +199,10 @@ read_host_domain(Arena *arena, Span host, Glob *ret)
         if (scan_word(&s, "mx("))
                 return scan_until(&s, ')', &name) && read_domain(arena, name, ret);
         if (scan_octet(&s, '[') && scan_until(&s, ']', &inner)) {
-                gboolean is_v6 = memchr(inner.data, ':', inner.len) != NULL && !span_starts_nocase(inner, span_of("IPv6:"));
-                const char *text = arena_printf(arena, "[%s%.*s]", is_v6 ? "IPv6:" : "", (int) inner.len, (const char *) inner.data);
+                gboolean is_v6 =
+                        memchr(inner.data, ':', inner.len) != NULL && !span_starts_nocase(inner, span_of("IPv6:"));
+                const char *text = arena_printf(arena, "[%s%.*s]", is_v6 ? "IPv6:" : "", (int) inner.len,
+                                                (const char *) inner.data);
 
                 return read_domain(arena, span_of(text), ret);
         }
@@ -214,20 +218,23 @@ read_host(Arena *arena, RouteRule *rule, Span host, GError **error)
         rule->host = arena_strndup(arena, host);
         if (rule->host != NULL && router_next_hop_check(rule->host, NULL))
                 return TRUE;
-        return wrong(error, rule->text, "before .via stands a next hop: HOST, HOST:PORT, [IP], [IP]:PORT or mx(DOMAIN)");
+        return wrong(error, rule->text,
+                     "before .via stands a next hop: HOST, HOST:PORT, [IP], [IP]:PORT or mx(DOMAIN)");
 }
 
 /* Target of a record without brackets: the local part is kept. */
 static gboolean
 read_domain_target(Arena *arena, Span target, RouteRule *rule, GError **error)
 {
-        static const char WANTED[] = "the right side is a domain, DOMAIN@HOST.via, HOST.via, reject, discard or spamtrap";
+        static const char WANTED[] =
+                "the right side is a domain, DOMAIN@HOST.via, HOST.via, reject, discard or spamtrap";
         Span inner = SPAN_EMPTY, place = target, host;
         gboolean has_inner = split_last(target, '@', &inner, &place);
 
         rule->to_local = (Glob){SPAN_EMPTY, SPAN_EMPTY, TRUE};
         if (via_strip(place, &host)) {
-                gboolean is_read = has_inner ? read_domain(arena, inner, &rule->to_domain) : read_host_domain(arena, host, &rule->to_domain);
+                gboolean is_read = has_inner ? read_domain(arena, inner, &rule->to_domain)
+                                             : read_host_domain(arena, host, &rule->to_domain);
 
                 return is_read ? read_host(arena, rule, host, error) : wrong(error, rule->text, WANTED);
         }
@@ -236,7 +243,8 @@ read_domain_target(Arena *arena, Span target, RouteRule *rule, GError **error)
 
                 if (!read_local(arena, inner, &plain) || plain.has_star)
                         return wrong(error, rule->text, WANTED);
-                rule->to_local.after = span_of(arena_printf(arena, "%%%.*s", (int) inner.len, (const char *) inner.data));
+                rule->to_local.after =
+                        span_of(arena_printf(arena, "%%%.*s", (int) inner.len, (const char *) inner.data));
         }
         return read_domain(arena, place, &rule->to_domain) || wrong(error, rule->text, WANTED);
 }
@@ -244,8 +252,9 @@ read_domain_target(Arena *arena, Span target, RouteRule *rule, GError **error)
 static gboolean
 read_address_target(Arena *arena, Span target, RouteRule *rule, GError **error)
 {
-        static const char WANTED[] = "the right side is LOCAL@DOMAIN, LOCAL%DOMAIN@HOST.via, LOCAL@HOST.via, reject, discard or "
-                                     "spamtrap";
+        static const char WANTED[] =
+                "the right side is LOCAL@DOMAIN, LOCAL%DOMAIN@HOST.via, LOCAL@HOST.via, reject, discard or "
+                "spamtrap";
         Span local, place, host, domain;
 
         (void) unbracket(&target);
@@ -287,7 +296,8 @@ read_target(Arena *arena, Span target, RouteRule *rule, GError **error)
         if (span_is(target, "spamtrap"))
                 return rule->target = TARGET_SPAMTRAP, TRUE;
         rule->target = TARGET_ADDRESS;
-        return (rule->keeps_local ? read_domain_target(arena, target, rule, error) : read_address_target(arena, target, rule, error)) &&
+        return (rule->keeps_local ? read_domain_target(arena, target, rule, error)
+                                  : read_address_target(arena, target, rule, error)) &&
                check_stars(rule, error);
 }
 
@@ -322,7 +332,7 @@ router_record_check(Arena *arena, const char *record, GError **error)
         return rule_parse(arena, record, &rule, error);
 }
 
-/* Matching ----------------------------------------------------------------------------------------------------------- */
+/* Matching -------------------------------------------------------------------------------------------------------- */
 
 gboolean
 rule_matches(const RouteRule *rule, const Address *address, Span *ret_star)

@@ -19,8 +19,10 @@ test_records_right(void)
                 "x.example = reject",
                 "x.example = Discard",
                 "<x@y.example> = spamtrap",
-                "b\xc3\xbc" "cher.example = books.example",
-                "*.b\xc3\xbc" "cher.example = *.books.example",
+                "b\xc3\xbc"
+                "cher.example = books.example",
+                "*.b\xc3\xbc"
+                "cher.example = *.books.example",
                 "x.example = hub.example@gate.example",
                 "[192.0.2.7] = ex.org",
                 "* = ex.org",
@@ -39,14 +41,39 @@ static void
 test_records_wrong(void)
 {
         static const char *const WRONG[] = {
-                "", "=", "a.example", "a.example =", "= a.example", "<@a.example> = b@c.example", "<a@> = b@c.example",
-                "<a> = b@c.example", "<a@b.example = c@d.example", "<*@*.a.example> = b@c.example", "<a**@b.example> = c@d.example",
-                "<a@b.example> = c", "<a@b.example> = d.example", "<a@b.example> = *@d.example", "<*@b.example> = x@*.d.example",
-                "<*@b.example> = x%*@host.via", "<*@b.example> = *@*.d.example", "a.example = *.b.example", "a.example = b@*.via",
-                "a.example = c@host:0.via", "a.example = c@host:65536.via", "a.example = c@.via", "a.example = c@ho st.via",
-                "a.example = c@[1.2.3].via", "<\"a b\"@c.example> = d@e.example", "a..example = b.example", "<a@b.example> = c@d..example",
-                "<a@b.example> = c%@host.via", "<a@b.example> = %c.example@host.via", "a.example = b.example\x01",
-                "a.example = (b)@gate.example", "x.example = refuse me", "Relay Relay: a.example = b.example",
+                "",
+                "=",
+                "a.example",
+                "a.example =",
+                "= a.example",
+                "<@a.example> = b@c.example",
+                "<a@> = b@c.example",
+                "<a> = b@c.example",
+                "<a@b.example = c@d.example",
+                "<*@*.a.example> = b@c.example",
+                "<a**@b.example> = c@d.example",
+                "<a@b.example> = c",
+                "<a@b.example> = d.example",
+                "<a@b.example> = *@d.example",
+                "<*@b.example> = x@*.d.example",
+                "<*@b.example> = x%*@host.via",
+                "<*@b.example> = *@*.d.example",
+                "a.example = *.b.example",
+                "a.example = b@*.via",
+                "a.example = c@host:0.via",
+                "a.example = c@host:65536.via",
+                "a.example = c@.via",
+                "a.example = c@ho st.via",
+                "a.example = c@[1.2.3].via",
+                "<\"a b\"@c.example> = d@e.example",
+                "a..example = b.example",
+                "<a@b.example> = c@d..example",
+                "<a@b.example> = c%@host.via",
+                "<a@b.example> = %c.example@host.via",
+                "a.example = b.example\x01",
+                "a.example = (b)@gate.example",
+                "x.example = refuse me",
+                "Relay Relay: a.example = b.example",
         };
         g_autofree char *longer = g_strnfill(2000, 'a');
 
@@ -64,10 +91,38 @@ test_records_wrong(void)
 static void
 test_next_hops(void)
 {
-        static const char *const RIGHT[] = {"host", "host.example", "host.example:26", "[192.0.2.1]", "[192.0.2.1]:65535", "[2001:db8::1]:25",
-                                            "[IPv6:2001:db8::1]", "mx(ex.org)", "MX(ex.org)"};
-        static const char *const WRONG[] = {"", ":25", "host:", "host:0", "host:65536", "host:25x", "host:25:25", "[192.0.2]", "[host]", "[192.0.2.1",
-                                            "192.0.2.1", "mx(", "mx()", "mx(a)b", "mx([192.0.2.1])", "mx(a):25", "a b", "-a", "a@b", "h\n", "b\xc3\xbc" "cher", NULL};
+        static const char *const RIGHT[] = {"host",
+                                            "host.example",
+                                            "host.example:26",
+                                            "[192.0.2.1]",
+                                            "[192.0.2.1]:65535",
+                                            "[2001:db8::1]:25",
+                                            "[IPv6:2001:db8::1]",
+                                            "mx(ex.org)",
+                                            "MX(ex.org)"};
+        static const char *const WRONG[] = {"",
+                                            ":25",
+                                            "host:",
+                                            "host:0",
+                                            "host:65536",
+                                            "host:25x",
+                                            "host:25:25",
+                                            "[192.0.2]",
+                                            "[host]",
+                                            "[192.0.2.1",
+                                            "192.0.2.1",
+                                            "mx(",
+                                            "mx()",
+                                            "mx(a)b",
+                                            "mx([192.0.2.1])",
+                                            "mx(a):25",
+                                            "a b",
+                                            "-a",
+                                            "a@b",
+                                            "h\n",
+                                            "b\xc3\xbc"
+                                            "cher",
+                                            NULL};
 
         for (gsize i = 0; i < G_N_ELEMENTS(RIGHT); i++)
                 if (!router_next_hop_check(RIGHT[i], NULL))
@@ -189,10 +244,14 @@ test_domain_check(void)
                 const char *pairs;
                 Change answer;
         } CASES[] = {
-                {"unknown=bounce kind=relay:host:26", CHANGE_DONE}, {"unknown=", CHANGE_DONE},
-                {"kind=local next-hop=", CHANGE_DONE},              {"unknown=create", CHANGE_INVALID},
-                {"kind=relay:a..b", CHANGE_INVALID},                {"next-hop=:25", CHANGE_INVALID},
-                {"kind=relay:MX.ex.org", CHANGE_INVALID},           {"next-hop=mx.ex.org:25", CHANGE_INVALID},
+                {"unknown=bounce kind=relay:host:26", CHANGE_DONE},
+                {"unknown=", CHANGE_DONE},
+                {"kind=local next-hop=", CHANGE_DONE},
+                {"unknown=create", CHANGE_INVALID},
+                {"kind=relay:a..b", CHANGE_INVALID},
+                {"next-hop=:25", CHANGE_INVALID},
+                {"kind=relay:MX.ex.org", CHANGE_INVALID},
+                {"next-hop=mx.ex.org:25", CHANGE_INVALID},
                 {"kind=relay:mx.ex.org.far.example", CHANGE_DONE},
         };
         TestSite t;

@@ -1,4 +1,5 @@
-/* table.c -- the route table: kept parsed, rebuilt when the directory's generation has changed; its records in the database. */
+/* table.c -- the route table: kept parsed, rebuilt when the directory's generation has changed; its records in the
+ * database. */
 #include "base/text.h"
 #include "router/internal.h"
 
@@ -172,7 +173,7 @@ table_match(const Table *table, const Address *address, Span *ret_star)
         return &table->rules[at - 1];
 }
 
-/* For administrators ------------------------------------------------------------------------------------------------- */
+/* For administrators ---------------------------------------------------------------------------------------------- */
 
 gboolean
 router_records(Router *router, Arena *arena, const RouteRecord **ret, gsize *ret_n, GError **error)
@@ -208,7 +209,8 @@ insert_record(DbTxn *txn, const char *record, guint position, GError **error)
         if (exists == DB_ROW)
                 return refuse(error, CHANGE_EXISTS, "this record is in the table already");
         if (count >= ROUTER_RECORDS_MAX)
-                return refuse(error, CHANGE_INVALID, "the table is full (10000 records); aliases are meant for single addresses");
+                return refuse(error, CHANGE_INVALID,
+                              "the table is full (10000 records); aliases are meant for single addresses");
         if (position == 0 || position > count)
                 position = (guint) count + 1;
         if (!db_run(txn, &RECORD_SHIFT, error, "ii", (gint64) 1, (gint64) position) ||
@@ -246,14 +248,15 @@ router_record_remove(Router *router, DbTxn *txn, guint position, const char *rec
         if (found == DB_ROW_FAILED)
                 return CHANGE_FAILED;
         if (found == DB_ROW_END)
-                return refuse(error, CHANGE_MISSING, "there is no such record; `route list` shows them with their positions");
+                return refuse(error, CHANGE_MISSING,
+                              "there is no such record; `route list` shows them with their positions");
         if (!db_run(txn, &RECORD_DELETE, error, "i", at) || !db_run(txn, &RECORD_SHIFT, error, "ii", (gint64) -1, at))
                 return CHANGE_FAILED;
         directory_touch(router->directory, txn);
         return CHANGE_DONE;
 }
 
-/* Loops -------------------------------------------------------------------------------------------------------------- */
+/* Loops ----------------------------------------------------------------------------------------------------------- */
 
 /* An address the rule's pattern matches, its star standing for `x`. */
 static Address
@@ -261,8 +264,8 @@ sample(const RouteRule *rule, Arena *arena)
 {
         Address address;
         const Glob *l = &rule->local, *d = &rule->domain;
-        const char *local = arena_printf(arena, "%.*s%s%.*s", (int) l->before.len, (const char *) l->before.data, l->has_star ? "x" : "",
-                                         (int) l->after.len, (const char *) l->after.data);
+        const char *local = arena_printf(arena, "%.*s%s%.*s", (int) l->before.len, (const char *) l->before.data,
+                                         l->has_star ? "x" : "", (int) l->after.len, (const char *) l->after.data);
         const char *domain = arena_printf(arena, "%.*s%s%.*s", (int) d->before.len, (const char *) d->before.data,
                                           d->has_star ? "x" : "", (int) d->after.len, (const char *) d->after.data);
 
@@ -280,7 +283,8 @@ address_loops(const Table *table, Arena *arena, Address address)
         for (guint depth = 0; depth <= ROUTER_DEPTH_MAX; depth++) {
                 const RouteRule *rule = table_match(table, &address, &star);
 
-                if (rule == NULL || rule->target != TARGET_ADDRESS || !rule_rewrite(rule, arena, &address, star, &address))
+                if (rule == NULL || rule->target != TARGET_ADDRESS ||
+                    !rule_rewrite(rule, arena, &address, star, &address))
                         return FALSE;
         }
         return TRUE;
@@ -298,8 +302,9 @@ router_table_loop(Router *router, Arena *arena, GError **error)
 
                 arena_reset(scratch);
                 if (address_loops(table, scratch, sample(rule, scratch)))
-                        return arena_printf(arena, "record %u (%s) leads back to itself: mail for it is refused with 5.4.6", rule->position,
-                                            rule->text);
+                        return arena_printf(arena,
+                                            "record %u (%s) leads back to itself: mail for it is refused with 5.4.6",
+                                            rule->position, rule->text);
         }
         return NULL;
 }

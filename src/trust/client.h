@@ -1,5 +1,5 @@
-/* client.h -- which machine is it? The text under which a peer is counted: an IPv4 address, the /64 of an IPv6 one (whoever has one
- * address of a /64 has all), anything else as it is.
+/* client.h -- which machine is it? The text under which a peer is counted: an IPv4 address, the /64 of an IPv6 one
+ * (whoever has one address of a /64 has all), anything else as it is.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* guesses.c -- counters against guessing.
  *
- * For each client the last distinct names it was refused are kept as 32-bit hashes under a random key: enough to say "this one
- * again". Three windows: 24 hours of unknown and accepted recipients, compared with each other; one hour for refusing the client at
- * connect, in six pieces; and the session, which its caller counts.
+ * For each client the last distinct names it was refused are kept as 32-bit hashes under a random key: enough to say
+ * "this one again". Three windows: 24 hours of unknown and accepted recipients, compared with each other; one hour for
+ * refusing the client at connect, in six pieces; and the session, which its caller counts.
  */
 #include "trust/internal.h"
 
@@ -12,38 +12,38 @@
 
 #include <xxhash.h>
 
-#define CLIENTS_MAX    100000
-#define NAMES_MAX      (2u << 20) /* of all clients: 8 MiB */
-#define NAMES_EACH_MAX 256        /* then the oldest is overwritten */
-#define SLOW_AFTER     10
-#define CLOSE_AFTER    20
-#define REFUSE_AFTER   (5 * CLOSE_AFTER)
-#define REFUSE_FOR     (4 * USEC_PER_HOUR)
-#define DELAY_STEP     USEC_PER_SEC
-#define DELAY_MOST     (10 * USEC_PER_SEC)
-#define DAY_PIECE      (12 * USEC_PER_HOUR)
-#define HOUR_PIECE     (10 * USEC_PER_MINUTE)
-#define HOUR_PIECES    6
+#define CLIENTS_MAX 100000
+#define NAMES_MAX (2u << 20) /* of all clients: 8 MiB */
+#define NAMES_EACH_MAX 256   /* then the oldest is overwritten */
+#define SLOW_AFTER 10
+#define CLOSE_AFTER 20
+#define REFUSE_AFTER (5 * CLOSE_AFTER)
+#define REFUSE_FOR (4 * USEC_PER_HOUR)
+#define DELAY_STEP USEC_PER_SEC
+#define DELAY_MOST (10 * USEC_PER_SEC)
+#define DAY_PIECE (12 * USEC_PER_HOUR)
+#define HOUR_PIECE (10 * USEC_PER_MINUTE)
+#define HOUR_PIECES 6
 
 /* A window made of pieces: what happened in the current piece and in those before it. */
 typedef struct Window {
-        gint64 piece;                   /* number of the current one */
-        guint counts[HOUR_PIECES];      /* [0] is the current one */
+        gint64 piece;              /* number of the current one */
+        guint counts[HOUR_PIECES]; /* [0] is the current one */
 } Window;
 
 typedef struct Client {
         char key[CLIENT_KEY_OCTETS];
-        GList link;                     /* in Guesses.lru, newest first */
+        GList link; /* in Guesses.lru, newest first */
         guint32 *names;
         guint n_names, room, oldest;
-        Window hour;                    /* distinct unknown */
-        Window unknown, accepted;       /* of a day, in two pieces */
+        Window hour;              /* distinct unknown */
+        Window unknown, accepted; /* of a day, in two pieces */
         Usec refused_until;
 } Client;
 
 struct Guesses {
         Mutex mutex;
-        GHashTable *clients;            /* key -> Client */
+        GHashTable *clients; /* key -> Client */
         GQueue lru;
         guint n_names;
         guint64 seed;
@@ -91,7 +91,7 @@ guesses_set_clock(Guesses *guesses, Usec (*now)(void))
         guesses->now = now;
 }
 
-/* Windows ------------------------------------------------------------------------------------------------------------ */
+/* Windows --------------------------------------------------------------------------------------------------------- */
 
 static void
 window_turn(Window *window, gint64 piece, guint n_pieces)
@@ -124,7 +124,7 @@ window_add(Window *window, Usec now, Usec length, guint n_pieces)
                 window->counts[0]++;
 }
 
-/* Clients ------------------------------------------------------------------------------------------------------------ */
+/* Clients --------------------------------------------------------------------------------------------------------- */
 
 static Client *
 client_find(Guesses *guesses, const char *client)
@@ -195,7 +195,7 @@ name_hash(const Guesses *guesses, Span recipient)
         return (guint32) XXH3_64bits_withSeed(lower, n, guesses->seed);
 }
 
-/* Answers ------------------------------------------------------------------------------------------------------------ */
+/* Answers --------------------------------------------------------------------------------------------------------- */
 
 static GuessAnswer
 judge(const Client *client, guint unknown, guint accepted, guint in_session, Usec *ret_delay)
@@ -221,7 +221,8 @@ guesses_unknown(Guesses *guesses, const char *client, Span recipient, guint *in_
                 window_add(&who->hour, now, HOUR_PIECE, HOUR_PIECES);
                 window_add(&who->unknown, now, DAY_PIECE, 2);
         }
-        guint unknown = window_sum(&who->unknown, now, DAY_PIECE, 2), accepted = window_sum(&who->accepted, now, DAY_PIECE, 2);
+        guint unknown = window_sum(&who->unknown, now, DAY_PIECE, 2),
+              accepted = window_sum(&who->accepted, now, DAY_PIECE, 2);
         if (unknown > accepted && window_sum(&who->hour, now, HOUR_PIECE, HOUR_PIECES) >= REFUSE_AFTER)
                 who->refused_until = now + REFUSE_FOR;
         return judge(who, unknown, accepted, *in_session, ret_delay);

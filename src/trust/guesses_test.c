@@ -68,8 +68,9 @@ test_same_again(void)
         Usec delay;
 
         for (int i = 0; i < 30; i++)
-                g_assert_cmpint(guesses_unknown(guesses, "192.0.2.1", span_of(i % 2 ? "x@ex.org" : "X@EX.org"), &session, &delay), ==,
-                                GUESS_OK);
+                g_assert_cmpint(guesses_unknown(guesses, "192.0.2.1", span_of(i % 2 ? "x@ex.org" : "X@EX.org"),
+                                                &session, &delay),
+                                ==, GUESS_OK);
         g_assert_cmpuint(session, ==, 1);
         guesses_free(guesses);
 }
@@ -99,7 +100,7 @@ test_accepted(void)
                 guesses_accepted(guesses, "192.0.2.1");
         g_assert_cmpint(guess_many(guesses, "192.0.2.1", 0, 30, &session), ==, GUESS_OK);
         g_assert_cmpint(guess(guesses, "192.0.2.1", 30, &session, &delay), ==, GUESS_CLOSE);
-        the_time += 25 * USEC_PER_HOUR;         /* a day later only what comes now counts */
+        the_time += 25 * USEC_PER_HOUR; /* a day later only what comes now counts */
         session = 0;
         g_assert_cmpint(guess_many(guesses, "192.0.2.1", 100, 10, &session), ==, GUESS_OK);
         g_assert_cmpint(guess(guesses, "192.0.2.1", 110, &session, &delay), ==, GUESS_SLOW);
@@ -130,7 +131,7 @@ test_slow_guessing(void)
         Guesses *guesses = start();
         guint session = 0;
 
-        for (int i = 0; i < 10; i++) {          /* 90 an hour */
+        for (int i = 0; i < 10; i++) { /* 90 an hour */
                 guess_many(guesses, "192.0.2.1", i * 90, 90, &session);
                 the_time += USEC_PER_HOUR;
                 g_assert_false(guesses_is_refused(guesses, "192.0.2.1"));
@@ -170,9 +171,13 @@ static void
 test_client_key(void)
 {
         static const char *const CASES[][2] = {
-                {"192.0.2.1", "192.0.2.1"},         {"::ffff:192.0.2.1", "192.0.2.1"},
-                {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"}, {"2001:db8:1:2::9", "2001:db8:1:2::/64"},
-                {"2001:db8:1:3::9", "2001:db8:1:3::/64"},      {"unix", "unix"}, {NULL, ""},
+                {"192.0.2.1", "192.0.2.1"},
+                {"::ffff:192.0.2.1", "192.0.2.1"},
+                {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+                {"2001:db8:1:2::9", "2001:db8:1:2::/64"},
+                {"2001:db8:1:3::9", "2001:db8:1:3::/64"},
+                {"unix", "unix"},
+                {NULL, ""},
         };
         char key[CLIENT_KEY_OCTETS];
 
@@ -196,7 +201,7 @@ test_many_clients(void)
         gsize n = guesses_list(guesses, 200000, &rows);
         g_assert_cmpuint(n, ==, 100000);
         for (gsize i = 0; i < n; i++)
-                g_assert_cmpstr(rows[i].client, !=, "192.0.2.1");       /* least recently seen */
+                g_assert_cmpstr(rows[i].client, !=, "192.0.2.1"); /* least recently seen */
         g_free(rows);
         guesses_free(guesses);
 }
