@@ -4,6 +4,7 @@
 usage: sample-mail.py HOST PORT SENDER RECIPIENT...
 """
 import email.message
+import email.policy
 import email.utils
 import smtplib
 import sys
@@ -30,7 +31,7 @@ def main():
             smtp.mail(sender)
             code, text = smtp.rcpt(recipient)
             if code == 250:
-                code, text = smtp.data(sample(sender, recipient).as_bytes())
+                code, text = smtp.data(sample(sender, recipient).as_bytes(policy=email.policy.SMTP))
             else:
                 smtp.rset()
             print(f"{recipient:30} {code} {text.decode()}")

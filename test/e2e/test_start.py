@@ -35,7 +35,7 @@ def test_a_missing_certificate_is_named(site):
     assert out.returncode == 1 and certificate.name in out.stderr and out.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("line, want", [("nonsense = 1", "nonsense"), ("[server]\nmax-size = many", "max-size"), ("no equals sign", "=")])
+@pytest.mark.parametrize("line, want", [("nonsense = 1", "nonsense"), ("[limits]\nmessage-size = many", "message-size"), ("no equals sign", "=")])
 def test_wrong_configuration_names_file_line_and_what_is_wrong(site, line, want):
     text = site.conf.read_text()
     site.conf.write_text(text + "\n" + line + "\n")
