@@ -79,13 +79,12 @@ trace_run(AdminCall *call)
         AdminResult result = ADMIN_DONE;
         const TraceRecord *records;
         TraceFilter filter = {0};
-        gboolean more;
         gsize n;
 
         if (!trace_filter(call, &filter, &result))
                 return result;
-        /* Refusals wait in batches: those of the last seconds belong to the answer. Nothing is old enough to be dropped by this. */
-        if (!trace_purge(admin_rooms(call)->db, 0, &more, &error)) {
+        /* Refusals wait in batches: those of the last seconds belong to the answer. */
+        if (!intake_flush_refusals(admin_rooms(call)->intake, &error)) {
                 admin_warn(call, "the newest refusals are missing: %s", error->message);
                 g_clear_error(&error);
         }

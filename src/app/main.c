@@ -61,7 +61,6 @@ line_read(int argc, char **argv, Line *ret)
 {
         gboolean only_words = FALSE;
 
-        ret->words = g_new0(char *, argc + 1);
         ret->config = g_getenv("RESTANTE_CONFIG");
         for (int i = 1; i < argc; i++) {
                 char *word = argv[i];
@@ -194,7 +193,8 @@ line_run(Line *line)
 int
 main(int argc, char **argv)
 {
-        Line line = {0};
+        g_autofree char **words = g_new0(char *, argc + 1);
+        Line line = {.words = words};
 
         signal(SIGPIPE, SIG_IGN);
         umask(077);
