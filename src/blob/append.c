@@ -79,26 +79,19 @@ filler_run(gpointer data)
         }
 }
 
-/* Blob.append held. The old segment is synced whole, so that one sync of the active one always covers the rest. */
+/* Blob.append held. The old segment keeps its pin until whoever leads the next sync has synced it. */
 static void
 segment_change(Blob *blob)
 {
         Usec *now = g_new(Usec, 1);
 
-        if (fdatasync(blob->active->fd) < 0)
-                blob_fatal("sealed segment");
         *now = clock_monotonic();
         g_hash_table_insert(blob->sealed_at, GUINT_TO_POINTER(blob->active->number), now);
-        segment_unpin(blob, blob->active);
+        g_ptr_array_add(blob->sealed, blob->active);
         blob->active = g_steal_pointer(&blob->spare);
         blob->tail = SEGMENT_HEAD_OCTETS;
         blob->filled = FILL_FIRST_OCTETS;
         blob->wanted = 0;
-
-        MUTEX_SCOPE(&blob->sync);
-        blob->synced = MAX(blob->synced, blob->appended);
-        cond_broadcast(&blob->sync_done[0]);
-        cond_broadcast(&blob->sync_done[1]);
 }
 
 /* Blob.append held: wait for the filler until `stored` octets fit behind the tail. */
@@ -201,15 +194,34 @@ append_forget(Blob *blob, guint32 number)
         g_hash_table_remove(blob->sealed_at, GUINT_TO_POINTER(number));
 }
 
-static Segment *
-active_pin(Blob *blob)
+/* Segments with records that may not be on disk, oldest first, each pinned: those sealed since the last sync, and the
+ * active one. */
+static GPtrArray *
+unsynced_take(Blob *blob)
 {
+        GPtrArray *next = g_ptr_array_new();
+
         MUTEX_SCOPE(&blob->append);
-        return segment_pin(blob, blob->active->number, NULL);
+        GPtrArray *segments = blob->sealed;
+        blob->sealed = next;
+        g_ptr_array_add(segments, segment_pin(blob, blob->active->number, NULL));
+        return segments;
 }
 
-/* Blob.sync held, given up while the disk works. What was appended to segments before the active one is synced already.
- */
+static void
+unsynced_write(Blob *blob)
+{
+        g_autoptr(GPtrArray) segments = unsynced_take(blob);
+
+        for (guint i = 0; i < segments->len; i++) {
+                Segment *segment = segments->pdata[i];
+                if (fdatasync(segment->fd) < 0)
+                        blob_fatal("bodies");
+                segment_unpin(blob, segment);
+        }
+}
+
+/* Blob.sync held, given up while the disk works. */
 static void
 sync_lead(Blob *blob)
 {
@@ -219,10 +231,7 @@ sync_lead(Blob *blob)
         blob->target = __atomic_load_n(&blob->appended, __ATOMIC_ACQUIRE);
         guint64 target = blob->target;
         mutex_unlock(&blob->sync);
-        Segment *segment = active_pin(blob);
-        if (fdatasync(segment->fd) < 0)
-                blob_fatal("bodies");
-        segment_unpin(blob, segment);
+        unsynced_write(blob);
         mutex_lock(&blob->sync);
         blob->synced = MAX(blob->synced, target);
         blob->is_syncing = FALSE;
@@ -340,6 +349,7 @@ append_init(Blob *blob)
         cond_init(&blob->sync_done[0]);
         cond_init(&blob->sync_done[1]);
         blob->sealed_at = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+        blob->sealed = g_ptr_array_new();
 }
 
 gboolean
@@ -361,6 +371,9 @@ append_done(Blob *blob)
         thread_take_join(blob->filler);
         segment_unpin(blob, blob->active);
         segment_unpin(blob, blob->spare);
+        for (guint i = 0; i < blob->sealed->len; i++)
+                segment_unpin(blob, blob->sealed->pdata[i]);
+        g_ptr_array_unref(blob->sealed);
         g_hash_table_unref(blob->sealed_at);
         cond_done(&blob->sync_done[1]);
         cond_done(&blob->sync_done[0]);

@@ -1,6 +1,6 @@
 /* internal.h -- the insides of blob/: segment files, the appender, the cache of open segments. Private to the room.
  *
- * Locks: Blob.append, then Blob.sync or Blob.files. None is held over a sync, except at the change of segments (Blob.append).
+ * Locks: Blob.append, then Blob.files; Blob.sync alone. None is held over a sync.
  */
 #pragma once
 
@@ -94,6 +94,7 @@ struct Blob {
         guint32 first_number;   /* of this process: lower ones hold nothing that may still be named */
         guint64 appended;       /* sequence of the last record */
         guint64 appends;
+        GPtrArray *sealed;      /* segments that were the active one since the last sync, pinned */
         GHashTable *sealed_at;  /* number -> Usec *: segments that may hold records not yet named */
         Cond fill_wake, fill_done;
         Thread *filler;         /* to here */

@@ -20,24 +20,25 @@
  *      48      length  the octets
  *              0-7     zeros to a multiple of 8
  *
- *  1. A shared segment grows by records at its tail only, written one after the other under one lock: while a record is
- *     not whole, nothing is written behind it. Records in a shared segment start at multiples of 8.
+ *  1. A shared segment grows by records at its tail only, written one after the other under one lock: while a record
+ *     is not whole, nothing is written behind it. Records in a shared segment start at multiples of 8.
  *  2. Behind the tail there are zeros, or what a crash left of records that were never named. Nothing reads there.
- *  3. No row of table `body` names a record before an fdatasync() after its last write has succeeded; hence by 1 every
- * record before a named one is whole.
+ *  3. No row of table `body` names a record before an fdatasync() after its last write has succeeded; hence by 1
+ *     every record before a named one is whole.
  *  4. A row names a segment and the offset of a record head in it; head and row have the same id, and
  *     row.stored = 48 + length + padding, row.size = size.
- *  5. At start the tail is behind the last named record and every whole record that follows it without a gap. What
- * comes then (a torn record, a hole of zeros, old octets) is overwritten: no row names it by 3.
- *  6. A segment is sealed when another becomes the active one, and synced before. Sealed segments never change.
- *  7. A segment and its directory entry are synced before its first record is written; a single segment is synced whole
- * before it gets its name, and its directory before it is named in a row.
- *  8. Numbers rise and are not used again while a file or a row has them. Compaction copies a record with its id to the
- * active segment, syncs, moves the row, and unlinks the old file when no row names it; a crash in between leaves a copy
- * nobody names, or a file nobody names, never a row without a record.
- *  9. A record appended by a living process may be named until NAME_AGE_MAX after its append, not later (names.c); a
- * segment is not dropped until DROP_AGE_MIN after the last append to it (compact.c). So nothing is dropped that may
- * still be named.
+ *  5. At start the tail is behind the last named record and every whole record that follows it without a gap.
+ *     What comes then (a torn record, a hole of zeros, old octets) is overwritten: no row names it by 3.
+ *  6. A segment is sealed when another becomes the active one, and never changes again. The next sync takes it
+ *     along, before the active one; so 3 holds across the change.
+ *  7. A segment and its directory entry are synced before its first record is written; a single segment is synced
+ *     whole before it gets its name, and its directory before it is named in a row.
+ *  8. Numbers rise and are not used again while a file or a row has them. Compaction copies a record with its id to
+ *     the active segment, syncs, moves the row, and unlinks the old file when no row names it; a crash in between
+ *     leaves a copy nobody names, or a file nobody names, never a row without a record.
+ *  9. A record appended by a living process may be named until NAME_AGE_MAX after its append, not later (names.c);
+ *     a segment is not dropped until DROP_AGE_MIN after the last append to it (compact.c). So nothing is dropped
+ *     that may still be named.
  */
 #include "blob/internal.h"
 

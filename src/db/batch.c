@@ -1,20 +1,19 @@
 /* batch.c -- the group commit: one turn at the write connection, one batch of callers, one COMMIT for all of them.
  *
  *      caller A  turn | BEGIN IMMEDIATE .. its statements | hands the turn on, waits for the disk
- *      caller B       |                  SAVEPOINT .. RELEASE |  the same
- *      caller C       |                                       SAVEPOINT .. RELEASE | nobody in line: COMMIT, wakes A
- * and B
+ *      caller B       |                  SAVEPOINT .. RELEASE | the same
+ *      caller C       |                                       SAVEPOINT .. RELEASE | nobody in line: COMMIT, wakes A, B
  *
  * 1. Only the thread that has the turn touches the write connection and the batch.
  * 2. The first caller of a batch needs no savepoint: rolling it back rolls nobody else back. Every other one has its
- * own.
+ *    own.
  * 3. A batch ends by COMMIT when nobody is in line, when it has BATCH_CALLERS_MAX callers or is BATCH_AGE_MAX old; the
- * caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
+ *    caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
  * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches.
  * 5. The turn goes straight to the head of the line, whose thread is the only one woken.
  * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
  * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
- * unknown then, and asking again would be answered from the kernel's cache.
+ *    unknown then, and asking again would be answered from the kernel's cache.
  */
 #include "db/internal.h"
 
