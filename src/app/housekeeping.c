@@ -11,7 +11,6 @@
 #define TICK            USEC_PER_SEC
 #define RESERVE_OCTETS  ((guint64) 128 * 1024 * 1024)   /* twice the bound of the WAL */
 #define RESERVE_NAME    "reserve"
-#define RESERVE_NEED    ((guint64) 16 * 1024 * 1024)    /* below this the reserve is given up */
 #define COMPACT_PIECES  16                              /* segments in a row */
 #define PURGE_PIECES    100
 
@@ -23,6 +22,7 @@ struct Housekeeping {
         gboolean is_stopping;
         Thread *thread;
         gboolean is_full, has_reserve;
+        gboolean has_given_up;  /* the reserve: its room is for deleting, not for mail */
         Usec last[8];           /* by task */
 };
 
@@ -32,18 +32,24 @@ typedef struct Task {
         gboolean (*run)(Housekeeping *keeping, const SiteRooms *rooms, GError **error);
 } Task;
 
-gboolean
-disk_is_low(guint64 total, guint64 available, guint64 minimum)
+guint64
+disk_limit(guint64 total, guint64 minimum, gboolean has_given_up)
 {
-        return available < MAX(minimum, total / 50);
+        return MAX(minimum, total / 50) + (has_given_up ? disk_reserve(total) : 0);
+}
+
+guint64
+disk_reserve(guint64 total)
+{
+        return MIN(RESERVE_OCTETS, total / 16);
 }
 
 /* Octets set aside, so that a checkpoint and deletions work when nothing is left. */
 static gboolean
-reserve_make(Housekeeping *keeping, const char *path)
+reserve_make(const char *path, guint64 octets)
 {
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        gboolean is_made = fd >= 0 && posix_fallocate(fd, 0, (off_t) RESERVE_OCTETS) == 0;
+        gboolean is_made = fd >= 0 && posix_fallocate(fd, 0, (off_t) octets) == 0;
 
         if (fd >= 0)
                 close(fd);
@@ -52,17 +58,31 @@ reserve_make(Housekeeping *keeping, const char *path)
         return is_made;
 }
 
+static void
+reserve_keep(Housekeeping *keeping, const Settings *settings, guint64 total, guint64 available)
+{
+        g_autofree char *path = g_build_filename(settings->data, RESERVE_NAME, NULL);
+        guint64 octets = disk_reserve(total);
+
+        if (keeping->has_reserve && available < octets / 8) {
+                unlink(path);
+                keeping->has_reserve = FALSE;
+                keeping->has_given_up = TRUE;
+        } else if (!keeping->has_reserve && available > disk_limit(total, settings->disk_minimum, TRUE) + octets) {
+                keeping->has_reserve = reserve_make(path, octets);
+                keeping->has_given_up = keeping->has_given_up && !keeping->has_reserve;
+        }
+}
+
 static gboolean
 task_disk(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 {
-        g_autofree char *reserve = g_build_filename(rooms->settings->data, RESERVE_NAME, NULL);
         struct statvfs v;
 
         if (statvfs(rooms->settings->data, &v) < 0)
                 return fault_errno(error, "%s", rooms->settings->data);
         guint64 total = (guint64) v.f_blocks * v.f_frsize, available = (guint64) v.f_bavail * v.f_frsize;
-        guint64 minimum = rooms->settings->disk_minimum;
-        gboolean is_low = disk_is_low(total, available, minimum);
+        gboolean is_low = available < disk_limit(total, rooms->settings->disk_minimum, keeping->has_given_up);
 
         if (is_low != keeping->is_full) {
                 db_set_full(keeping->site->db, is_low);
@@ -70,12 +90,7 @@ task_disk(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
                           available, total);
                 keeping->is_full = is_low;
         }
-        if (keeping->has_reserve && available < RESERVE_NEED) {
-                unlink(reserve);
-                keeping->has_reserve = FALSE;
-        } else if (!keeping->has_reserve && available > MAX(minimum, total / 50) + 2 * RESERVE_OCTETS) {
-                keeping->has_reserve = reserve_make(keeping, reserve);
-        }
+        reserve_keep(keeping, rooms->settings, total, available);
         return TRUE;
 }
 

@@ -17,5 +17,7 @@ void housekeeping_set_rooms(Housekeeping *keeping, SiteRooms *rooms);
 /* Waits for the task that runs; NULL is fine. */
 void housekeeping_free(Housekeeping *keeping);
 
-/* Is so little of a disk free that mail is refused? total and available in octets. */
-gboolean disk_is_low(guint64 total, guint64 available, guint64 minimum);
+/* Mail is refused while less than this is free: the setting, at least 2 % of the disk, and what the reserve was, once it was given up. */
+guint64 disk_limit(guint64 total, guint64 minimum, gboolean has_given_up);
+/* Octets to set aside on a disk of this size. */
+guint64 disk_reserve(guint64 total);

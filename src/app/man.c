@@ -1,6 +1,9 @@
 /* man.c -- manual pages in roff, from the tables. */
+#include "app/events.h"
 #include "app/help.h"
 #include "app/settings.h"
+#include "pop3/pop3.h"
+#include "smtp/smtp.h"
 
 /* Text of ours for roff: backslashes and dashes escaped, no line begins with a control character. */
 static void
@@ -89,6 +92,22 @@ roff_title(FILE *out, const char *name, const char *section, const char *what)
 }
 
 static void
+roff_events(FILE *out)
+{
+        static const LogEvent *const TABLES[] = {APP_EVENTS, ADMIN_EVENTS, SMTP_EVENTS, POP3_EVENTS};
+        static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+
+        fputs(".SH \"LOG\"\n", out);
+        roff_paragraphs(out, "One line an event on standard error: time (UTC), level, name, and key=value pairs. What strangers sent is escaped "
+                             "and cut. Lines of level error want somebody to act.");
+        for (gsize t = 0; t < G_N_ELEMENTS(TABLES); t++)
+                for (const LogEvent *e = TABLES[t]; e->name != NULL; e++) {
+                        g_autofree char *name = g_strdup_printf("%s (%s)", e->name, LEVELS[e->level]);
+                        roff_item(out, name, e->manual);
+                }
+}
+
+static void
 page_restante(FILE *out)
 {
         roff_title(out, "restante", "1", "a mail server");
@@ -116,6 +135,7 @@ page_restante(FILE *out)
         fputs(".SH \"ITS ADMINISTRATION\"\n", out);
         for (gsize i = 0; ADMIN_OPERATIONS[i] != NULL; i++)
                 roff_operation(out, ADMIN_OPERATIONS[i]);
+        roff_events(out);
         fputs(".SH \"EXIT STATUS\"\n", out);
         roff_item(out, "0", "Done.");
         roff_item(out, "1", "Refused or failed; one line on standard error says why.");

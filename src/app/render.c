@@ -246,7 +246,20 @@ name_width(const Operation *operation, const json_t *object)
         return width + GAP;
 }
 
-static void lines_print(Render *r, const json_t *object, guint indent, gboolean is_first_indented);
+static void lines_print(Render *r, const json_t *object, const char *except, guint indent, gboolean is_first_indented);
+
+/* An object in a list: its first value as a headline, the others below it. */
+static void
+item_print(Render *r, const json_t *object, guint indent)
+{
+        void *first = json_object_iter((json_t *) object);
+
+        if (first == NULL)
+                return;
+        g_autofree char *headline = value_text(json_object_iter_value(first), COLUMN_TEXT);
+        fprintf(r->out, "%s\n", headline);
+        lines_print(r, object, json_object_iter_key(first), indent + GAP, TRUE);
+}
 
 /* A list below its name: texts one a line, objects as blocks. Our own values are nested two or three deep. */
 static void
@@ -259,7 +272,7 @@ list_print(Render *r, const json_t *array, guint indent)
                 if (i > 0)
                         fprintf(r->out, "%*s", (int) indent, "");
                 if (json_is_object(item)) {
-                        lines_print(r, item, indent, FALSE);
+                        item_print(r, item, indent);
                 } else {
                         g_autofree char *text = value_text(item, COLUMN_TEXT);
                         fprintf(r->out, "%s\n", text);
@@ -267,9 +280,9 @@ list_print(Render *r, const json_t *array, guint indent)
         }
 }
 
-/* "key  value" lines; the first one stands where the cursor is unless told otherwise. */
+/* "key  value" lines without `except`; the first one stands where the cursor is unless told otherwise. */
 static void
-lines_print(Render *r, const json_t *object, guint indent, gboolean is_first_indented)
+lines_print(Render *r, const json_t *object, const char *except, guint indent, gboolean is_first_indented)
 {
         guint width = name_width(r->operation, object);
         gboolean is_first = TRUE;
@@ -279,12 +292,12 @@ lines_print(Render *r, const json_t *object, guint indent, gboolean is_first_ind
         json_object_foreach((json_t *) object, key, value) {
                 const OperationColumn *column = column_of(r->operation, key);
 
-                if (json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0))
+                if (json_is_null(value) || g_strcmp0(key, except) == 0 || (json_is_array(value) && json_array_size(value) == 0))
                         continue;
                 put_name(r->out, r->operation, key, is_first && !is_first_indented ? 0 : indent, width);
                 is_first = FALSE;
                 if (json_is_object(value)) {
-                        lines_print(r, value, indent + width, FALSE);
+                        lines_print(r, value, NULL, indent + width, FALSE);
                 } else if (json_is_array(value)) {
                         list_print(r, value, indent + width);
                 } else {
@@ -292,7 +305,7 @@ lines_print(Render *r, const json_t *object, guint indent, gboolean is_first_ind
                         fprintf(r->out, "%s\n", text[0] != '\0' ? text : "-");
                 }
         }
-        if (is_first)
+        if (is_first && except == NULL)
                 fputc('\n', r->out);
 }
 
@@ -379,13 +392,13 @@ render_end(Render *r, gboolean is_done)
                         json_array_foreach(r->rows, i, row) {
                                 if (i > 0)
                                         fputc('\n', r->out);
-                                lines_print(r, row, 0, TRUE);
+                                lines_print(r, row, NULL, 0, TRUE);
                         }
                 } else if (r->operation->is_list) {
                         table_print(r);
                 }
                 if (r->result != NULL)
-                        lines_print(r, r->result, 0, TRUE);
+                        lines_print(r, r->result, NULL, 0, TRUE);
         }
         return fflush(r->out) == 0 && !ferror(r->out);
 }
