@@ -21,7 +21,7 @@ DB_SQL(TRACE_ADD, "INSERT INTO trace (message, at, origin, client, helo, account
                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 DB_SQL(LINE_ADD, "INSERT INTO trace_recipient (message, position, recipient, outcome, target, status, steps)"
                  " VALUES (?, ?, ?, ?, ?, ?, ?)");
-DB_SQL(KEYS_ADD, "INSERT INTO trace_key (key, message) VALUES (?, ?), (?, ?), (?, ?), (?, ?) ON CONFLICT DO NOTHING");
+DB_SQL(KEY_ADD, "INSERT INTO trace_key (key, message) VALUES (?, ?) ON CONFLICT DO NOTHING");
 DB_SQL(LINE_NEXT, "SELECT coalesce(max(position), -1) + 1 FROM trace_recipient WHERE message = ?");
 
 gboolean
@@ -38,15 +38,11 @@ trace_put_line(DbTxn *txn, const TraceLine *l, GError **error)
                       l->status, l->steps);
 }
 
-/* Four in one statement; the last one fills up the last four. */
 gboolean
 trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error)
 {
-        gint64 id = (gint64) message;
-
-        for (gsize i = 0; i < n; i += 4)
-                if (!db_run(txn, &KEYS_ADD, error, "iiiiiiii", keys[i], id, keys[MIN(i + 1, n - 1)], id, keys[MIN(i + 2, n - 1)], id,
-                            keys[MIN(i + 3, n - 1)], id))
+        for (gsize i = 0; i < n; i++)
+                if (!db_run(txn, &KEY_ADD, error, "ii", keys[i], (gint64) message))
                         return FALSE;
         return TRUE;
 }
