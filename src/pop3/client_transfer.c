@@ -148,6 +148,14 @@ pop3_client_send_dele(Pop3Client *client, guint32 number)
         stream_printf(client->stream, "DELE %u\r\n", number);
 }
 
+void
+pop3_client_flush(Pop3Client *client)
+{
+        pop3_client_begin_reply(client);
+        pop3_client_set_deadline(client);
+        (void) stream_flush(client->stream); /* a failure sticks: the next read says it */
+}
+
 Pop3Answer
 pop3_client_read_dele(Pop3Client *client, GError **error)
 {

@@ -82,6 +82,8 @@ Pop3Answer pop3_client_list(Pop3Client *client, Pop3Message **ret, guint32 *ret_
 void pop3_client_send_retr(Pop3Client *client, guint32 number);
 void pop3_client_send_top(Pop3Client *client, guint32 number, guint lines);
 void pop3_client_send_dele(Pop3Client *client, guint32 number);
+/* What was sent goes out now, not with the next read: the server works while we do something else. */
+void pop3_client_flush(Pop3Client *client);
 /* Reads one multi-line reply, which ends at CRLF.CRLF only; sink() gets the octets with dot-stuffing undone and CRLF line ends, in pieces;
  * FALSE from sink makes the rest be read and dropped. *ret_octets: of the message in that form. max_octets: beyond it POP3_FAILED. */
 typedef gboolean (*Pop3Sink)(Span octets, gpointer data);
