@@ -10,11 +10,14 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "directory/directory.h"
 #include "intake/intake.h"
 #include "net/tls.h"
 
 typedef struct Fetch Fetch;
+
+extern const LogEvent FETCH_EVENTS[];   /* ends with a row whose name is NULL */
 
 typedef struct FetchSettings {
         const char *hostname;
@@ -82,7 +85,8 @@ typedef struct Recipe {
         const char *const *by;  /* RECEIVED: hosts, NULL-terminated */
         const char *const *fields;      /* GUESS: header fields, NULL-terminated */
 } Recipe;
-/* "header NAME [nth=N] [prefix=P]", "received by=HOST[,HOST...]", "guess to,cc,resent-to,resent-cc". FALSE and FAULT_INPUT: what would be right. */
+/* "header NAME [nth=N] [prefix=P]", "received by=HOST[,HOST...]", "guess to,cc,resent-to,resent-cc". FALSE and FAULT_INPUT: what would be
+ * right. */
 gboolean recipe_parse(Arena *arena, const char *text, Recipe *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct DomainMap {
