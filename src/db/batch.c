@@ -249,9 +249,9 @@ wal_checkpoint(Db *db, gboolean wait_for_readers)
 {
         int mode = wait_for_readers ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 
-        sqlite3_busy_timeout(db->writer->handle, wait_for_readers ? WAL_READERS_MAX_MS : 0);
+        db->busy_max = WAL_READERS_MAX;
         int rc = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, mode, NULL, NULL) & 0xff;
-        sqlite3_busy_timeout(db->writer->handle, 0);
+        db->busy_max = TURN_WAIT_MAX;
         if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED && rc != SQLITE_FULL)
                 fatal(db->writer, "checkpoint");
         if (rc == SQLITE_OK && wait_for_readers)

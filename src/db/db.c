@@ -40,6 +40,21 @@ lock_mark_clean(Db *db)
                 (void) !fdatasync(db->lock_fd);
 }
 
+/* Nobody else writes, but a reader that meets a changing WAL header takes the write lock for a moment to read it again;
+ * and a checkpoint past the hard bound waits for readers. */
+static int
+on_busy(void *data, int n)
+{
+        Db *db = data;
+        Usec now = clock_monotonic();
+
+        if (n == 0)
+                db->busy_since = now;
+        else
+                g_usleep(n < 10 ? 50 : 1000);
+        return now - db->busy_since < db->busy_max;
+}
+
 static int
 wal_truncate(Db *db)
 {
@@ -100,6 +115,8 @@ writer_open(Db *db, GError **error)
         if (db->writer == NULL)
                 return FALSE;
         sqlite3_wal_hook(db->writer->handle, on_wal, db);
+        sqlite3_busy_handler(db->writer->handle, on_busy, db);
+        db->busy_max = TURN_WAIT_MAX;
         db->wal_next = WAL_SOFT_OCTETS;
         writer_recover(db);
         return schema_migrate(db->writer, db->read_only == NULL, error);

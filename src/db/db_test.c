@@ -457,11 +457,31 @@ deliver(gpointer data)
         }
 }
 
+/* Readers meet the WAL's header while it changes; neither they nor the writer may fail of it. */
+typedef struct Onlooker {
+        Db *db;
+        gint is_over;
+        gint64 looks;
+} Onlooker;
+
+static void
+look_on(gpointer data)
+{
+        Onlooker *me = data;
+
+        for (gint64 before = 0; !g_atomic_int_get(&me->is_over); me->looks++) {
+                gint64 now = count(me->db);
+                g_assert_cmpint(now, >=, before);
+                before = now;
+        }
+}
+
 static void
 test_concurrent(Site *site, gconstpointer data)
 {
         Deliverer deliverers[DELIVERERS];
-        Thread *threads[DELIVERERS];
+        Thread *threads[DELIVERERS], *eyes[2];
+        Onlooker onlookers[2] = {{site->db, FALSE, 0}, {site->db, FALSE, 0}};
         DbTxn *txn = begin(site->db);
         DbStats stats;
 
@@ -471,8 +491,15 @@ test_concurrent(Site *site, gconstpointer data)
                 deliverers[i] = (Deliverer){site->db, i};
                 threads[i] = thread_new("deliver", deliver, &deliverers[i], NULL);
         }
+        for (guint i = 0; i < G_N_ELEMENTS(onlookers); i++)
+                eyes[i] = thread_new("look", look_on, &onlookers[i], NULL);
         for (guint i = 0; i < DELIVERERS; i++)
                 thread_take_join(threads[i]);
+        for (guint i = 0; i < G_N_ELEMENTS(onlookers); i++) {
+                g_atomic_int_set(&onlookers[i].is_over, TRUE);
+                thread_take_join(eyes[i]);
+                g_assert_cmpint(onlookers[i].looks, >, 0);
+        }
         g_assert_cmpint(value_of(site->db, "sum"), ==, DELIVERERS * DELIVERIES * 3 / 4);
         g_assert_cmpint(count(site->db), ==, 1 + DELIVERERS * DELIVERIES * 3 / 4);
         db_stats(site->db, &stats);

@@ -21,7 +21,7 @@
 #define WAL_SOFT_OCTETS    (16u << 20)  /* checkpoint what readers allow            */
 #define WAL_HARD_OCTETS    (64u << 20)  /* wait for readers once, then truncate     */
 #define WAL_STEP_OCTETS    (8u << 20)   /* growth before a checkpoint is tried anew */
-#define WAL_READERS_MAX_MS 1000
+#define WAL_READERS_MAX    USEC_PER_SEC
 
 /* A prepared statement of one connection. */
 typedef struct Stmt {
@@ -126,6 +126,8 @@ struct Db {
         } batch;
         guint64 wal_octets;     /* (turn) set by SQLite's hook */
         guint64 wal_next;       /* (turn) size at which the next checkpoint is due */
+        Usec busy_since;        /* (turn) */
+        Usec busy_max;          /* (turn) how long the write connection waits for locks of readers */
 
         Mutex turn;
         gboolean is_taken;
