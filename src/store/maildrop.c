@@ -5,12 +5,20 @@
 #define MESSAGES_MAX 1000000
 #define LIST_PAGE    20000      /* rows of one read transaction */
 #define REMOVE_SLICE 1000
+#define AHEAD_MAX    16         /* messages looked up at once by who reads one after the other */
 
 typedef struct Item {
         gint64 uid;
         guint64 size;
         gboolean is_deleted;
 } Item;
+
+/* What a look-up found of a message: all but its octets. */
+typedef struct LookedUp {
+        guint32 i;
+        BlobPlace place;
+        MaildropMessage *message;
+} LookedUp;
 
 struct Maildrop {
         Store *store;
@@ -20,6 +28,8 @@ struct Maildrop {
         guint32 n, room;
         guint32 n_deleted;
         guint64 octets;                 /* of the undeleted ones */
+        LookedUp *ahead;                   /* AHEAD_MAX of them, from the first message on; the next one asked for is at ahead_at */
+        guint n_ahead, ahead_at;
 };
 
 /* Opening ---------------------------------------------------------------------------------------------------------- */
@@ -38,11 +48,21 @@ lock_drop(Store *store, gint64 account)
         return TRUE;
 }
 
+static void
+ahead_forget(Maildrop *drop)
+{
+        for (guint k = drop->ahead_at; k < drop->n_ahead; k++)
+                store_message_close(drop->ahead[k].message);
+        drop->n_ahead = drop->ahead_at = 0;
+}
+
 void
 store_maildrop_close(Maildrop *drop)
 {
         if (drop == NULL)
                 return;
+        ahead_forget(drop);
+        g_free(drop->ahead);
         mutex_lock(&drop->store->lock);
         g_hash_table_remove(drop->store->open_drops, &drop->account);
         mutex_unlock(&drop->store->lock);
@@ -209,9 +229,9 @@ store_maildrop_uidl(const Maildrop *drop, guint32 i, char buffer[MAILDROP_UIDL_O
 
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
-/* The entry with the place of its body: one look-up, no second one for the body. */
-DB_SQL(ENTRY_WITH_PLACE, "SELECT e.prefix, e.cuts, b.id, b.segment, b.offset, b.stored, b.size FROM entry e JOIN body b ON b.id = e.body"
-                         " WHERE e.mailbox = ? AND e.uid = ?");
+/* Entries with the places of their bodies: one look-up for several messages, no second one for the body. */
+DB_SQL(ENTRIES_WITH_PLACE, "SELECT e.prefix, e.cuts, b.id, b.segment, b.offset, b.stored, b.size, e.uid FROM entry e JOIN body b ON b.id = e.body"
+                           " WHERE e.mailbox = ? AND e.uid >= ? ORDER BY e.uid LIMIT ?");
 
 struct MaildropMessage {
         Copy copy;
@@ -257,45 +277,76 @@ message_new(const DbRows *row, GError **error)
         return g_steal_pointer(&message);
 }
 
-static MaildropMessage *
-message_look_up(Maildrop *drop, guint32 i, BlobPlace *ret_place, GError **error)
+static gboolean
+ahead_add(Maildrop *drop, const DbRows *row, guint32 i, GError **error)
 {
+        MaildropMessage *message = message_new(row, error);
+
+        if (message == NULL)
+                return FALSE;
+        drop->ahead[drop->n_ahead++] = (LookedUp){
+                .i = i,
+                .place = {
+                        .segment = (guint32) db_int(row, 3),
+                        .offset = (guint64) db_int(row, 4),
+                        .stored = (guint64) db_int(row, 5),
+                        .size = (guint64) db_int(row, 6),
+                },
+                .message = message,
+        };
+        return TRUE;
+}
+
+/* Look message i up, and those after it when they will be asked for next. A damaged one ends the look ahead: it is complained of when it is
+ * asked for itself. */
+static gboolean
+ahead_fill(Maildrop *drop, guint32 i, guint most, GError **error)
+{
+        guint32 at = i;
+        DbStep step;
+
+        ahead_forget(drop);
+        if (drop->ahead == NULL)
+                drop->ahead = g_new(LookedUp, AHEAD_MAX);
         g_autoptr(DbTxn) txn = db_begin_read(drop->store->db, error);
         if (txn == NULL)
-                return NULL;
-        g_autoptr(DbRows) row = db_query(txn, &ENTRY_WITH_PLACE, error, "ii", drop->mailbox, drop->items[i].uid);
+                return FALSE;
+        g_autoptr(DbRows) row = db_query(txn, &ENTRIES_WITH_PLACE, error, "iii", drop->mailbox, drop->items[i].uid, (gint64) most);
         if (row == NULL)
-                return NULL;
-        switch (db_rows_next(row, error)) {
-        case DB_ROW:
+                return FALSE;
+        while ((step = db_rows_next(row, error)) == DB_ROW) {
+                gint64 uid = db_int(row, 7);
+                while (at < drop->n && drop->items[at].uid < uid)
+                        at++;
+                if (at == drop->n || drop->items[at].uid != uid)
+                        break;          /* newer than the list */
+                g_autoptr(GError) damage = NULL;
+                if (ahead_add(drop, row, at, &damage))
+                        continue;
+                if (drop->n_ahead == 0) {
+                        g_propagate_error(error, g_steal_pointer(&damage));
+                        return FALSE;
+                }
                 break;
-        case DB_ROW_END:
-                (void) fault(error, FAULT_INTERNAL, "message %u is gone from the maildrop of account %" G_GINT64_FORMAT, i + 1,
-                             drop->account);
-                return NULL;
-        case DB_ROW_FAILED:
-        default:
-                return NULL;
         }
-        *ret_place = (BlobPlace){
-                .segment = (guint32) db_int(row, 3),
-                .offset = (guint64) db_int(row, 4),
-                .stored = (guint64) db_int(row, 5),
-                .size = (guint64) db_int(row, 6),
-        };
-        return message_new(row, error);
+        return step != DB_ROW_FAILED;
 }
 
 gboolean
 store_maildrop_message(Maildrop *drop, guint32 i, MaildropMessage **ret, GError **error)
 {
-        BlobPlace place;
-
         g_assert(i < drop->n);
-        g_autoptr(MaildropMessage) message = message_look_up(drop, i, &place, error);
-        if (message == NULL)
-                return FALSE;
-        message->body = blob_body_at(drop->store->blob, message->copy.body, &place, error);
+        gboolean is_next = drop->ahead_at > 0 && drop->ahead[drop->ahead_at - 1].i + 1 == i;
+        if (drop->ahead_at == drop->n_ahead || drop->ahead[drop->ahead_at].i != i)
+                if (!ahead_fill(drop, i, is_next ? AHEAD_MAX : 1, error))
+                        return FALSE;
+        if (drop->n_ahead == 0 || drop->ahead[drop->ahead_at].i != i)
+                return fault(error, FAULT_INTERNAL, "message %u is gone from the maildrop of account %" G_GINT64_FORMAT, i + 1,
+                             drop->account);
+
+        LookedUp *found = &drop->ahead[drop->ahead_at++];
+        g_autoptr(MaildropMessage) message = g_steal_pointer(&found->message);
+        message->body = blob_body_at(drop->store->blob, message->copy.body, &found->place, error);
         if (message->body == NULL)
                 return FALSE;
         message->reader.opened = message->body;
