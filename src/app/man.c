@@ -94,7 +94,7 @@ roff_title(FILE *out, const char *name, const char *section, const char *what)
 static void
 roff_events(FILE *out)
 {
-        static const LogEvent *const TABLES[] = {APP_EVENTS, ADMIN_EVENTS, SMTP_EVENTS, POP3_EVENTS};
+        static const LogEvent *const TABLES[] = {APP_EVENTS, ADMIN_EVENTS, SMTP_EVENTS, POP3_EVENTS, FETCH_EVENTS};
         static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
 
         fputs(".SH \"LOG\"\n", out);

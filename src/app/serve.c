@@ -24,6 +24,7 @@
 
 #define SITE_PATIENCE  (10 * USEC_PER_SEC)      /* a command of the command line may have the site open */
 #define DRAIN_PATIENCE (10 * USEC_PER_SEC)
+#define FETCH_PATIENCE (5 * USEC_PER_SEC)       /* of a reload, for sources that are being fetched */
 
 /* The doors of one set of settings. Sessions hold on to them, so they live as long as the service. */
 typedef struct Doors {
@@ -234,7 +235,8 @@ server_open(Server *server, const Settings *settings, const Listening *listening
             (server->service = service_new(&limits, error)) == NULL ||
             (server->housekeeping = housekeeping_new(server->site, error)) == NULL ||
             !doors_open(server->doors, server->service, listening, n, error) ||
-            (server->control = control_take_fd(control, &server->site->rooms->admin, error)) == NULL)
+            (server->control = control_take_fd(control, &server->site->rooms->admin, error)) == NULL ||
+            !fetch_start(server->site->rooms->fetch, error))
                 return FALSE;
         return TRUE;
 }
@@ -245,6 +247,8 @@ server_close(Server *server)
 {
         if (server->service != NULL)
                 service_drain(server->service, clock_in(DRAIN_PATIENCE));
+        if (server->site != NULL)
+                fetch_stop(server->site->rooms->fetch, clock_in(DRAIN_PATIENCE));
         control_free(server->control);
         housekeeping_free(server->housekeeping);
         if (server->service != NULL)
@@ -335,11 +339,15 @@ server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **er
                 return FALSE;
         }
         doors_shut(server->doors, server->service);
+        fetch_stop(site->rooms->fetch, clock_in(FETCH_PATIENCE)); /* one session for each remote account: the old ones end first */
         g_ptr_array_add(server->old_doors, server->doors);
         server->doors = doors;
         site_swap(site, rooms);
         control_set_rooms(server->control, &rooms->admin);
         housekeeping_set_rooms(server->housekeeping, rooms);
+        g_autoptr(GError) fetch_error = NULL;
+        if (!fetch_start(rooms->fetch, &fetch_error)) /* the settings hold all the same */
+                log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=fetch reason=%s", log_text(span_of(fetch_error->message)));
         return TRUE;
 }
 

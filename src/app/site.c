@@ -54,6 +54,27 @@ site_tls(const Settings *settings, GError **error)
         return tls;
 }
 
+static gboolean
+rooms_fetch(Site *site, SiteRooms *rooms, GError **error)
+{
+        const Settings *s = rooms->settings;
+        guint n = 0;
+
+        for (guint door = 0; door < DOOR_KINDS; door++)
+                for (guint i = 0; i < s->doors[door].n; i++)
+                        if (s->doors[door].at[i].port != 0)
+                                rooms->own_ports[n++] = s->doors[door].at[i].port;
+        FetchSettings settings = {.hostname = s->hostname,
+                                  .is_loopback_site = s->is_loopback,
+                                  .seal_key = span_make(site->seal_key, sizeof(site->seal_key)),
+                                  .max_parallel = (guint) s->fetch_parallel,
+                                  .ca_path = s->authorities,
+                                  .own_ports = rooms->own_ports,
+                                  .max_size = s->message_size};
+        rooms->fetch = fetch_new(site->db, site->directory, rooms->router, rooms->intake, &settings, error);
+        return rooms->fetch != NULL;
+}
+
 SiteRooms *
 site_rooms_new(Site *site, Settings *take_settings, GError **error)
 {
@@ -77,6 +98,10 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                                           .max_received = 100,
                                           .loop_key = span_make(site->loop_key, sizeof(site->loop_key))};
         rooms->intake = intake_new(&intake, &intake_settings);
+        if (!rooms_fetch(site, rooms, error)) {
+                site_rooms_free(rooms);
+                return NULL;
+        }
         rooms->admin = (AdminRooms){.db = site->db,
                                     .blob = site->blob,
                                     .directory = site->directory,
@@ -84,6 +109,7 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                                     .store = site->store,
                                     .queue = site->queue,
                                     .intake = rooms->intake,
+                                    .fetch = rooms->fetch,
                                     .guesses = site->guesses,
                                     .resolver = rooms->resolver,
                                     .hostname = s->hostname,
@@ -98,6 +124,8 @@ site_rooms_free(SiteRooms *rooms)
 {
         if (rooms == NULL)
                 return;
+        if (rooms->fetch != NULL)
+                fetch_free(rooms->fetch);
         intake_free(rooms->intake);
         auth_free(rooms->auth);
         router_free(rooms->router);

@@ -19,6 +19,8 @@ typedef struct SiteRooms {
         Router *router;
         Auth *auth;
         Intake *intake;
+        Fetch *fetch;
+        guint16 own_ports[DOOR_KINDS * LISTEN_MAX + 1];         /* 0-terminated: a source there is this very server */
         AdminRooms admin;
 } SiteRooms;
 
