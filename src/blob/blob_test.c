@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct Site {
@@ -596,6 +597,101 @@ test_concurrent(Site *site, gconstpointer data)
                         assert_put(site, deliverers[i].ids[j], delivery_len(i, j), i * 1000 + j);
 }
 
+static void
+complain(gpointer data, const char *text)
+{
+        g_string_append((GString *) data, text);
+}
+
+/* What a child acknowledged before it was killed. */
+typedef struct Ack {
+        gint64 id;
+        guint64 len;
+        guint32 seed;
+} Ack;
+
+enum { KILL_THREADS = 8, KILL_ROUNDS = 6, KILL_ACKS = 150 };
+
+typedef struct Doomed {
+        Site *site;
+        int acks;
+        guint32 seed;
+} Doomed;
+
+static void
+deliver_until_killed(gpointer data)
+{
+        Doomed *me = data;
+
+        for (;; me->seed += KILL_THREADS) {
+                Ack ack = {.len = me->seed % 40 == 39 ? 1200000 : 300 + me->seed % 9000, .seed = me->seed};
+                ack.id = put(me->site, ack.len, ack.seed);
+                g_assert_cmpint(write(me->acks, &ack, sizeof ack), ==, sizeof ack);
+        }
+}
+
+static void
+child_run(const Site *site, int acks, guint32 seed)
+{
+        Site mine = {site->dir, NULL, NULL};
+        Doomed doomed[KILL_THREADS];
+
+        site_open(&mine);
+        for (guint i = 0; i < KILL_THREADS; i++) {
+                doomed[i] = (Doomed){&mine, acks, seed + i};
+                g_assert_nonnull(thread_new("doomed", deliver_until_killed, &doomed[i], NULL));
+        }
+        pause();
+}
+
+/* Kill a child in the middle of its deliveries, after some acknowledgements; gather all it made. */
+static void
+child_kill(const Site *site, guint32 seed, GArray *acks)
+{
+        int fds[2], status;
+        Ack ack;
+
+        g_assert_cmpint(pipe(fds), ==, 0);
+        pid_t child = fork();
+        if (child == 0) {
+                close(fds[0]);
+                child_run(site, fds[1], seed);
+        }
+        close(fds[1]);
+        for (guint n = 0; read(fds[0], &ack, sizeof ack) == sizeof ack; n++) {
+                g_array_append_val(acks, ack);
+                if (n == KILL_ACKS + seed % 7)
+                        kill(child, SIGKILL);
+        }
+        close(fds[0]);
+        g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+        g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void
+test_killed(Site *site, gconstpointer data)
+{
+        g_autoptr(GArray) acks = g_array_new(FALSE, FALSE, sizeof(Ack));
+        g_autoptr(GString) complaints = g_string_new(NULL);
+        BlobVerified verified;
+
+        for (guint32 round = 0; round < KILL_ROUNDS; round++) {
+                site_close(site);
+                child_kill(site, round * 100003, acks);
+                site_open(site);
+                g_assert_false(db_was_clean(site->db));
+                for (guint i = 0; i < acks->len; i++) {
+                        const Ack *ack = &g_array_index(acks, Ack, i);
+                        assert_put(site, ack->id, ack->len, ack->seed);
+                }
+                g_assert_true(blob_verify(site->blob, complain, complaints, &verified, NULL));
+                g_assert_cmpstr(complaints->str, ==, "");
+                g_assert_cmpuint(verified.bodies, >=, acks->len);
+                g_assert_cmpuint(verified.bodies, <=, acks->len + (round + 1) * KILL_THREADS);
+        }
+        g_assert_null(db_integrity(site->db, NULL));
+}
+
 /* ---- segments full, dead and gone ---- */
 
 enum { LARGE = 1000000, PER_SEGMENT = 67, MANY = 140 };
@@ -702,12 +798,6 @@ test_unnamed_single_is_dropped_later(Site *site, gconstpointer data)
         g_assert_true(blob_compact(site->blob, &freed, NULL));
         g_assert_cmpuint(freed, >, 2 << 20);
         g_assert_false(segment_exists(site, place.segment));
-}
-
-static void
-complain(gpointer data, const char *text)
-{
-        g_string_append((GString *) data, text);
 }
 
 static void
@@ -833,6 +923,7 @@ main(int argc, char **argv)
         site_test("/blob/crash/whole-unnamed-record-stays", test_whole_unnamed_record_stays);
         site_test("/blob/crash/body-that-looks-like-a-record", test_crafted_record);
         site_test("/blob/crash/torn-creation-of-a-segment", test_torn_creation);
+        site_test("/blob/crash/killed-in-the-middle-of-deliveries", test_killed);
         site_test("/blob/sixteen-threads-deliver-and-read", test_concurrent);
         site_test("/blob/compaction-moves-the-living-and-waits-for-readers", test_compaction);
         site_test("/blob/compaction-compresses-where-it-pays", test_compaction_compresses);

@@ -12,7 +12,7 @@
 
 #define DB_PAGE_OCTETS     4096
 #define WRITE_CACHE_KIB    16384
-#define READ_CACHE_KIB     1024
+#define READ_CACHE_KIB     512
 #define READERS_MAX        32
 #define READER_IDLE_MAX    (60 * USEC_PER_SEC)
 #define TURN_WAIT_MAX      (10 * USEC_PER_SEC)

@@ -49,7 +49,8 @@ const DbMigration DB_MIGRATIONS[] = {
          " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, operation TEXT NOT NULL, object TEXT NOT "
          "NULL,"
          " before TEXT, after TEXT);"
-         /* blob: the one place of each body. refs: mailbox entries and queue rows that name it. */
+         /* blob: the one place of each body. id: made at its append, never used again, also in the record's head. refs:
+            mailbox entries and queue rows that name it. */
          "CREATE TABLE body ("
          " id INTEGER PRIMARY KEY,"
          " segment INTEGER NOT NULL, offset INTEGER NOT NULL," /* of the record's head */
