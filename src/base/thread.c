@@ -2,10 +2,13 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Instrumented frames are several times as large. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -87,14 +90,21 @@ cond_wait(Cond *cond, Mutex *mutex)
         lock_check(pthread_cond_wait(&cond->cond, &mutex->mutex), "cond_wait", mutex->name);
 }
 
-gboolean
-cond_wait_until(Cond *cond, Mutex *mutex, Usec monotonic)
+static struct timespec
+timespec_of(Usec monotonic)
 {
         Usec at = MAX(monotonic, 0);
-        struct timespec then = {
+
+        return (struct timespec){
                 .tv_sec = (time_t) (at / USEC_PER_SEC),
                 .tv_nsec = (long) (at % USEC_PER_SEC * 1000),
         };
+}
+
+gboolean
+cond_wait_until(Cond *cond, Mutex *mutex, Usec monotonic)
+{
+        struct timespec then = timespec_of(monotonic);
         int result = pthread_cond_timedwait(&cond->cond, &mutex->mutex, &then);
 
         if (result == ETIMEDOUT)
@@ -113,6 +123,53 @@ void
 cond_broadcast(Cond *cond)
 {
         lock_check(pthread_cond_broadcast(&cond->cond), "cond_broadcast", "condition");
+}
+
+enum {
+        WAKE_WAITED = -1,
+        WAKE_NONE = 0,
+        WAKE_SENT = 1,
+};
+
+/* FALSE: it was not sent until then. */
+static gboolean
+wake_sleep(Wake *wake, const struct timespec *until)
+{
+        int none = WAKE_NONE, waited = WAKE_WAITED;
+
+        if (!__atomic_compare_exchange_n(&wake->state, &none, WAKE_WAITED, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+                return TRUE;
+        while (__atomic_load_n(&wake->state, __ATOMIC_ACQUIRE) == WAKE_WAITED)
+                if (syscall(SYS_futex, &wake->state, FUTEX_WAIT_BITSET_PRIVATE, WAKE_WAITED, until, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
+                    errno == ETIMEDOUT)
+                        return !__atomic_compare_exchange_n(&wake->state, &waited, WAKE_NONE, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+        return TRUE;
+}
+
+void
+wake_wait(Wake *wake)
+{
+        (void) wake_sleep(wake, NULL);
+        __atomic_store_n(&wake->state, WAKE_NONE, __ATOMIC_RELAXED);
+}
+
+gboolean
+wake_wait_until(Wake *wake, Usec monotonic)
+{
+        struct timespec then = timespec_of(monotonic);
+
+        if (!wake_sleep(wake, &then))
+                return FALSE;
+        __atomic_store_n(&wake->state, WAKE_NONE, __ATOMIC_RELAXED);
+        return TRUE;
+}
+
+/* After the exchange the waiter may be gone: then its address wakes nobody, or somebody who looks again. */
+void
+wake_send(Wake *wake)
+{
+        if (__atomic_exchange_n(&wake->state, WAKE_SENT, __ATOMIC_ACQ_REL) == WAKE_WAITED)
+                (void) syscall(SYS_futex, &wake->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 static void *

@@ -32,6 +32,19 @@ gboolean cond_wait_until(Cond *cond, Mutex *mutex, Usec monotonic);     /* FALSE
 void cond_signal(Cond *cond);
 void cond_broadcast(Cond *cond);
 
+/* A wake-up for one thread. Every wake_send() ends one wake_wait(), whichever comes first; one at a time. What the sender wrote before is
+ * seen after. Unlike with a condition, whoever wakes finds no lock that the sender still holds: one system call on each side.
+ * A waiter may free it as soon as its wait is over. */
+typedef struct Wake {
+        int state;              /* atomic */
+} Wake;
+
+#define WAKE_INIT ((Wake){0})
+
+void wake_wait(Wake *wake);
+gboolean wake_wait_until(Wake *wake, Usec monotonic);   /* FALSE: the time came first; a wake-up may still come */
+void wake_send(Wake *wake);
+
 /* MUTEX_SCOPE(&object->mutex); holds the lock to the end of the enclosing block. */
 static inline Mutex *
 mutex_hold(Mutex *mutex)

@@ -114,6 +114,54 @@ test_deadlines_pass(void)
         counter_done(&counter);
 }
 
+typedef struct Pair {
+        Wake there, back;
+        guint value;            /* of whoever was woken last: no lock guards it */
+} Pair;
+
+static void
+wake_back(gpointer data)
+{
+        Pair *pair = data;
+
+        for (guint i = 0; i < 1000; i++) {
+                wake_wait(&pair->there);
+                pair->value++;
+                wake_send(&pair->back);
+        }
+}
+
+static void
+test_wake_ups_end_one_wait_each(void)
+{
+        Pair pair = {WAKE_INIT, WAKE_INIT, 0};
+        Thread *thread = thread_new("back", wake_back, &pair, NULL);
+
+        for (guint i = 0; i < 1000; i++) {
+                g_assert_cmpuint(pair.value, ==, i);
+                wake_send(&pair.there);
+                wake_wait(&pair.back);
+        }
+        g_assert_cmpuint(pair.value, ==, 1000);
+        thread_take_join(thread);
+}
+
+static void
+test_wake_up_may_come_first_or_never(void)
+{
+        Wake wake = WAKE_INIT;
+
+        wake_send(&wake);
+        wake_wait(&wake);
+        g_assert_false(wake_wait_until(&wake, -5));
+        Usec deadline = clock_in(2 * USEC_PER_MS);
+        g_assert_false(wake_wait_until(&wake, deadline));
+        g_assert_cmpint(clock_monotonic(), >=, deadline);
+        wake_send(&wake);                               /* late: for the next wait */
+        g_assert_true(wake_wait_until(&wake, deadline));
+        g_assert_false(wake_wait_until(&wake, deadline));
+}
+
 typedef struct Seen {
         gsize stack_octets;
         char name[16];
@@ -162,6 +210,8 @@ main(int argc, char **argv)
         g_test_add_func("/base/thread/scope-releases", test_scope_releases);
         g_test_add_func("/base/thread/conditions-wake", test_conditions_wake);
         g_test_add_func("/base/thread/deadlines-pass-on-the-monotonic-clock", test_deadlines_pass);
+        g_test_add_func("/base/thread/wake-ups-end-one-wait-each", test_wake_ups_end_one_wait_each);
+        g_test_add_func("/base/thread/a-wake-up-may-come-first-or-never", test_wake_up_may_come_first_or_never);
         g_test_add_func("/base/thread/threads-are-small-named-and-without-signals",
                         test_threads_are_small_named_and_deaf);
         return g_test_run();

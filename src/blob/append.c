@@ -221,38 +221,80 @@ unsynced_write(Blob *blob)
         }
 }
 
-/* Blob.sync held, given up while the disk works. */
+/* Somebody who waits for the disk, on his own stack: gone when he is woken. */
+struct SyncWaiter {
+        guint64 sequence;
+        gboolean leads;         /* woken to sync for the others, not because it is done */
+        Wake wake;
+        SyncWaiter *next;
+};
+
+/* Those who wait for no more than what is synced. Blob.sync held. */
+static SyncWaiter *
+waiters_take_done(Blob *blob)
+{
+        SyncWaiter *done = NULL, **link = &blob->waiters;
+
+        for (SyncWaiter *waiter; (waiter = *link) != NULL;) {
+                if (waiter->sequence > blob->synced) {
+                        link = &waiter->next;
+                        continue;
+                }
+                *link = waiter->next;
+                waiter->next = done;
+                done = waiter;
+        }
+        return done;
+}
+
+/* One sync for all who wait. The first of those who came too late for it leads the next one. */
 static void
 sync_lead(Blob *blob)
 {
-        guint round = blob->round;
+        guint64 target = __atomic_load_n(&blob->appended, __ATOMIC_ACQUIRE);
 
-        blob->is_syncing = TRUE;
-        blob->target = __atomic_load_n(&blob->appended, __ATOMIC_ACQUIRE);
-        guint64 target = blob->target;
-        mutex_unlock(&blob->sync);
         unsynced_write(blob);
         mutex_lock(&blob->sync);
         blob->synced = MAX(blob->synced, target);
-        blob->is_syncing = FALSE;
         blob->syncs++;
-        blob->round = round + 1;
-        cond_broadcast(&blob->sync_done[round & 1]);
-        cond_signal(&blob->sync_done[(round + 1) & 1]); /* one of the next round leads it */
+        SyncWaiter *done = waiters_take_done(blob);
+        SyncWaiter *leader = blob->waiters;
+        blob->is_syncing = leader != NULL;
+        if (leader != NULL) {
+                blob->waiters = leader->next;
+                leader->leads = TRUE;
+        }
+        mutex_unlock(&blob->sync);
+
+        if (leader != NULL)
+                wake_send(&leader->wake);
+        for (SyncWaiter *next; done != NULL; done = next) {
+                next = done->next;
+                wake_send(&done->wake);
+        }
 }
 
 gboolean
 blob_sync(Blob *blob, const BlobPlace *place, GError **error)
 {
-        MUTEX_SCOPE(&blob->sync);
-        while (blob->synced < place->sequence) {
-                if (!blob->is_syncing)
-                        sync_lead(blob);
-                else if (place->sequence <= blob->target)
-                        cond_wait(&blob->sync_done[blob->round & 1], &blob->sync);
-                else
-                        cond_wait(&blob->sync_done[(blob->round + 1) & 1], &blob->sync);
+        SyncWaiter self = {.sequence = place->sequence, .wake = WAKE_INIT};
+
+        mutex_lock(&blob->sync);
+        gboolean is_done = blob->synced >= place->sequence;
+        gboolean leads = !is_done && !blob->is_syncing;
+        if (leads) {
+                blob->is_syncing = TRUE;
+        } else if (!is_done) {
+                self.next = blob->waiters;
+                blob->waiters = &self;
         }
+        mutex_unlock(&blob->sync);
+        if (is_done)
+                return TRUE;
+        if (!leads)
+                wake_wait(&self.wake);
+        if (leads || self.leads)
+                sync_lead(blob);
         return TRUE;
 }
 
@@ -346,8 +388,6 @@ append_init(Blob *blob)
         mutex_init(&blob->sync, "blob.sync");
         cond_init(&blob->fill_wake);
         cond_init(&blob->fill_done);
-        cond_init(&blob->sync_done[0]);
-        cond_init(&blob->sync_done[1]);
         blob->sealed_at = g_hash_table_new_full(NULL, NULL, NULL, g_free);
         blob->sealed = g_ptr_array_new();
 }
@@ -375,8 +415,6 @@ append_done(Blob *blob)
                 segment_unpin(blob, blob->sealed->pdata[i]);
         g_ptr_array_unref(blob->sealed);
         g_hash_table_unref(blob->sealed_at);
-        cond_done(&blob->sync_done[1]);
-        cond_done(&blob->sync_done[0]);
         cond_done(&blob->fill_done);
         cond_done(&blob->fill_wake);
         mutex_done(&blob->sync);

@@ -76,6 +76,8 @@ typedef struct Segment {
         guint64 used_at;        /* of Blob.uses, for the oldest to be closed first */
 } Segment;
 
+typedef struct SyncWaiter SyncWaiter;
+
 struct Blob {
         Db *db;
         int dir_fd;             /* DIR/segments */
@@ -102,10 +104,8 @@ struct Blob {
         Mutex sync;             /* guards from here */
         guint64 synced;
         gboolean is_syncing;
-        guint round;            /* of syncs; waiters for the one after the next wake apart from those of this one */
-        guint64 target;         /* of the round that runs */
-        guint64 syncs;
-        Cond sync_done[2];      /* to here */
+        SyncWaiter *waiters;
+        guint64 syncs;          /* to here */
 
         Mutex files;            /* guards from here */
         GHashTable *open;       /* number -> Segment */

@@ -67,8 +67,6 @@ txn_new(Db *db)
         if (txn == NULL) {
                 txn = g_new0(DbTxn, 1);
                 txn->db = db;
-                mutex_init(&txn->wait, "db.txn");
-                cond_init(&txn->wake);
         }
         txn->hooks_end = &txn->hooks;
         return txn;
@@ -91,20 +89,10 @@ txn_recycle(DbTxn *txn)
         txn->conn = NULL;
         txn->is_write = txn->has_savepoint = txn->is_dead = txn->was_conflict = FALSE;
         txn->changes = txn->last_id = 0;
-        txn->state = TXN_WAITING;
+        txn->state = TXN_OPEN;
         mutex_lock(&db->turn);
         txn_list_push(&db->spare, txn);
         mutex_unlock(&db->turn);
-}
-
-static void
-txn_tell(DbTxn *txn, TxnState state, const GError *fault)
-{
-        MUTEX_SCOPE(&txn->wait);
-        txn->state = state;
-        if (fault != NULL)
-                txn->fault = g_error_copy(fault);
-        cond_signal(&txn->wake);
 }
 
 static gboolean
@@ -133,7 +121,6 @@ gboolean
 turn_take(DbTxn *txn, GError **error)
 {
         Db *db = txn->db;
-        Usec deadline;
 
         mutex_lock(&db->turn);
         gboolean is_mine = !db->is_taken;
@@ -142,24 +129,11 @@ turn_take(DbTxn *txn, GError **error)
         else
                 txn_list_push(&db->line, txn);
         mutex_unlock(&db->turn);
-        if (is_mine)
-                return TRUE;
-
-        deadline = clock_in(TURN_WAIT_MAX);
-        mutex_lock(&txn->wait);
-        while (txn->state == TXN_WAITING && cond_wait_until(&txn->wake, &txn->wait, deadline))
-                ;
-        is_mine = txn->state == TXN_TURN;
-        mutex_unlock(&txn->wait);
-        if (is_mine)
+        if (is_mine || wake_wait_until(&txn->wake, clock_in(TURN_WAIT_MAX)))
                 return TRUE;
         if (line_leave(txn))
                 return fault(error, FAULT_BUSY, "the database was busy for ten seconds");
-
-        mutex_lock(&txn->wait); /* just given to us: the state follows */
-        while (txn->state == TXN_WAITING)
-                cond_wait(&txn->wake, &txn->wait);
-        mutex_unlock(&txn->wait);
+        wake_wait(&txn->wake); /* just given to us */
         return TRUE;
 }
 
@@ -177,7 +151,7 @@ turn_pass(Db *db)
                 db->is_taken = FALSE; /* from here on the batch is somebody else's */
         mutex_unlock(&db->turn);
         if (next != NULL)
-                txn_tell(next, TXN_TURN, NULL);
+                wake_send(&next->wake);
         return next != NULL || is_free;
 }
 
@@ -197,8 +171,12 @@ batch_end(Db *db)
 static void
 callers_tell(TxnList callers, TxnState state, const GError *fault)
 {
-        for (DbTxn *txn; (txn = txn_list_pop(&callers)) != NULL;)
-                txn_tell(txn, state, fault);
+        for (DbTxn *txn; (txn = txn_list_pop(&callers)) != NULL;) {
+                txn->state = state;
+                if (fault != NULL)
+                        txn->fault = g_error_copy(fault);
+                wake_send(&txn->wake); /* it may be gone now */
+        }
 }
 
 static void
@@ -354,18 +332,12 @@ batch_commit(DbTxn *txn, GError **error)
         rows_detach_all(txn);
         if (!txn->is_dead && txn->has_savepoint && run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
                 batch_abandon(txn);
-        if (txn->is_dead) {
-                txn->state = TXN_FAILED;
-        } else {
-                txn->state = TXN_GATHERED;
+        gboolean is_gathered = !txn->is_dead;
+        if (is_gathered)
                 txn_list_push(&db->batch.gathered, txn);
-        }
         turn_done(db);
-
-        mutex_lock(&txn->wait);
-        while (txn->state == TXN_GATHERED)
-                cond_wait(&txn->wake, &txn->wait);
-        mutex_unlock(&txn->wait);
+        if (is_gathered)
+                wake_wait(&txn->wake);
         if (txn->state == TXN_COMMITTED)
                 return DB_COMMITTED;
         g_propagate_error(error, g_steal_pointer(&txn->fault));

@@ -144,8 +144,6 @@ db_open(const char *dir, GError **error)
 static void
 txn_free(DbTxn *txn)
 {
-        mutex_done(&txn->wait);
-        cond_done(&txn->wake);
         g_free(txn);
 }
 

@@ -1,7 +1,7 @@
 /* internal.h -- the insides of db/: connections, the turnstile, one batch at a time. Private to the room.
  *
  * Who may touch what: the write connection, the open batch and everything marked (turn) belong to the thread that has the
- * turn. Locks: Db.turn, then one DbTxn.wait; Db.pool alone. None is held while SQLite works.
+ * turn. Locks: Db.turn and Db.pool, each alone. None is held while SQLite works.
  */
 #pragma once
 
@@ -58,9 +58,7 @@ struct Hook {
 };
 
 typedef enum TxnState {
-        TXN_WAITING = 0,        /* in line for the turn                         */
-        TXN_TURN,               /* has it                                       */
-        TXN_GATHERED,           /* its work is in the batch, waits for the disk */
+        TXN_OPEN = 0,           /* in line for the turn, at work, or gathered   */
         TXN_COMMITTED,
         TXN_FAILED,             /* `fault` says why                             */
 } TxnState;
@@ -76,8 +74,7 @@ struct DbTxn {
         Hook *hooks, **hooks_end;
         DbRows *rows;           /* open ones                                    */
 
-        Mutex wait;             /* guards state; signalled by whoever changes it */
-        Cond wake;
+        Wake wake;              /* sent with the turn, and with what became of the batch */
         TxnState state;
         GError *fault;
         DbTxn *next;            /* in line (Db.turn), in the batch (turn) or in the pool of spare ones (Db.turn) */
