@@ -79,8 +79,9 @@ test_reading(void)
         const Cut first[] = {{0, 40}};
         check_copy(body, "", first, 1, "Subject: hello\r\nReturn-Path: <x@y>\r\n\r\nbody\r\n");
         const Cut last[] = {{(guint32) strlen(BODY) - 6, 6}};
-        check_copy(body, "P: 1\r\n", last, 1, "P: 1\r\nReceived: ours\r\nX-Rcpt-To: evil@ex.org\r\nSubject: hello\r\n"
-                                             "Return-Path: <x@y>\r\n\r\n");
+        check_copy(body, "P: 1\r\n", last, 1,
+                   "P: 1\r\nReceived: ours\r\nX-Rcpt-To: evil@ex.org\r\nSubject: hello\r\n"
+                   "Return-Path: <x@y>\r\n\r\n");
         const Cut everything[] = {{0, (guint32) strlen(BODY)}};
         check_copy(body, "", everything, 1, "");
 
@@ -117,12 +118,12 @@ test_damaged_cuts(void)
                 const char *octets;
                 gsize len;
         } DAMAGED[] = {
-                {"\x00\x00", 2},                                                /* a cut of nothing      */
-                {"\x05", 1},                                                    /* half a cut            */
-                {"\x65\x01", 2},                                                /* begins behind the end */
-                {"\x00\x65", 2},                                                /* ends behind it        */
-                {"\x01\x60\x01\x60", 4},                                        /* the second one does   */
-                {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", 11},           /* 2^64 - 1              */
+                {"\x00\x00", 2},                                      /* a cut of nothing      */
+                {"\x05", 1},                                          /* half a cut            */
+                {"\x65\x01", 2},                                      /* begins behind the end */
+                {"\x00\x65", 2},                                      /* ends behind it        */
+                {"\x01\x60\x01\x60", 4},                              /* the second one does   */
+                {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01", 11}, /* 2^64 - 1              */
                 {"\x80\x80", 2},
         };
         Cut cuts[COPY_CUTS_MAX];

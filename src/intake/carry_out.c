@@ -1,5 +1,5 @@
-/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements: its mailbox, its
- * entry, its line of the trace. */
+/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements: its
+ * mailbox, its entry, its line of the trace. */
 #include "intake/internal.h"
 
 static void
@@ -41,7 +41,7 @@ put_delivery(Message *m, DbTxn *txn, const CopyOut *out, gboolean *ret_changed, 
                 delivery.quota_messages = (guint64) leaf->account->quota_messages;
         }
         StoreAnswer answer = store_deliver(m->intake->store, txn, &delivery, &uid, error);
-        if (answer == STORE_NO_MAILBOX) {       /* the folder went since the rules chose it */
+        if (answer == STORE_NO_MAILBOX) { /* the folder went since the rules chose it */
                 delivery.mailbox = "INBOX";
                 answer = store_deliver(m->intake->store, txn, &delivery, &uid, error);
         }
@@ -50,7 +50,8 @@ put_delivery(Message *m, DbTxn *txn, const CopyOut *out, gboolean *ret_changed, 
                 *ret_changed = TRUE;
                 return TRUE;
         }
-        return answer == STORE_DONE || (answer == STORE_NO_MAILBOX && fault(error, FAULT_INTERNAL, "an account without INBOX"));
+        return answer == STORE_DONE ||
+               (answer == STORE_NO_MAILBOX && fault(error, FAULT_INTERNAL, "an account without INBOX"));
 }
 
 static gboolean
@@ -166,7 +167,8 @@ trace_leaf(Message *m, DbTxn *txn, const Leaf *leaf, guint position, GError **er
                 .recipient = m->names[leaf->recipient],
                 .outcome = leaf_outcome(leaf),
                 .target = leaf->target,
-                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status, sizeof(status)),
+                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status,
+                                      sizeof(status)),
                 .steps = leaf->steps,
         };
 

@@ -1,19 +1,20 @@
-/* copies.c -- from settled leaves to mailbox entries and queue rows: merged, each with the prefix and the cuts of its own. */
+/* copies.c -- from settled leaves to mailbox entries and queue rows: merged, each with the prefix and the cuts of its
+ * own. */
 #include "intake/internal.h"
 
 #include "db/textkey.h"
 
 #include <stdlib.h>
 
-#define PREFIX_OCTETS 2048      /* of one copy: three fields with an address each */
+#define PREFIX_OCTETS 2048 /* of one copy: three fields with an address each */
 
-/* One copy for all recipients that end in the same mailbox, or at the same address elsewhere; but one for each where the
- * recipient itself is written into the copy. */
+/* One copy for all recipients that end in the same mailbox, or at the same address elsewhere; but one for each where
+ * the recipient itself is written into the copy. */
 typedef struct CopyKey {
         gint64 account;
-        const char *place;      /* mailbox, or next hop */
-        const char *sent_to;    /* queue rows; else "" */
-        const char *written;    /* recipient in the envelope header; else "" */
+        const char *place;   /* mailbox, or next hop */
+        const char *sent_to; /* queue rows; else "" */
+        const char *written; /* recipient in the envelope header; else "" */
 } CopyKey;
 
 static guint
@@ -21,7 +22,8 @@ key_hash(gconstpointer data)
 {
         const CopyKey *key = data;
 
-        return (guint) key->account * 31 + g_str_hash(key->place) * 17 + g_str_hash(key->sent_to) * 7 + g_str_hash(key->written);
+        return (guint) key->account * 31 + g_str_hash(key->place) * 17 + g_str_hash(key->sent_to) * 7 +
+               g_str_hash(key->written);
 }
 
 static gboolean
@@ -36,7 +38,7 @@ key_equal(gconstpointer a, gconstpointer b)
 typedef struct Maker {
         Message *m;
         Composer *c;
-        GHashTable *made;       /* CopyKey -> 1 + index of the copy */
+        GHashTable *made; /* CopyKey -> 1 + index of the copy */
         const char *return_path;
         DeliveredTo delivered_to[COPY_CUTS_MAX];
         guint n_delivered_to;
@@ -207,8 +209,8 @@ make_sending(Maker *maker, guint i, GError **error)
         return TRUE;
 }
 
-/* What can't be taken now is routed again later. The whole body is kept, and of the prefix only the envelope header that an expanded
- * catch-all would write: its name and the recipient are not known then. */
+/* What can't be taken now is routed again later. The whole body is kept, and of the prefix only the envelope header
+ * that an expanded catch-all would write: its name and the recipient are not known then. */
 static gboolean
 make_local(Maker *maker, guint i, GError **error)
 {
@@ -246,7 +248,7 @@ make_copy(Maker *maker, guint i, GError **error)
         case ROUTE_DEFER:
                 return make_local(maker, i, error);
         default:
-                return TRUE;    /* discarded */
+                return TRUE; /* discarded */
         }
 }
 
@@ -275,7 +277,8 @@ static gboolean
 describe_leaf(Message *m, Leaf *leaf, GError **error)
 {
         leaf->target = leaf->kind == ROUTE_RELAY || leaf->kind == ROUTE_HOLD
-                               ? arena_printf(m->arena, "%s via %s", address_string(m->arena, leaf->address), leaf->route->next_hop)
+                               ? arena_printf(m->arena, "%s via %s", address_string(m->arena, leaf->address),
+                                              leaf->route->next_hop)
                                : address_string(m->arena, leaf->address);
         leaf->steps = trace_steps(m->arena, leaf->route->steps, leaf->route->n_steps, leaf->note);
         return (leaf->target != NULL && leaf->steps != NULL) || out_of_memory(error);

@@ -2,20 +2,20 @@
 #include "intake/internal.h"
 
 #define RETURNED_HEADER_MAX ((gsize) 64 * 1024)
-#define DSN_OCTETS          ((gsize) 512 * 1024)
-#define DSN_RECIPIENTS      100 /* named in one; the text counts the others */
-#define TEMPLATE_MAX        8192
+#define DSN_OCTETS ((gsize) 512 * 1024)
+#define DSN_RECIPIENTS 100 /* named in one; the text counts the others */
+#define TEMPLATE_MAX 8192
 
 typedef struct Dsn {
         const Message *m;
         Arena *arena;
         Composer *c;
         Id id;
-        gboolean is_utf8;       /* an address in it is not ASCII: the global forms (RFC 6533 §3) */
-        gboolean is_whole;      /* the message comes back, not only its header */
+        gboolean is_utf8;  /* an address in it is not ASCII: the global forms (RFC 6533 §3) */
+        gboolean is_whole; /* the message comes back, not only its header */
         Span returned;
         const char *boundary;
-        GArray *recipients;     /* guint: index of the leaf that says why, one a recipient */
+        GArray *recipients; /* guint: index of the leaf that says why, one a recipient */
 } Dsn;
 
 static const Leaf *
@@ -71,7 +71,7 @@ has_utf8(const Dsn *d)
         return FALSE;
 }
 
-/* The text ----------------------------------------------------------------------------------------------------------- */
+/* The text --------------------------------------------------------------------------------------------------------- */
 
 /* Who must act, in words (RFC 3463 §3). */
 static const char *
@@ -88,7 +88,7 @@ dsn_advice(Status s)
         return "You can send it again later. If it fails again, ask the postmaster of the recipient's domain.";
 }
 
-typedef struct Value {          /* of a template's {name} */
+typedef struct Value { /* of a template's {name} */
         const char *name, *text;
 } Value;
 
@@ -101,8 +101,8 @@ value_find(const Value *values, gsize n, Span name)
         return NULL;
 }
 
-/* A domain's own text: {sender}, {recipient}, {reason}, {subject}, {hostname}. NULL: unknown names or a brace without end, so the
- * built-in text is right. */
+/* A domain's own text: {sender}, {recipient}, {reason}, {subject}, {hostname}. NULL: unknown names or a brace without
+ * end, so the built-in text is right. */
 static const char *
 template_fill(Arena *arena, const char *template, const Value *values, gsize n)
 {
@@ -120,7 +120,8 @@ template_fill(Arena *arena, const char *template, const Value *values, gsize n)
                 g_string_append(out, value);
         }
         g_string_append_len(out, (const char *) s.at, (gssize) scan_left(&s));
-        return out->len <= TEMPLATE_MAX && text_is_utf8(span_make(out->str, out->len)) ? arena_strdup(arena, out->str) : NULL;
+        return out->len <= TEMPLATE_MAX && text_is_utf8(span_make(out->str, out->len)) ? arena_strdup(arena, out->str)
+                                                                                       : NULL;
 }
 
 static const char *
@@ -135,7 +136,7 @@ dsn_template(const Dsn *d)
         const Leaf *leaf = dsn_leaf(d, 0);
         const Domain *domain = NULL;
         const Address *recipient = &d->m->sub->recipients[leaf->recipient].address;
-        g_autoptr(GError) ignored = NULL;       /* the built-in text is always there */
+        g_autoptr(GError) ignored = NULL; /* the built-in text is always there */
 
         if (directory_domain(d->m->intake->directory, d->arena, recipient->domain, &domain, &ignored) != FOUND ||
             domain->bounce_template == NULL)
@@ -153,14 +154,14 @@ dsn_template(const Dsn *d)
 static void
 dsn_write_built_in(Dsn *d)
 {
-        compose_text(d->c, "This is the mail system of %s.\n\nYour message%s%s%s\ncould not be delivered to:\n", d->m->intake->hostname,
-                     d->m->facts.subject != NULL ? " \"" : "", d->m->facts.subject != NULL ? d->m->facts.subject : "",
-                     d->m->facts.subject != NULL ? "\"" : "");
+        compose_text(d->c, "This is the mail system of %s.\n\nYour message%s%s%s\ncould not be delivered to:\n",
+                     d->m->intake->hostname, d->m->facts.subject != NULL ? " \"" : "",
+                     d->m->facts.subject != NULL ? d->m->facts.subject : "", d->m->facts.subject != NULL ? "\"" : "");
         for (guint i = 0; i < MIN(d->recipients->len, DSN_RECIPIENTS); i++) {
                 const Leaf *leaf = dsn_leaf(d, i);
                 Status s = dsn_status(leaf);
-                compose_text(d->c, "\n    <%s>\n    because %s.\n    %s\n", escaped(d, d->m->names[leaf->recipient]), status_meaning(s),
-                             dsn_advice(s));
+                compose_text(d->c, "\n    <%s>\n    because %s.\n    %s\n", escaped(d, d->m->names[leaf->recipient]),
+                             status_meaning(s), dsn_advice(s));
         }
         if (d->recipients->len > DSN_RECIPIENTS)
                 compose_text(d->c, "\n    ... and to %u more.\n", d->recipients->len - DSN_RECIPIENTS);
@@ -194,10 +195,12 @@ dsn_write_header(Dsn *d)
         compose_field_raw(d->c, "Message-ID", span_of(arena_printf(d->arena, "<%s@%s>", id_text(d->id, id), host)));
         if (m->facts.message_id != NULL)
                 compose_field_raw(d->c, "In-Reply-To", span_of(arena_printf(d->arena, "<%s>", m->facts.message_id)));
-        compose_field_raw(d->c, "Auto-Submitted", span_of("auto-replied"));     /* RFC 3834 §5 */
+        compose_field_raw(d->c, "Auto-Submitted", span_of("auto-replied")); /* RFC 3834 §5 */
         compose_field_raw(d->c, "MIME-Version", span_of("1.0"));
-        compose_field_raw(d->c, "Content-Type",
-                          span_of(arena_printf(d->arena, "multipart/report; report-type=delivery-status; boundary=\"%s\"", d->boundary)));
+        compose_field_raw(
+                d->c, "Content-Type",
+                span_of(arena_printf(d->arena, "multipart/report; report-type=delivery-status; boundary=\"%s\"",
+                                     d->boundary)));
         compose_field_raw(d->c, "Content-Transfer-Encoding", span_of("8bit"));
         compose_end_header(d->c);
         compose_text(d->c, "A report in MIME format about a message that could not be delivered.\n");
@@ -221,7 +224,7 @@ dsn_write_recipient(Dsn *d, const Leaf *leaf)
         const char *name = d->m->names[leaf->recipient];
         Status s = dsn_status(leaf);
         char status[16];
-        const char *kind = text_is_ascii(span_of(name)) ? "rfc822" : "utf-8";   /* RFC 6533 §3 */
+        const char *kind = text_is_ascii(span_of(name)) ? "rfc822" : "utf-8"; /* RFC 6533 §3 */
 
         status_text(s, status, sizeof(status));
         compose_end_header(d->c);
@@ -236,11 +239,30 @@ dsn_write_recipient(Dsn *d, const Leaf *leaf)
 static void
 dsn_write_report(Dsn *d)
 {
-        dsn_begin_part(d, d->is_utf8 ? "message/global-delivery-status" : "message/delivery-status", d->is_utf8 ? "8bit" : NULL);
+        dsn_begin_part(d, d->is_utf8 ? "message/global-delivery-status" : "message/delivery-status",
+                       d->is_utf8 ? "8bit" : NULL);
         compose_field_raw(d->c, "Reporting-MTA", span_of(arena_printf(d->arena, "dns; %s", d->m->intake->hostname)));
         compose_field_date(d->c, "Arrival-Date", d->m->now);
         for (guint i = 0; i < MIN(d->recipients->len, DSN_RECIPIENTS); i++)
                 dsn_write_recipient(d, dsn_leaf(d, i));
+}
+
+/* A header as it came, but in clean lines. */
+static void
+dsn_write_lines(Dsn *d)
+{
+        Scan s = scan_from(d->returned);
+        Span line;
+
+        while (scan_line(&s, &line)) {
+                guint8 *clean = arena_alloc(d->arena, line.len + 2);
+                if (clean == NULL)
+                        return;
+                for (gsize i = 0; i < line.len; i++)
+                        clean[i] = line.data[i] == '\r' || line.data[i] == '\0' ? '?' : line.data[i];
+                memcpy(clean + line.len, "\r\n", 2);
+                compose_octets(d->c, span_make(clean, line.len + 2));
+        }
 }
 
 /* message/rfc822 where all of it comes back, else its header (RFC 3462 §2, 6533 §4). */
@@ -249,11 +271,28 @@ dsn_write_returned(Dsn *d)
 {
         gboolean is_global = d->is_utf8 || !text_is_ascii(d->m->facts.header.text);
         const char *type = d->is_whole ? is_global ? "message/global" : "message/rfc822"
-                                       : is_global ? "message/global-headers" : "text/rfc822-headers";
+                           : is_global ? "message/global-headers"
+                                       : "text/rfc822-headers";
 
         dsn_begin_part(d, type, text_is_ascii(d->returned) ? "7bit" : "8bit");
-        compose_octets(d->c, d->returned);
+        if (d->is_whole)
+                compose_octets(d->c, d->returned);
+        else
+                dsn_write_lines(d);
         compose_text(d->c, "\n--%s--\n", d->boundary);
+}
+
+/* A bare CR or LF, or a NUL, must not travel in a message of ours: then the header alone tells which message it was. */
+static gboolean
+is_clean(Span text)
+{
+        for (gsize i = 0; i < text.len; i++) {
+                guint8 octet = text.data[i];
+                if (octet == '\0' || (octet == '\n' && (i == 0 || text.data[i - 1] != '\r')) ||
+                    (octet == '\r' && (i + 1 == text.len || text.data[i + 1] != '\n')))
+                        return FALSE;
+        }
+        return TRUE;
 }
 
 static void
@@ -263,12 +302,11 @@ dsn_prepare(Dsn *d)
 
         d->id = id_new();
         d->is_utf8 = has_utf8(d);
-        /* A bare CR or LF, or a NUL, must not travel in a message of ours: then the header alone tells which message it was. */
-        d->is_whole = d->m->original.len > d->m->facts.header.text.len && memchr(d->m->original.data, '\0', d->m->original.len) == NULL;
+        d->is_whole = d->m->original.len > d->m->facts.header.text.len && is_clean(d->m->original);
         d->returned = d->is_whole ? d->m->original : whole_lines(d->m->facts.header.text, RETURNED_HEADER_MAX);
         random_octets(random, sizeof(random));
         g_autofree char *hex = text_hex(span_make(random, sizeof(random)));
-        d->boundary = arena_printf(d->arena, "=_%s", hex);      /* can't be in a message written before it was drawn */
+        d->boundary = arena_printf(d->arena, "=_%s", hex); /* can't be in a message written before it was drawn */
 }
 
 Submission *
@@ -288,5 +326,6 @@ dsn_about(const Message *m, GError **error)
                 (void) fault(error, FAULT_BUSY, "a delivery status notification needs more memory than one may have");
                 return NULL;
         }
-        return submission_generate(m->intake, d.id, &m->sub->sender, composer_result(c), d.is_utf8 ? QUEUE_NEEDS_UTF8 : 0, error);
+        return submission_generate(m->intake, d.id, &m->sub->sender, composer_result(c),
+                                   d.is_utf8 ? QUEUE_NEEDS_UTF8 : 0, error);
 }

@@ -37,8 +37,8 @@ part_type(const Report *r, gsize i)
 {
         const ContentType *type = &r->structure.parts[i].type;
 
-        return arena_printf(r->arena, "%.*s/%.*s", (int) type->type.len, (const char *) type->type.data, (int) type->subtype.len,
-                            (const char *) type->subtype.data);
+        return arena_printf(r->arena, "%.*s/%.*s", (int) type->type.len, (const char *) type->type.data,
+                            (int) type->subtype.len, (const char *) type->subtype.data);
 }
 
 static const char *
@@ -82,8 +82,9 @@ test_form(Site *site, gconstpointer data)
         g_assert_cmpstr(part_type(&r, 2), ==, "message/delivery-status");
         const char *report = part_body(&r, 2);
         g_assert_true(g_str_has_prefix(report, "Reporting-MTA: dns; mx.ex.org\r\nArrival-Date: "));
-        g_assert_nonnull(strstr(report, "\r\n\r\nFinal-Recipient: rfc822; nobody@ex.org\r\nAction: failed\r\nStatus: 5.1.1\r\n"
-                                        "Diagnostic-Code: smtp; 550 5.1.1 "));
+        g_assert_nonnull(strstr(report,
+                                "\r\n\r\nFinal-Recipient: rfc822; nobody@ex.org\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+                                "Diagnostic-Code: smtp; 550 5.1.1 "));
         g_assert_cmpstr(part_type(&r, 3), ==, "message/rfc822");
         g_assert_cmpstr(part_body(&r, 3), ==, MESSAGE);
         for (const char *at = r.text; (at = strchr(at, '\n')) != NULL; at++)
@@ -122,7 +123,8 @@ test_long_message(Site *site, gconstpointer data)
 
         cause(site, "nobody@ex.org", message, &r);
         g_assert_cmpstr(part_type(&r, 3), ==, "text/rfc822-headers");
-        g_assert_cmpstr(part_body(&r, 3), ==, "From: <a@b.example>\r\nSubject: hello\r\nMessage-ID: <1@b.example>\r\n\r\n");
+        g_assert_cmpstr(part_body(&r, 3), ==,
+                        "From: <a@b.example>\r\nSubject: hello\r\nMessage-ID: <1@b.example>\r\n\r\n");
 }
 
 static void
@@ -158,7 +160,8 @@ test_own_text(Site *site, gconstpointer data)
 
         set_template(site, "We know no {recipient}, dear {sender}: {reason}.");
         cause(site, "nobody@ex.org", MESSAGE, &r);
-        g_assert_cmpstr(part_body(&r, 1), ==, "We know no nobody@ex.org, dear a@b.example: there is no such mailbox here.\r\n");
+        g_assert_cmpstr(part_body(&r, 1), ==,
+                        "We know no nobody@ex.org, dear a@b.example: there is no such mailbox here.\r\n");
 }
 
 static void
@@ -177,10 +180,22 @@ test_hostile_message(Site *site, gconstpointer data)
         g_auto(Report) r = {0};
 
         cause(site, "nobody@ex.org",
-              "Subject: a\x01\x1b[31m \"b\"\r\nMessage-ID: <x>\x02\r\n >injected: yes\r\n\r\n--=_0\r\n\r\n--=_0--\r\n.\r\n", &r);
+              "Subject: a\x01\x1b[31m \"b\"\r\nMessage-ID: <x>\x02\r\n >injected: "
+              "yes\r\n\r\n--=_0\r\n\r\n--=_0--\r\n.\r\n",
+              &r);
         g_assert_cmpuint(r.structure.parts[3].parent, ==, 0);
         g_assert_null(strstr(part_body(&r, 1), "\x1b"));
         g_assert_null(header_value(&r, "injected"));
+}
+
+static void
+test_bare_ends(Site *site, gconstpointer data)
+{
+        g_auto(Report) r = {0};
+
+        cause(site, "nobody@ex.org", "Subject: a\rb\nMessage-ID: <1@b.example>\n\nbody\n", &r);
+        g_assert_cmpstr(part_type(&r, 3), ==, "text/rfc822-headers");
+        g_assert_cmpstr(part_body(&r, 3), ==, "Subject: a?b\r\nMessage-ID: <1@b.example>\r\n\r\n");
 }
 
 static void
@@ -199,6 +214,7 @@ main(int argc, char **argv)
         ADD("one report for all that failed RFC 3464 §2.3", test_two_recipients);
         ADD("members of an alias are not told RFC 3464 §2.3.2", test_alias_members_hidden);
         ADD("a long message comes back as its header RFC 3462 §2", test_long_message);
+        ADD("bare CR and LF do not travel on RFC 5321 §2.3.8", test_bare_ends);
         ADD("addresses beyond ASCII RFC 6533 §3", test_utf8);
         ADD("a domain's own text", test_own_text);
         ADD("a broken text of its own is replaced", test_broken_text);

@@ -1,7 +1,7 @@
 #include "intake/internal.h"
 
-#define TOKENS_MAX       101    /* as many Received fields as intake lets pass */
-#define TRACED_TEXT_MAX  256    /* octets of subject and Message-ID kept in the trace */
+#define TOKENS_MAX 101      /* as many Received fields as intake lets pass */
+#define TRACED_TEXT_MAX 256 /* octets of subject and Message-ID kept in the trace */
 
 /* The first octets of text that end with a whole UTF-8 character. */
 static const char *
@@ -39,7 +39,8 @@ is_auto_submitted(Span body)
 {
         Scan s = scan_from(span_trim(body));
 
-        return !scan_word(&s, "no") || (!scan_at_end(&s) && !scan_peek_in(&s, &CLASS_WSP) && scan_peek(&s) != ';' && scan_peek(&s) != '(');
+        return !scan_word(&s, "no") ||
+               (!scan_at_end(&s) && !scan_peek_in(&s, &CLASS_WSP) && scan_peek(&s) != ';' && scan_peek(&s) != '(');
 }
 
 static void
@@ -196,11 +197,13 @@ cuts_add(Cut cuts[COPY_CUTS_MAX], guint *n, gsize offset, gsize len)
 void
 facts_cuts(const Facts *facts, const CutRule *rule, Cut cuts[COPY_CUTS_MAX], guint *n)
 {
-        if (rule->envelope_header == NULL && (!rule->is_final || (facts->n_return_path == 0 && rule->n_delivered_to == 0)))
+        if (rule->envelope_header == NULL &&
+            (!rule->is_final || (facts->n_return_path == 0 && rule->n_delivered_to == 0)))
                 return;
         for (gsize i = 0; i < facts->header.n_fields; i++) {
                 const Field *field = &facts->header.fields[i];
-                if (must_cut(facts, field, rule) && !cuts_add(cuts, n, facts->shift + field->start, field->end - field->start))
+                if (must_cut(facts, field, rule) &&
+                    !cuts_add(cuts, n, facts->shift + field->start, field->end - field->start))
                         return;
         }
 }

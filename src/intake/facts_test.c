@@ -1,7 +1,7 @@
 /* facts_test.c -- what intake reads from headers: loop tokens in Received, automatic mail, ids for the trace. */
 #include "intake/internal.h"
 
-#define ID    "02x9k1v5c8m3q"
+#define ID "02x9k1v5c8m3q"
 #define TOKEN "0123456789abcdef0123"
 
 static void
@@ -40,7 +40,9 @@ test_own_token_is_found(void)
         Intake intake = {.hostname = (char *) "mx.ex.org", .loop_key = {1}}, other = {.loop_key = {2}};
         const Address address = {span_of("Joe"), span_of("ex.org")}, lower = {span_of("joe"), span_of("ex.org")};
         char token[TOKEN_DIGITS + 1], again[TOKEN_DIGITS + 1];
-        Submission sub = {.intake = &intake, .id = id_new(), .origin = {.protocol = "ESMTP", .helo = "bad\r\nname", .client = "2001:db8::1"}};
+        Submission sub = {.intake = &intake,
+                          .id = id_new(),
+                          .origin = {.protocol = "ESMTP", .helo = "bad\r\nname", .client = "2001:db8::1"}};
         g_autoptr(Composer) c = composer_new(4096);
 
         loop_token(&intake, arena, &address, token);
@@ -50,7 +52,8 @@ test_own_token_is_found(void)
         g_assert_cmpstr(token, !=, again);
         received_compose(c, arena, &sub, clock_real(), token);
         Span field = composer_result(c);
-        g_assert_true(span_starts_nocase(field, span_of("Received: from unknown ([IPv6:2001:db8::1]) by mx.ex.org with ESMTP")));
+        g_assert_true(span_starts_nocase(
+                field, span_of("Received: from unknown ([IPv6:2001:db8::1]) by mx.ex.org with ESMTP")));
         g_assert_true(span_is(received_find_token(span_slice(field, strlen("Received:"), field.len)), token));
 }
 
@@ -61,11 +64,16 @@ test_automatic(void)
                 const char *header;
                 gboolean is_automatic;
         } CASES[] = {
-                {"Auto-Submitted: auto-generated\r\n\r\n", TRUE}, {"auto-submitted: auto-replied; x=y\r\n\r\n", TRUE},
-                {"Auto-Submitted: no\r\n\r\n", FALSE},             {"Auto-Submitted: No (comment)\r\n\r\n", FALSE},
-                {"Auto-Submitted: none\r\n\r\n", TRUE},            {"Precedence: Bulk\r\n\r\n", TRUE},
-                {"Precedence: first-class\r\n\r\n", FALSE},        {"List-Unsubscribe: <x>\r\n\r\n", TRUE},
-                {"Subject: x\r\n\r\nPrecedence: bulk\r\n", FALSE}, {"X-Spam-Flag: YES\r\n\r\n", TRUE},
+                {"Auto-Submitted: auto-generated\r\n\r\n", TRUE},
+                {"auto-submitted: auto-replied; x=y\r\n\r\n", TRUE},
+                {"Auto-Submitted: no\r\n\r\n", FALSE},
+                {"Auto-Submitted: No (comment)\r\n\r\n", FALSE},
+                {"Auto-Submitted: none\r\n\r\n", TRUE},
+                {"Precedence: Bulk\r\n\r\n", TRUE},
+                {"Precedence: first-class\r\n\r\n", FALSE},
+                {"List-Unsubscribe: <x>\r\n\r\n", TRUE},
+                {"Subject: x\r\n\r\nPrecedence: bulk\r\n", FALSE},
+                {"X-Spam-Flag: YES\r\n\r\n", TRUE},
         };
 
         for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
@@ -85,7 +93,8 @@ test_traced_text(void)
 
         for (guint i = 0; i < 400; i += 2)
                 memcpy(umlauts + i, "ü", 2);
-        g_autofree char *text = g_strdup_printf("Subject: x%s\r\nMessage-ID: \r\n <a@b> \r\nSubject: second\r\n\r\n", umlauts);
+        g_autofree char *text =
+                g_strdup_printf("Subject: x%s\r\nMessage-ID: \r\n <a@b> \r\nSubject: second\r\n\r\n", umlauts);
         g_assert_true(facts_read(arena, span_of(text), &facts));
         g_assert_cmpstr(facts.message_id, ==, "a@b");
         g_assert_true(g_utf8_validate(facts.subject, -1, NULL));

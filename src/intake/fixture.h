@@ -18,7 +18,7 @@ typedef struct Site {
         Queue *queue;
         Intake *intake;
         Arena *arena;
-        Standing standing;      /* of who brings the next message */
+        Standing standing; /* of who brings the next message */
         guint64 max_size;
 } Site;
 
@@ -27,7 +27,8 @@ site_open(Site *site)
 {
         g_autoptr(GError) error = NULL;
         static const guint8 key[32] = "a key of thirty-two octets......";
-        const RouterSettings routing = {.hostname = "mx.ex.org", .primary_domain = "ex.org", .postmaster = "postmaster@ex.org"};
+        const RouterSettings routing = {
+                .hostname = "mx.ex.org", .primary_domain = "ex.org", .postmaster = "postmaster@ex.org"};
 
         site->db = db_open(site->dir, &error);
         g_assert_no_error(error);
@@ -68,13 +69,13 @@ site_reopen(Site *site)
 }
 
 /* One change of the directory in a transaction of its own. */
-#define SITE_CHANGE(site, call)                                                                                                    \
-        do {                                                                                                                       \
-                GError *site_error = NULL;                                                                                         \
-                g_autoptr(DbTxn) txn = db_begin((site)->db, &site_error);                                                          \
-                g_assert_no_error(site_error);                                                                                     \
-                g_assert_cmpint((call), ==, CHANGE_DONE);                                                                          \
-                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &site_error), ==, DB_COMMITTED);                             \
+#define SITE_CHANGE(site, call)                                                                                        \
+        do {                                                                                                           \
+                GError *site_error = NULL;                                                                             \
+                g_autoptr(DbTxn) txn = db_begin((site)->db, &site_error);                                              \
+                g_assert_no_error(site_error);                                                                         \
+                g_assert_cmpint((call), ==, CHANGE_DONE);                                                              \
+                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &site_error), ==, DB_COMMITTED);                 \
         } while (0)
 
 static inline void
@@ -99,7 +100,8 @@ site_account(Site *site, const char *address, const char *quota)
         const KeyValue pairs[] = {{"quota", quota}};
         gint64 id;
 
-        SITE_CHANGE(site, directory_account_add(site->directory, txn, address, NULL, pairs, quota != NULL ? 1 : 0, &id, NULL));
+        SITE_CHANGE(site, directory_account_add(site->directory, txn, address, NULL, pairs, quota != NULL ? 1 : 0, &id,
+                                                NULL));
 }
 
 static inline void
@@ -156,7 +158,7 @@ site_address(Site *site, const char *text)
         Address address = {SPAN_EMPTY, SPAN_EMPTY};
 
         if (*text != '\0' && address_parse(site->arena, span_of(text), TRUE, &address) != ADDRESS_OK)
-                address.local = span_of(text);          /* bare postmaster */
+                address.local = span_of(text); /* bare postmaster */
         return address;
 }
 
@@ -165,7 +167,8 @@ static inline Submission *
 site_begin(Site *site, const char *sender)
 {
         g_autoptr(GError) error = NULL;
-        const IntakeOrigin origin = {.standing = site->standing, .protocol = "ESMTP", .client = "192.0.2.1", .helo = "client.example"};
+        const IntakeOrigin origin = {
+                .standing = site->standing, .protocol = "ESMTP", .client = "192.0.2.1", .helo = "client.example"};
         Address from = site_address(site, sender);
         Submission *sub = intake_begin(site->intake, &origin, &from, 0, &error);
 
@@ -232,7 +235,8 @@ site_inbox(Site *site, const char *name)
         g_autoptr(Maildrop) drop = NULL;
         g_autoptr(GPtrArray) list = g_ptr_array_new();
 
-        g_assert_cmpint(store_maildrop_open(site->store, site_account_id(site, name), &drop, &error), ==, MAILDROP_OPEN);
+        g_assert_cmpint(store_maildrop_open(site->store, site_account_id(site, name), &drop, &error), ==,
+                        MAILDROP_OPEN);
         for (guint32 i = 0; i < store_maildrop_count(drop); i++) {
                 g_autoptr(MaildropMessage) message = NULL;
                 gsize size = store_maildrop_size(drop, i);

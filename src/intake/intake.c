@@ -1,8 +1,8 @@
 #include "intake/internal.h"
 
 #define RECIPIENTS_DEFAULT 1000
-#define RECEIVED_DEFAULT   100
-#define SLICE_RECIPIENTS   500  /* of several messages that go into one transaction */
+#define RECEIVED_DEFAULT 100
+#define SLICE_RECIPIENTS 500 /* of several messages that go into one transaction */
 
 Intake *
 intake_new(const IntakeRooms *rooms, const IntakeSettings *settings)
@@ -27,7 +27,7 @@ intake_new(const IntakeRooms *rooms, const IntakeSettings *settings)
 void
 intake_free(Intake *intake)
 {
-        g_autoptr(GError) lost = NULL;  /* refused mail is its sender's to keep */
+        g_autoptr(GError) lost = NULL; /* refused mail is its sender's to keep */
 
         if (intake == NULL)
                 return;
@@ -51,8 +51,8 @@ intake_flush_refusals(Intake *intake, GError **error)
  *
  *     route every recipient -> rules -> settle and copy -> bodies on disk -> ONE transaction
  *
- * The transaction can find what the plan did not know, a quota filled or a bounce too many; then nothing of it is kept, the leaves in
- * question say so, and the plan is drawn again. Each round answers at least one leaf more, so it ends. */
+ * The transaction can find what the plan did not know, a quota filled or a bounce too many; then nothing of it is kept,
+ * the leaves in question say so, and the plan is drawn again. Each round answers at least one leaf more, so it ends. */
 static gboolean
 accept_together(Submission *const *subs, gsize n, GError **error)
 {
@@ -65,7 +65,7 @@ accept_together(Submission *const *subs, gsize n, GError **error)
                 if (!plan_draw(plan, error))
                         return FALSE;
                 if (plan_is_empty(plan))
-                        return TRUE;                    /* all refused: nothing to keep */
+                        return TRUE; /* all refused: nothing to keep */
                 if (!plan_store_bodies(plan, error))
                         return FALSE;
                 switch (plan_carry_out(plan, error)) {
@@ -124,7 +124,7 @@ intake_accept(Submission *const *subs, gsize n, GError **error)
                                 g_propagate_error(error, g_steal_pointer(&fault_of_slice));
                                 return FALSE;
                         }
-                        for (gsize i = from; i < n; i++)        /* what is kept stays answered */
+                        for (gsize i = from; i < n; i++) /* what is kept stays answered */
                                 answer_fault(subs[i]);
                         return TRUE;
                 }

@@ -1,8 +1,9 @@
 /* internal.h -- what the files of intake/ share.
  *
- * A Submission is what a door brings. A Plan is what will be done with one or several of them in one transaction: of each a Message, of
- * each Message its leaves (one address of a recipient's expansion and what becomes of it), of the leaves copies and queue rows.
- * What the transaction finds different (a quota filled meanwhile, a bounce too many) changes the leaves, and the plan is drawn again.
+ * A Submission is what a door brings. A Plan is what will be done with one or several of them in one transaction: of
+ * each a Message, of each Message its leaves (one address of a recipient's expansion and what becomes of it), of the
+ * leaves copies and queue rows. What the transaction finds different (a quota filled meanwhile, a bounce too many)
+ * changes the leaves, and the plan is drawn again.
  */
 #pragma once
 
@@ -28,20 +29,20 @@ struct Intake {
 
 #define ROUTING_OCTETS ((gsize) 16 * 1024 * 1024) /* of one message's routes: 10,000 leaves */
 
-/* Submissions (submission.c) ------------------------------------------------------------------------------------------ */
+/* Submissions (submission.c) --------------------------------------------------------------------------------------- */
 
-typedef enum Fate {             /* what the door asked for */
-        FATE_ROUTE = 0,
-        FATE_POSTMASTER,
-        FATE_BOUNCE,
-        FATE_DISCARD,
+typedef enum Fate { /* what the door asked for */
+                    FATE_ROUTE = 0,
+                    FATE_POSTMASTER,
+                    FATE_BOUNCE,
+                    FATE_DISCARD,
 } Fate;
 
 typedef struct Recipient {
-        Address address;        /* as in RCPT, before any rewriting */
+        Address address; /* as in RCPT, before any rewriting */
         Fate fate;
-        Status status;          /* FATE_BOUNCE */
-        const char *why;        /* FATE_*: for the trace and the DSN */
+        Status status;   /* FATE_BOUNCE */
+        const char *why; /* FATE_*: for the trace and the DSN */
         IntakeReply answer;
 } Recipient;
 
@@ -54,36 +55,36 @@ struct Submission {
         guint needs;
         Recipient *recipients;
         guint n, room;
-        BlobWriter *writer;     /* from the first octet on, until the body is appended... */
-        guint64 size;           /* ... when this says its octets */
-        GError *broken;         /* the writer's fault */
+        BlobWriter *writer; /* from the first octet on, until the body is appended... */
+        guint64 size;       /* ... when this says its octets */
+        GError *broken;     /* the writer's fault */
         IntakeAlso also;
         gpointer also_data;
-        const QueueRow *retried;        /* a queue row tried again: its body is stored and named, its trace begun */
-        const char *inherited_header;   /* of such a row: name of the envelope header it carries, or NULL */
-        gboolean is_expired;            /* of such a row: what is not taken now is given up */
+        const QueueRow *retried;      /* a queue row tried again: its body is stored and named, its trace begun */
+        const char *inherited_header; /* of such a row: name of the envelope header it carries, or NULL */
+        gboolean is_expired;          /* of such a row: what is not taken now is given up */
         IntakeReply reply;
 };
 
 #define POSTMASTER ((Address){.local = {(const guint8 *) "postmaster", 10}, .domain = SPAN_EMPTY})
 
 /* A message of ours: a DSN or a notice, to one recipient, from the null sender. */
-Submission *submission_generate(Intake *intake, Id id, const Address *recipient, Span message, guint needs, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+Submission *submission_generate(Intake *intake, Id id, const Address *recipient, Span message, guint needs,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Text that lives as long as the submission and is never NULL. */
 const char *submission_text(Submission *sub, const char *text, Status status);
 void submission_trace_refused(Submission *sub, const Address *recipient, Status status, const char *text);
 
-/* Facts: what a message's header says that intake must know (facts.c) ------------------------------------------------- */
+/* Facts: what a message's header says that intake must know (facts.c) ---------------------------------------------- */
 
 typedef struct Facts {
-        Header header;          /* a copy in the arena */
-        gsize shift;            /* from offsets in it to offsets in the shared body: what opens that before it */
-        gsize ours;             /* octets of our Received at the start of the shared body */
+        Header header; /* a copy in the arena */
+        gsize shift;   /* from offsets in it to offsets in the shared body: what opens that before it */
+        gsize ours;    /* octets of our Received at the start of the shared body */
         guint n_received, n_return_path, n_delivered_to;
-        gboolean is_automatic;  /* list, bulk, auto-submitted or spam-flagged: never bounced by guess */
-        const char *message_id, *subject;       /* for the trace; NULL: none */
-        const Span *tokens;     /* what may be loop tokens in the id clauses of Received */
+        gboolean is_automatic;            /* list, bulk, auto-submitted or spam-flagged: never bounced by guess */
+        const char *message_id, *subject; /* for the trace; NULL: none */
+        const Span *tokens;               /* what may be loop tokens in the id clauses of Received */
         gsize n_tokens;
 } Facts;
 
@@ -98,10 +99,12 @@ typedef struct DeliveredTo {
         const Field *field;
         Address address;
 } DeliveredTo;
-guint facts_delivered_to(Arena *arena, const Facts *facts, const Address *addresses, gsize n, DeliveredTo ret[COPY_CUTS_MAX]);
+guint facts_delivered_to(Arena *arena, const Facts *facts, const Address *addresses, gsize n,
+                         DeliveredTo ret[COPY_CUTS_MAX]);
 
-/* What one copy does not show: fields of the envelope header's name (NULL: none); on final delivery also Return-Path, and those
- * Delivered-To fields that name neither of its own two addresses. Ranges beyond COPY_CUTS_MAX stay: plan.c refuses such mail before. */
+/* What one copy does not show: fields of the envelope header's name (NULL: none); on final delivery also Return-Path,
+ * and those Delivered-To fields that name neither of its own two addresses. Ranges beyond COPY_CUTS_MAX stay: plan.c
+ * refuses such mail before. */
 typedef struct CutRule {
         const char *envelope_header;
         gboolean is_final;
@@ -110,57 +113,59 @@ typedef struct CutRule {
         guint n_delivered_to;
 } CutRule;
 void facts_cuts(const Facts *facts, const CutRule *rule, Cut cuts[COPY_CUTS_MAX], guint *n);
-gboolean cuts_add(Cut cuts[COPY_CUTS_MAX], guint *n, gsize offset, gsize len);  /* behind the last one */
+gboolean cuts_add(Cut cuts[COPY_CUTS_MAX], guint *n, gsize offset, gsize len); /* behind the last one */
 
-/* Our Received, and the loop token in the id clause of those copies that are sent on (received.c) --------------------- */
+/* Our Received, and the loop token in the id clause of those copies that are sent on (received.c) ------------------ */
 
-#define TOKEN_DIGITS 20         /* hexadecimal, behind the message's id and a dash */
+#define TOKEN_DIGITS 20 /* hexadecimal, behind the message's id and a dash */
 void loop_token(const Intake *intake, Arena *arena, const Address *recipient, char ret[TOKEN_DIGITS + 1]);
-Span received_find_token(Span body);    /* in the body of a Received field; empty: none */
-void received_compose(Composer *c, Arena *arena, const Submission *sub, Usec now, const char *token);   /* NULL: no token */
+Span received_find_token(Span body); /* in the body of a Received field; empty: none */
+void received_compose(Composer *c, Arena *arena, const Submission *sub, Usec now,
+                      const char *token); /* NULL: no token */
 
-/* The guard of bounces (bounce_guard.c) ------------------------------------------------------------------------------- */
+/* The guard of bounces (bounce_guard.c) ---------------------------------------------------------------------------- */
 
 typedef enum GuardAnswer {
         GUARD_FAILED = 0,
-        GUARD_ALLOWED,          /* claim it in the transaction */
-        GUARD_TRUSTED,          /* the sender is who he says: no limits */
+        GUARD_ALLOWED, /* claim it in the transaction */
+        GUARD_TRUSTED, /* the sender is who he says: no limits */
         GUARD_DENIED,
 } GuardAnswer;
 
 typedef struct GuardCase {
         const Address *sender;
         Origin origin;
-        Span domain;            /* in whose name it would be sent */
+        Span domain; /* in whose name it would be sent */
         gboolean is_automatic;
         Usec now;
 } GuardCase;
 
 #define GUARD_OVER_LIMIT "not bounced: one DSN a day to a sender, twenty an hour for a domain"
 
-GuardAnswer bounce_guard_check(Intake *intake, Arena *arena, const GuardCase *guarded, const char **ret_why, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+GuardAnswer bounce_guard_check(Intake *intake, Arena *arena, const GuardCase *guarded, const char **ret_why,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Counts it: ALLOWED or DENIED. */
-GuardAnswer bounce_guard_claim(DbTxn *txn, Arena *arena, const GuardCase *guarded, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GuardAnswer bounce_guard_claim(DbTxn *txn, Arena *arena, const GuardCase *guarded,
+                               GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Queue rows with next hop `local` (retry.c): when they are tried again, and how long. */
 #define LOCAL_RETRY_FIRST (5 * USEC_PER_MINUTE)
-#define LOCAL_RETRY_MOST  (4 * USEC_PER_HOUR)
-#define LOCAL_RETRY_SPAN  (5 * USEC_PER_DAY)
+#define LOCAL_RETRY_MOST (4 * USEC_PER_HOUR)
+#define LOCAL_RETRY_SPAN (5 * USEC_PER_DAY)
 
-/* Plans (plan.c) ------------------------------------------------------------------------------------------------------ */
+/* Plans (plan.c) --------------------------------------------------------------------------------------------------- */
 
 typedef struct Leaf {
         guint recipient;
-        RouteKind kind;         /* the route's, or what it has become */
+        RouteKind kind; /* the route's, or what it has become */
         const Route *route;
         const Address *address; /* final, or the one asked for */
         const char *mailbox;    /* DELIVER: chosen by the rules */
         Status status;          /* of the answer, as it stands */
         const char *text;
-        const char *note;       /* last step of the trace, or NULL */
-        const Account *account; /* DELIVER */
-        const char *target, *steps;     /* for the trace, made before the transaction */
+        const char *note;           /* last step of the trace, or NULL */
+        const Account *account;     /* DELIVER */
+        const char *target, *steps; /* for the trace, made before the transaction */
         gboolean is_over_quota;
         gboolean is_postmaster; /* stands in for what could not be bounced */
         gboolean is_replaced;   /* by leaves of the postmaster */
@@ -177,11 +182,11 @@ typedef enum Rank {
 } Rank;
 Rank leaf_rank(const Leaf *leaf);
 
-typedef struct CopyOut {        /* one mailbox entry or queue row */
+typedef struct CopyOut { /* one mailbox entry or queue row */
         Copy copy;
-        guint leaf;             /* the first of those merged */
-        gsize prefix_at;        /* while composing */
-        const char *sent_to;    /* queue rows: text of the recipient... */
+        guint leaf;          /* the first of those merged */
+        gsize prefix_at;     /* while composing */
+        const char *sent_to; /* queue rows: text of the recipient... */
         const char *next_hop, *held;
 } CopyOut;
 
@@ -191,29 +196,29 @@ typedef struct Message {
         Arena *arena;
         Usec now;
         Facts facts;
-        const char *const *names;       /* of the recipients, as text */
-        const char *sender;     /* as text */
-        Span original;          /* what a DSN about it returns, while the writer is there; else its header */
-        GArray *leaves;         /* Leaf */
-        GArray *deliveries;     /* CopyOut */
-        GArray *sendings;       /* CopyOut */
+        const char *const *names; /* of the recipients, as text */
+        const char *sender;       /* as text */
+        Span original;            /* what a DSN about it returns, while the writer is there; else its header */
+        GArray *leaves;           /* Leaf */
+        GArray *deliveries;       /* CopyOut */
+        GArray *sendings;         /* CopyOut */
         const gint64 *trace_keys;
         gsize n_trace_keys;
-        Composer *prefixes;     /* all of them, one behind the other */
-        Span head;              /* what opens the shared body */
-        guint64 body_size;      /* with it */
+        Composer *prefixes; /* all of them, one behind the other */
+        Span head;          /* what opens the shared body */
+        guint64 body_size;  /* with it */
         BlobPlace place;
         gboolean is_appended;
-        gboolean is_kept;       /* something of it is taken: else the replies say all */
-        Submission *report;     /* the DSN about it, owned */
-        const char *no_report;  /* why there may be none: the postmaster gets it */
-        GuardAnswer guard;      /* about that DSN */
+        gboolean is_kept;      /* something of it is taken: else the replies say all */
+        Submission *report;    /* the DSN about it, owned */
+        const char *no_report; /* why there may be none: the postmaster gets it */
+        GuardAnswer guard;     /* about that DSN */
         GuardCase guarded;
 } Message;
 
 typedef struct Plan {
         Intake *intake;
-        GPtrArray *messages;    /* those brought, then the DSNs about them */
+        GPtrArray *messages; /* those brought, then the DSNs about them */
         guint n_brought;
 } Plan;
 
@@ -237,8 +242,8 @@ gboolean message_make_copies(Message *m, GError **error) G_GNUC_WARN_UNUSED_RESU
 /* The transaction (carry_out.c). */
 typedef enum Carried {
         CARRIED_FAILED = 0,
-        CARRIED_CHANGED,        /* nothing kept; leaves changed: draw the plan again */
-        CARRIED_DONE,           /* on disk */
+        CARRIED_CHANGED, /* nothing kept; leaves changed: draw the plan again */
+        CARRIED_DONE,    /* on disk */
 } Carried;
 Carried plan_carry_out(Plan *plan, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -1,8 +1,8 @@
-/* plan.c -- what will be done with each message: routing, then settling what becomes of each leaf and who must be told. */
+/* plan.c -- what will be done with each message: routing, then what becomes of each leaf and who must be told. */
 #include "intake/internal.h"
 
-#define HEADER_VIEW   (MESSAGE_HEADER_MAX + 1024)
-#define RETURNED_MAX  ((gsize) 50 * 1024)       /* a longer message comes back as its header (ROUTING.md §6) */
+#define HEADER_VIEW (MESSAGE_HEADER_MAX + 1024)
+#define RETURNED_MAX ((gsize) 50 * 1024) /* a longer message comes back as its header (ROUTING.md §6) */
 
 static Leaf *
 leaf_at(const Message *m, guint i)
@@ -101,7 +101,8 @@ add_leaf(Message *m, guint recipient, const Route *route, gboolean is_postmaster
         if (leaf.kind == ROUTE_DELIVER) {
                 if (!rules_apply(m->intake, m->arena, &leaf, error))
                         return FALSE;
-                if (directory_account_by_id(m->intake->directory, m->arena, route->account, &leaf.account, error) == FOUND_FAILED)
+                if (directory_account_by_id(m->intake->directory, m->arena, route->account, &leaf.account, error) ==
+                    FOUND_FAILED)
                         return FALSE;
         }
         /* What the postmaster gets may wait but never be refused: nobody else is left to tell. */
@@ -112,8 +113,8 @@ add_leaf(Message *m, guint recipient, const Route *route, gboolean is_postmaster
 }
 
 static gboolean
-route_address(Message *m, guint recipient, const Address *address, const Standing *who, gboolean is_postmaster, const char *note,
-              GError **error)
+route_address(Message *m, guint recipient, const Address *address, const Standing *who, gboolean is_postmaster,
+              const char *note, GError **error)
 {
         const Route *leaves;
         gsize n;
@@ -180,7 +181,8 @@ route_recipient(Message *m, guint i, GError **error)
                 break;
         }
         if (is_looping(m, &r->address))
-                return add_decided(m, i, ROUTE_REJECT, STATUS(554, 5, 4, 6), "the message goes round in a circle", error);
+                return add_decided(m, i, ROUTE_REJECT, STATUS(554, 5, 4, 6), "the message goes round in a circle",
+                                   error);
         return route_address(m, i, &r->address, &m->sub->origin.standing, FALSE, NULL, error);
 }
 
@@ -203,7 +205,7 @@ has_too_many_cuts(const Message *m)
         return FALSE;
 }
 
-typedef struct Refusal {        /* of a message as a whole */
+typedef struct Refusal { /* of a message as a whole */
         Status status;
         const char *text;
 } Refusal;
@@ -301,7 +303,7 @@ message_route(Message *m, GError **error)
         if (!message_name(m, error))
                 return FALSE;
 
-        if (m->sub->broken != NULL)     /* over its limit: plan_add() has sorted out faults */
+        if (m->sub->broken != NULL) /* over its limit: plan_add() has sorted out faults */
                 return refuse_whole(m, &TOO_LARGE, error);
         if (!message_read(m, error) || !message_open_body(m, error))
                 return FALSE;
@@ -364,7 +366,8 @@ answer_recipients(Message *m, Rank *ranks)
         Submission *sub = m->sub;
 
         for (guint i = 0; i < sub->n; i++)
-                sub->recipients[i].answer = (IntakeReply){INTAKE_REFUSED, STATUS(550, 5, 2, 4), "the group has no members", FALSE};
+                sub->recipients[i].answer =
+                        (IntakeReply){INTAKE_REFUSED, STATUS(550, 5, 2, 4), "the group has no members", FALSE};
         for (guint i = 0; i < m->leaves->len; i++) {
                 const Leaf *leaf = leaf_at(m, i);
                 Rank rank = leaf_rank(leaf);
@@ -373,10 +376,10 @@ answer_recipients(Message *m, Rank *ranks)
                         continue;
                 ranks[leaf->recipient] = rank;
                 sub->recipients[leaf->recipient].answer =
-                        rank == RANK_TAKEN
-                                ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
-                                : (IntakeReply){rank == RANK_DEFERRED ? INTAKE_DEFERRED : INTAKE_REFUSED, leaf->status,
-                                                submission_text(sub, leaf->text, leaf->status), leaf->route->is_unknown};
+                        rank == RANK_TAKEN ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
+                                           : (IntakeReply){rank == RANK_DEFERRED ? INTAKE_DEFERRED : INTAKE_REFUSED,
+                                                           leaf->status, submission_text(sub, leaf->text, leaf->status),
+                                                           leaf->route->is_unknown};
         }
 }
 
@@ -387,9 +390,11 @@ common_answer(const Submission *sub)
         const IntakeReply *reply = NULL;
 
         for (guint i = 0; i < sub->n; i++)
-                if (reply == NULL || (reply->verdict == INTAKE_REFUSED && sub->recipients[i].answer.verdict == INTAKE_DEFERRED))
+                if (reply == NULL ||
+                    (reply->verdict == INTAKE_REFUSED && sub->recipients[i].answer.verdict == INTAKE_DEFERRED))
                         reply = &sub->recipients[i].answer;
-        return reply != NULL ? *reply : (IntakeReply){INTAKE_REFUSED, STATUS(554, 5, 5, 1), "no valid recipients", FALSE};
+        return reply != NULL ? *reply
+                             : (IntakeReply){INTAKE_REFUSED, STATUS(554, 5, 5, 1), "no valid recipients", FALSE};
 }
 
 /* Somebody must be told that this leaf failed. Over quota is temporary only where a client is left to try again. */
@@ -418,12 +423,14 @@ sort_leaves(Message *m, const Rank *ranks)
                 if (somebody_waits(m))
                         leaf->is_answered = is_lost && (each_is_answered(m) || !any_taken);
                 else
-                        leaf->is_answered = !any_taken && leaf->kind == ROUTE_DEFER && m->sub->retried != NULL; /* its row stays */
+                        leaf->is_answered =
+                                !any_taken && leaf->kind == ROUTE_DEFER && m->sub->retried != NULL; /* its row stays */
                 leaf->is_reported = !leaf->is_answered && must_report(m, leaf);
                 any_reported |= leaf->is_reported;
                 m->is_kept |= !leaf->is_answered;
         }
-        m->sub->reply = m->is_kept ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE} : common_answer(m->sub);
+        m->sub->reply = m->is_kept ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
+                                   : common_answer(m->sub);
         return any_reported;
 }
 
@@ -491,7 +498,7 @@ message_settle(Message *m, gboolean *ret_report, GError **error)
                         return FALSE;
                 if (may)
                         return TRUE;
-                if (!replace_reported(m, error))        /* never reported themselves: the next round ends */
+                if (!replace_reported(m, error)) /* never reported themselves: the next round ends */
                         return FALSE;
         }
 }
@@ -506,7 +513,8 @@ draw_report(Plan *plan, Message *m, GError **error)
                 return FALSE;
         Message *dsn = message_new(m->report);
         g_ptr_array_add(plan->messages, dsn);
-        return message_route(dsn, error) && message_settle(dsn, &needs_report, error) && message_make_copies(dsn, error);
+        return message_route(dsn, error) && message_settle(dsn, &needs_report, error) &&
+               message_make_copies(dsn, error);
 }
 
 gboolean
@@ -514,7 +522,7 @@ plan_draw(Plan *plan, GError **error)
 {
         gboolean needs_report;
 
-        g_ptr_array_set_size(plan->messages, (gint) plan->n_brought);   /* DSNs of an earlier drawing go */
+        g_ptr_array_set_size(plan->messages, (gint) plan->n_brought); /* DSNs of an earlier drawing go */
         for (guint i = 0; i < plan->n_brought; i++) {
                 Message *m = plan->messages->pdata[i];
 
@@ -547,7 +555,7 @@ message_append(Message *m, GError **error)
 
         if (writer == NULL)
                 writer = blob_writer_new(m->intake->blob, 0);
-        m->original = m->facts.header.text;     /* what the writer showed goes with it */
+        m->original = m->facts.header.text; /* what the writer showed goes with it */
         m->sub->size = blob_writer_size(writer);
         m->is_appended = blob_take_append(writer, m->head, &m->place, error);
         return m->is_appended;

@@ -44,11 +44,11 @@ received_compose(Composer *c, Arena *arena, const Submission *sub, Usec now, con
         const IntakeOrigin *origin = &sub->origin;
         char id[ID_TEXT_OCTETS], date[40];
 
-        const char *value = arena_printf(
-                arena, "%sby %s with %s%s%s%s id %s%s%s%s; %s", from_clause(arena, origin), sub->intake->hostname, origin->protocol,
-                origin->tls != NULL ? " (" : "", origin->tls != NULL ? origin->tls : "", origin->tls != NULL ? ")" : "",
-                id_text(sub->id, id), token != NULL ? "-" : "", token != NULL ? token : "", for_clause(arena, sub),
-                date_text(now, date, sizeof(date)));
+        const char *value = arena_printf(arena, "%sby %s with %s%s%s%s id %s%s%s%s; %s", from_clause(arena, origin),
+                                         sub->intake->hostname, origin->protocol, origin->tls != NULL ? " (" : "",
+                                         origin->tls != NULL ? origin->tls : "", origin->tls != NULL ? ")" : "",
+                                         id_text(sub->id, id), token != NULL ? "-" : "", token != NULL ? token : "",
+                                         for_clause(arena, sub), date_text(now, date, sizeof(date)));
         compose_field_raw(c, "Received", span_of(value));
 }
 
@@ -125,7 +125,7 @@ received_find_token(Span body)
                 Span word = next_word(&s);
                 if (is_id && is_token_word(word, &token))
                         return token;
-                if (word.len == 0)              /* the date's semicolon, or the end */
+                if (word.len == 0) /* the date's semicolon, or the end */
                         return SPAN_EMPTY;
                 is_id = span_is(word, "id");
         }

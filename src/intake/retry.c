@@ -1,4 +1,5 @@
-/* retry.c -- queue rows with next hop `local`: routed again as if they had just come, body and trace being there already. */
+/* retry.c -- queue rows with next hop `local`: routed again as if they had just come, body and trace being there
+ * already. */
 #include "intake/internal.h"
 
 #define RETRY_PAGE 100
@@ -32,7 +33,8 @@ remove_row(DbTxn *txn, Submission *sub, gpointer data, GError **error)
         case QUEUE_DONE:
                 return TRUE;
         case QUEUE_MISSING:
-                return fault(error, FAULT_BUSY, "queue row %" G_GINT64_FORMAT " was removed meanwhile", sub->retried->id);
+                return fault(error, FAULT_BUSY, "queue row %" G_GINT64_FORMAT " was removed meanwhile",
+                             sub->retried->id);
         case QUEUE_FAILED:
         default:
                 return FALSE;
@@ -121,7 +123,7 @@ retry_row(Intake *intake, Arena *arena, const QueueRow *row, GError **error)
 gboolean
 intake_retry_local(Intake *intake, GError **error)
 {
-        Usec now = clock_real();        /* rows that wait for later are not met again in this pass */
+        Usec now = clock_real(); /* rows that wait for later are not met again in this pass */
         gsize n = RETRY_PAGE;
 
         while (n == RETRY_PAGE) {

@@ -1,5 +1,5 @@
-/* The place of the rules: between routing and the plan of copies, for every address that is delivered here. The one rule so far is the
- * sub-address: joe+news goes to the folder `news` where there is one (RFC 5233; ROUTING.md §2). */
+/* The place of the rules: between routing and the plan of copies, for every address that is delivered here. The one
+ * rule so far is the sub-address: joe+news goes to the folder `news` where there is one (RFC 5233; ROUTING.md §2). */
 #include "intake/internal.h"
 
 gboolean

@@ -1,7 +1,7 @@
 #include "intake/internal.h"
 
 #define PER_RECIPIENT_OCTETS 512
-#define SMALL_TEXTS_OCTETS   ((gsize) 16 * 1024)
+#define SMALL_TEXTS_OCTETS ((gsize) 16 * 1024)
 
 static const IntakeReply RECIPIENT_OK = {.verdict = INTAKE_ACCEPTED, .status = {250, 2, 1, 5}, .text = "recipient ok"};
 
@@ -185,7 +185,8 @@ intake_recipient_postmaster(Submission *sub, const Address *original, const char
 IntakeReply
 intake_recipient_bounce(Submission *sub, const Address *original, Status status, const char *text)
 {
-        return recipient_take(sub, &(Recipient){.address = *original, .fate = FATE_BOUNCE, .status = status, .why = text});
+        return recipient_take(sub,
+                              &(Recipient){.address = *original, .fate = FATE_BOUNCE, .status = status, .why = text});
 }
 
 IntakeReply

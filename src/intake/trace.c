@@ -6,14 +6,14 @@
 
 #include <jansson.h>
 
-#define REFUSAL_ROWS   1000     /* written at a time, equal ones being one: RELIABILITY has a minute in mind */
-#define REFUSAL_SPAN   USEC_PER_MINUTE
-#define REFUSAL_TEXT   320
-#define STEPS_MAX      200
-#define FIND_DEFAULT   100
-#define FIND_MAX       1000
+#define REFUSAL_ROWS 1000 /* written at a time, equal ones being one: RELIABILITY has a minute in mind */
+#define REFUSAL_SPAN USEC_PER_MINUTE
+#define REFUSAL_TEXT 320
+#define STEPS_MAX 200
+#define FIND_DEFAULT 100
+#define FIND_MAX 1000
 #define PURGE_MESSAGES 300
-#define PURGE_LINES    700
+#define PURGE_LINES 700
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
@@ -27,15 +27,15 @@ DB_SQL(LINE_NEXT, "SELECT coalesce(max(position), -1) + 1 FROM trace_recipient W
 gboolean
 trace_put_message(DbTxn *txn, const TraceMessage *m, GError **error)
 {
-        return db_run(txn, &TRACE_ADD, error, "iisssssssi", (gint64) m->message, (gint64) m->at, m->origin, m->client, m->helo,
-                      m->account, m->sender, m->message_id, m->subject, (gint64) m->size);
+        return db_run(txn, &TRACE_ADD, error, "iisssssssi", (gint64) m->message, (gint64) m->at, m->origin, m->client,
+                      m->helo, m->account, m->sender, m->message_id, m->subject, (gint64) m->size);
 }
 
 gboolean
 trace_put_line(DbTxn *txn, const TraceLine *l, GError **error)
 {
-        return db_run(txn, &LINE_ADD, error, "iisssss", (gint64) l->message, (gint64) l->position, l->recipient, l->outcome, l->target,
-                      l->status, l->steps);
+        return db_run(txn, &LINE_ADD, error, "iisssss", (gint64) l->message, (gint64) l->position, l->recipient,
+                      l->outcome, l->target, l->status, l->steps);
 }
 
 gboolean
@@ -91,10 +91,10 @@ typedef struct Refused {
 } Refused;
 
 struct TraceRefusals {
-        Mutex lock;             /* trace.refusals, a leaf */
-        GHashTable *rows;       /* char * of all five -> Refused */
-        guint more;             /* beyond REFUSAL_ROWS */
-        Usec window;            /* monotonic: since when rows are counted */
+        Mutex lock;       /* trace.refusals, a leaf */
+        GHashTable *rows; /* char * of all five -> Refused */
+        guint more;       /* beyond REFUSAL_ROWS */
+        Usec window;      /* monotonic: since when rows are counted */
         guint in_window;
 };
 
@@ -163,9 +163,10 @@ window_takes(TraceRefusals *refusals)
 void
 trace_refusal(TraceRefusals *refusals, const TraceRefusal *r)
 {
-        g_autofree char *key = g_strdup_printf("%s\n%s\n%s\n%s\n%s", r->client != NULL ? r->client : "", r->sender != NULL ? r->sender : "",
-                                               r->recipient != NULL ? r->recipient : "", r->status != NULL ? r->status : "",
-                                               r->text != NULL ? r->text : "");
+        g_autofree char *key =
+                g_strdup_printf("%s\n%s\n%s\n%s\n%s", r->client != NULL ? r->client : "",
+                                r->sender != NULL ? r->sender : "", r->recipient != NULL ? r->recipient : "",
+                                r->status != NULL ? r->status : "", r->text != NULL ? r->text : "");
 
         MUTEX_SCOPE(&refusals->lock);
         Refused *row = g_hash_table_lookup(refusals->rows, key);
@@ -186,7 +187,8 @@ trace_refusal(TraceRefusals *refusals, const TraceRefusal *r)
         row->times++;
 }
 
-DB_SQL(REFUSAL_ADD, "INSERT INTO refusal (at, client, sender, recipient, status, text, times) VALUES (?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(REFUSAL_ADD,
+       "INSERT INTO refusal (at, client, sender, recipient, status, text, times) VALUES (?, ?, ?, ?, ?, ?, ?)");
 
 static gboolean
 write_refusals(Db *db, GHashTable *rows, guint more, GError **error)
@@ -201,12 +203,12 @@ write_refusals(Db *db, GHashTable *rows, guint more, GError **error)
                 g_hash_table_iter_init(&iter, rows);
                 while (g_hash_table_iter_next(&iter, NULL, &value)) {
                         const Refused *r = value;
-                        if (!db_run(txn, &REFUSAL_ADD, error, "isssssi", (gint64) r->at, r->client, r->sender, r->recipient, r->status,
-                                    r->text, (gint64) r->times))
+                        if (!db_run(txn, &REFUSAL_ADD, error, "isssssi", (gint64) r->at, r->client, r->sender,
+                                    r->recipient, r->status, r->text, (gint64) r->times))
                                 return FALSE;
                 }
-                if (more > 0 && !db_run(txn, &REFUSAL_ADD, error, "isssssi", (gint64) clock_real(), NULL, NULL, NULL, NULL,
-                                        "and so many more", (gint64) more))
+                if (more > 0 && !db_run(txn, &REFUSAL_ADD, error, "isssssi", (gint64) clock_real(), NULL, NULL, NULL,
+                                        NULL, "and so many more", (gint64) more))
                         return FALSE;
                 DbCommit commit = db_take_commit(g_steal_pointer(&txn), error);
                 if (commit != DB_AGAIN)
@@ -230,21 +232,30 @@ trace_flush_refusals(TraceRefusals *refusals, Db *db, GError **error)
 
 /* Finding ---------------------------------------------------------------------------------------------------------- */
 
-#define RECORD_COLUMNS "t.message, t.at, t.origin, t.client, t.helo, t.account, t.sender, t.message_id, t.subject, t.size FROM trace t"
+#define RECORD_COLUMNS                                                                                                 \
+        "t.message, t.at, t.origin, t.client, t.helo, t.account, t.sender, t.message_id, t.subject, t.size FROM "      \
+        "trace t"
 
-/* A filter that is not asked for is NULL or 0; the most selective one leads. Hashes collide, so the text is compared too. */
+/* A filter that is not asked for is NULL or 0; the most selective one leads. Hashes collide, so the text is compared
+ * too. */
 #define FIND_KEY "t.message IN (" TEXTKEY_FIND("trace_key", "message") ")"
 DB_SQL(FIND_BY_ID, "SELECT " RECORD_COLUMNS " WHERE t.message = ?");
-DB_SQL(FIND_BY_MESSAGE_ID, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY " AND t.message_id = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
-DB_SQL(FIND_BY_TO, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY " AND EXISTS (SELECT 1 FROM trace_recipient r WHERE r.message = t.message"
-                   " AND lower(r.recipient) = ?) AND t.at >= ? AND (? IS NULL OR lower(t.sender) = ?) ORDER BY t.message DESC LIMIT ?");
-DB_SQL(FIND_BY_FROM, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY " AND lower(t.sender) = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
+DB_SQL(FIND_BY_MESSAGE_ID, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
+                           " AND t.message_id = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
+DB_SQL(FIND_BY_TO, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
+                   " AND EXISTS (SELECT 1 FROM trace_recipient r WHERE r.message = t.message"
+                   " AND lower(r.recipient) = ?) AND t.at >= ? AND (? IS NULL OR lower(t.sender) = ?) ORDER BY "
+                   "t.message DESC LIMIT ?");
+DB_SQL(FIND_BY_FROM, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
+                     " AND lower(t.sender) = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
 DB_SQL(FIND_ALL, "SELECT " RECORD_COLUMNS " WHERE t.at >= ? ORDER BY t.message DESC LIMIT ?");
-DB_SQL(FIND_LINES, "SELECT recipient, outcome, target, status, steps FROM trace_recipient WHERE message = ? ORDER BY position LIMIT ?");
-DB_SQL(FIND_REFUSALS, "SELECT at, client, sender, recipient, status, text, times FROM refusal WHERE at >= ?"
-                      " AND (? IS NULL OR lower(recipient) = ?) AND (? IS NULL OR lower(sender) = ?) ORDER BY id DESC LIMIT ?");
+DB_SQL(FIND_LINES, "SELECT recipient, outcome, target, status, steps FROM trace_recipient WHERE message = ? ORDER BY "
+                   "position LIMIT ?");
+DB_SQL(FIND_REFUSALS,
+       "SELECT at, client, sender, recipient, status, text, times FROM refusal WHERE at >= ?"
+       " AND (? IS NULL OR lower(recipient) = ?) AND (? IS NULL OR lower(sender) = ?) ORDER BY id DESC LIMIT ?");
 
-typedef struct Wanted {         /* a filter, ready to be bound */
+typedef struct Wanted { /* a filter, ready to be bound */
         Id message;
         const char *message_id, *to, *from;
         Usec since;
@@ -283,11 +294,14 @@ query_records(DbTxn *txn, const Wanted *w, GError **error)
         if (w->message != 0)
                 return db_query(txn, &FIND_BY_ID, error, "i", (gint64) w->message);
         if (w->message_id != NULL)
-                return db_query(txn, &FIND_BY_MESSAGE_ID, error, "isii", textkey_hash(span_of(w->message_id)), w->message_id, (gint64) w->since, w->max);
+                return db_query(txn, &FIND_BY_MESSAGE_ID, error, "isii", textkey_hash(span_of(w->message_id)),
+                                w->message_id, (gint64) w->since, w->max);
         if (w->to != NULL)
-                return db_query(txn, &FIND_BY_TO, error, "isissi", textkey_hash(span_of(w->to)), w->to, (gint64) w->since, w->from, w->from, w->max);
+                return db_query(txn, &FIND_BY_TO, error, "isissi", textkey_hash(span_of(w->to)), w->to,
+                                (gint64) w->since, w->from, w->from, w->max);
         if (w->from != NULL)
-                return db_query(txn, &FIND_BY_FROM, error, "isii", textkey_hash(span_of(w->from)), w->from, (gint64) w->since, w->max);
+                return db_query(txn, &FIND_BY_FROM, error, "isii", textkey_hash(span_of(w->from)), w->from,
+                                (gint64) w->since, w->max);
         return db_query(txn, &FIND_ALL, error, "ii", (gint64) w->since, w->max);
 }
 
@@ -327,7 +341,9 @@ read_lines(DbTxn *txn, Arena *arena, TraceRecord *record, GError **error)
                 g_array_append_val(lines, line);
         }
         record->n_recipients = lines->len;
-        record->recipients = (const TraceRecipient *) arena_copy(arena, span_make(lines->data, lines->len * sizeof(TraceRecipient))).data;
+        record->recipients =
+                (const TraceRecipient *) arena_copy(arena, span_make(lines->data, lines->len * sizeof(TraceRecipient)))
+                        .data;
         return step == DB_ROW_END;
 }
 
@@ -373,7 +389,8 @@ find_refusals(DbTxn *txn, Arena *arena, const Wanted *w, GArray *found, GError *
 
         if (w->message != 0 || w->message_id != NULL)
                 return TRUE;
-        g_autoptr(DbRows) rows = db_query(txn, &FIND_REFUSALS, error, "issssi", (gint64) w->since, w->to, w->to, w->from, w->from, w->max);
+        g_autoptr(DbRows) rows = db_query(txn, &FIND_REFUSALS, error, "issssi", (gint64) w->since, w->to, w->to,
+                                          w->from, w->from, w->max);
         if (rows == NULL)
                 return FALSE;
         while ((step = db_rows_next(rows, error)) == DB_ROW) {
@@ -431,8 +448,9 @@ trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **
 /* Ids rise with time, so the oldest come first without an index of times. */
 DB_SQL(OLDEST_MESSAGES, "SELECT message, at FROM trace ORDER BY message LIMIT ?");
 DB_SQL(OLDEST_REFUSALS, "SELECT id, at FROM refusal ORDER BY id LIMIT ?");
-DB_SQL(PURGE_OLD_LINES, "DELETE FROM trace_recipient WHERE (message, position) IN"
-                        " (SELECT message, position FROM trace_recipient WHERE message <= ? ORDER BY message, position LIMIT ?)");
+DB_SQL(PURGE_OLD_LINES,
+       "DELETE FROM trace_recipient WHERE (message, position) IN"
+       " (SELECT message, position FROM trace_recipient WHERE message <= ? ORDER BY message, position LIMIT ?)");
 DB_SQL(PURGE_OLD_KEYS, "DELETE FROM trace_key WHERE (key, message) IN"
                        " (SELECT key, message FROM trace_key WHERE key >= ? AND key < ? AND message <= ? LIMIT ?)");
 DB_SQL(PURGE_OLD_MESSAGES, "DELETE FROM trace WHERE message <= ?");
@@ -460,12 +478,13 @@ purge_keys(DbTxn *txn, const gint64 *ids, guint n, gint64 *ret_left, GError **er
 {
         gint64 done = -1;
 
-        for (guint i = 0; i < n && *ret_left > 0; i++) {
+        for (guint i = 0; i<n && * ret_left> 0; i++) {
                 gint64 bucket = textkey((Id) ids[i], SPAN_EMPTY) - textkey_hash(SPAN_EMPTY);
                 if (bucket == done)
                         continue;
                 done = bucket;
-                if (!db_run(txn, &PURGE_OLD_KEYS, error, "iiii", bucket, bucket + ((gint64) 1 << 32), ids[n - 1], *ret_left))
+                if (!db_run(txn, &PURGE_OLD_KEYS, error, "iiii", bucket, bucket + ((gint64) 1 << 32), ids[n - 1],
+                            *ret_left))
                         return FALSE;
                 *ret_left -= db_changes(txn);
         }
@@ -512,7 +531,8 @@ trace_purge(Db *db, Usec before, gboolean *ret_more, GError **error)
         for (;;) {
                 gboolean more = FALSE;
                 g_autoptr(DbTxn) txn = db_begin_freeing(db, error);
-                if (txn == NULL || !purge_messages(txn, before, &more, error) || !purge_refusals(txn, before, &more, error))
+                if (txn == NULL || !purge_messages(txn, before, &more, error) ||
+                    !purge_refusals(txn, before, &more, error))
                         return FALSE;
                 DbCommit commit = db_take_commit(g_steal_pointer(&txn), error);
                 if (commit == DB_AGAIN)

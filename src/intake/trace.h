@@ -1,4 +1,5 @@
-/* trace.h -- why each message went where it went: one record a message, written in its transaction; refusals in batches.
+/* trace.h -- why each message went where it went: one record a message, written in its transaction; refusals in
+ * batches.
  *
  * Kept 30 days and under 10 % of the disk. Refusals are batched, at most 1,000 rows a minute and then "and N more".
  *
@@ -12,11 +13,11 @@
 #include "db/db.h"
 
 typedef struct TraceFilter {
-        Id message;                     /* 0: any                            */
-        const char *message_id;         /* of the header, with or without <> */
-        const char *to, *from;          /* addresses, case ignored           */
-        Usec since;                     /* 0: any                            */
-        gsize max;                      /* newest first; 0: 100              */
+        Id message;             /* 0: any                            */
+        const char *message_id; /* of the header, with or without <> */
+        const char *to, *from;  /* addresses, case ignored           */
+        Usec since;             /* 0: any                            */
+        gsize max;              /* newest first; 0: 100              */
 } TraceFilter;
 
 typedef struct TraceRecipient {
@@ -26,17 +27,17 @@ typedef struct TraceRecipient {
 } TraceRecipient;
 
 typedef struct TraceRecord {
-        Id message;                     /* 0: a refusal, no message was taken */
+        Id message; /* 0: a refusal, no message was taken */
         Usec at;
         const char *origin, *client, *helo, *account, *sender, *message_id, *subject;
         guint64 size;
         const TraceRecipient *recipients;
         gsize n_recipients;
-        guint times;                    /* refusals: how often */
+        guint times; /* refusals: how often */
 } TraceRecord;
 
-gboolean trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **ret, gsize *ret_n, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+gboolean trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **ret, gsize *ret_n,
+                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Refusals: gathered in memory, equal ones counted, written by trace_flush_refusals(). */
 typedef struct TraceRefusals TraceRefusals;
@@ -44,7 +45,7 @@ TraceRefusals *trace_refusals_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void trace_refusals_free(TraceRefusals *refusals);
 
 typedef struct TraceRefusal {
-        const char *client, *sender, *recipient, *status, *text;        /* NULL is fine */
+        const char *client, *sender, *recipient, *status, *text; /* NULL is fine */
 } TraceRefusal;
 void trace_refusal(TraceRefusals *refusals, const TraceRefusal *refusal);
 gboolean trace_flush_refusals(TraceRefusals *refusals, Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -58,7 +59,8 @@ typedef struct TraceMessage {
 } TraceMessage;
 gboolean trace_put_message(DbTxn *txn, const TraceMessage *message, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* One line of it; steps: JSON array of text, from trace_steps(). Lines of one message have different positions, rising. */
+/* One line of it; steps: JSON array of text, from trace_steps(). Lines of one message have different positions, rising.
+ */
 typedef struct TraceLine {
         Id message;
         guint position;
@@ -67,7 +69,8 @@ typedef struct TraceLine {
 gboolean trace_put_line(DbTxn *txn, const TraceLine *line, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What trace_find() looks it up by: textkey() of sender, Message-ID and each recipient, best in rising order. */
 gboolean trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-const char *trace_steps(Arena *arena, const char *const *steps, gsize n, const char *last);     /* last: one more, or NULL */
+const char *trace_steps(Arena *arena, const char *const *steps, gsize n,
+                        const char *last); /* last: one more, or NULL */
 /* The first free position of a message that was traced before. */
 gboolean trace_next_position(DbTxn *txn, Id message, guint *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -1,4 +1,5 @@
-/* trace_test.c -- what happened is found again by id, Message-ID, sender and recipient; refusals are counted and bounded. */
+/* trace_test.c -- what happened is found again by id, Message-ID, sender and recipient; refusals are counted and
+ * bounded. */
 #include "intake/fixture.h"
 
 static gsize
@@ -92,7 +93,8 @@ test_purge(Site *site, gconstpointer data)
         guint calls = 0;
 
         for (guint i = 0; i < 400; i++)
-                g_assert_cmpint(site_send(site, "a@b.example", "joe@ex.org ann@ex.org", "Message-ID: <1@x>\r\n\r\n"), ==, INTAKE_ACCEPTED);
+                g_assert_cmpint(site_send(site, "a@b.example", "joe@ex.org ann@ex.org", "Message-ID: <1@x>\r\n\r\n"),
+                                ==, INTAKE_ACCEPTED);
         (void) site_send(site, "a@b.example", "nobody@ex.org", "\r\n");
         g_assert_true(intake_flush_refusals(site->intake, &error));
         g_assert_true(trace_purge(site->db, clock_real() - USEC_PER_DAY, &more, &error));
@@ -100,9 +102,10 @@ test_purge(Site *site, gconstpointer data)
         g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace"), ==, 400);
         for (more = TRUE; more; calls++)
                 g_assert_true(trace_purge(site->db, clock_real() + 1, &more, &error));
-        g_assert_cmpuint(calls, >=, 3);         /* in slices */
+        g_assert_cmpuint(calls, >=, 3); /* in slices */
         g_assert_cmpint(site_number(site, "SELECT (SELECT count(*) FROM trace) + (SELECT count(*) FROM trace_recipient)"
-                                          " + (SELECT count(*) FROM trace_key) + (SELECT count(*) FROM refusal)"), ==, 0);
+                                          " + (SELECT count(*) FROM trace_key) + (SELECT count(*) FROM refusal)"),
+                        ==, 0);
         g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 400);
 }
 
@@ -111,7 +114,8 @@ test_steps(Site *site, gconstpointer data)
 {
         const char *const steps[] = {"a \"quoted\" step", "bad \xff octet", "tab\there"};
 
-        g_assert_cmpstr(trace_steps(site->arena, steps, 3, "last"), ==, "[\"a \\\"quoted\\\" step\",\"bad \\\\xff octet\",\"tab\\there\",\"last\"]");
+        g_assert_cmpstr(trace_steps(site->arena, steps, 3, "last"), ==,
+                        "[\"a \\\"quoted\\\" step\",\"bad \\\\xff octet\",\"tab\\there\",\"last\"]");
         g_assert_cmpstr(trace_steps(site->arena, NULL, 0, NULL), ==, "[]");
 }
 

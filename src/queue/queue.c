@@ -22,7 +22,8 @@ queue_free(Queue *queue)
         g_free(queue);
 }
 
-DB_SQL(ROW_ADD, "INSERT INTO queue (message, body, size, prefix, cuts, sender, recipient, next_hop, created, next_attempt, attempts,"
+DB_SQL(ROW_ADD, "INSERT INTO queue (message, body, size, prefix, cuts, sender, recipient, next_hop, created, "
+                "next_attempt, attempts,"
                 " last_reply, held, needs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 gboolean
@@ -32,9 +33,10 @@ queue_add(Queue *queue, DbTxn *txn, const QueueRow *row, gint64 *ret_id, GError 
         guint8 cuts[COPY_CUTS_STORED_MAX];
         Span stored = span_make(cuts, copy_put_cuts(copy->cuts, copy->n_cuts, cuts));
 
-        if (!db_run(txn, &ROW_ADD, error, "iiibbsssiiissi", (gint64) row->message, copy->body, (gint64) copy_size(copy), copy->prefix,
-                    stored, row->sender, row->recipient, row->next_hop, (gint64) row->created, (gint64) row->next_attempt,
-                    (gint64) row->attempts, row->last_reply, row->held, (gint64) row->needs))
+        if (!db_run(txn, &ROW_ADD, error, "iiibbsssiiissi", (gint64) row->message, copy->body, (gint64) copy_size(copy),
+                    copy->prefix, stored, row->sender, row->recipient, row->next_hop, (gint64) row->created,
+                    (gint64) row->next_attempt, (gint64) row->attempts, row->last_reply, row->held,
+                    (gint64) row->needs))
                 return FALSE;
         if (ret_id != NULL)
                 *ret_id = db_last_id(txn);
@@ -43,12 +45,14 @@ queue_add(Queue *queue, DbTxn *txn, const QueueRow *row, gint64 *ret_id, GError 
 
 /* Looking ---------------------------------------------------------------------------------------------------------- */
 
-#define ROW_COLUMNS \
-        "q.id, q.message, q.body, b.size, q.prefix, q.cuts, q.sender, q.recipient, q.next_hop, q.held, q.needs, q.created," \
+#define ROW_COLUMNS                                                                                                    \
+        "q.id, q.message, q.body, b.size, q.prefix, q.cuts, q.sender, q.recipient, q.next_hop, q.held, q.needs, "      \
+        "q.created,"                                                                                                   \
         " q.next_attempt, q.attempts, q.last_reply FROM queue q JOIN body b ON b.id = q.body"
 
 DB_SQL(ROW_GET, "SELECT " ROW_COLUMNS " WHERE q.id = ?");
-DB_SQL(ROWS_DUE, "SELECT " ROW_COLUMNS " WHERE q.next_attempt <= ? AND q.next_hop = ? AND q.held IS NULL ORDER BY q.next_attempt LIMIT ?");
+DB_SQL(ROWS_DUE, "SELECT " ROW_COLUMNS
+                 " WHERE q.next_attempt <= ? AND q.next_hop = ? AND q.held IS NULL ORDER BY q.next_attempt LIMIT ?");
 /* A filter that is not asked for is NULL. */
 DB_SQL(ROWS_LIST, "SELECT " ROW_COLUMNS " WHERE q.id > ? AND (? IS NULL OR lower(q.sender) = lower(?))"
                   " AND (? IS NULL OR lower(q.recipient) = lower(?)) AND (? IS NULL OR q.next_hop = ?)"
@@ -60,7 +64,9 @@ read_row(Arena *arena, const DbRows *rows, QueueRow *ret, GError **error)
         QueueRow row = {
                 .id = db_int(rows, 0),
                 .message = (Id) db_int(rows, 1),
-                .copy = {.body = db_int(rows, 2), .body_size = (guint64) db_int(rows, 3), .prefix = arena_copy(arena, db_bytes(rows, 4))},
+                .copy = {.body = db_int(rows, 2),
+                         .body_size = (guint64) db_int(rows, 3),
+                         .prefix = arena_copy(arena, db_bytes(rows, 4))},
                 .sender = arena_strdup(arena, db_text(rows, 6)),
                 .recipient = arena_strdup(arena, db_text(rows, 7)),
                 .next_hop = arena_strdup(arena, db_text(rows, 8)),
@@ -107,14 +113,16 @@ queue_list(Queue *queue, Arena *arena, const QueueFilter *filter, const QueueRow
 
         if (txn == NULL)
                 return FALSE;
-        g_autoptr(DbRows) rows = db_query(txn, &ROWS_LIST, error, "issssssssiii", filter->after, filter->sender, filter->sender,
-                                          filter->recipient, filter->recipient, filter->next_hop, filter->next_hop, filter->held,
-                                          filter->held, (gint64) filter->message, (gint64) filter->message, (gint64) max);
+        g_autoptr(DbRows) rows =
+                db_query(txn, &ROWS_LIST, error, "issssssssiii", filter->after, filter->sender, filter->sender,
+                         filter->recipient, filter->recipient, filter->next_hop, filter->next_hop, filter->held,
+                         filter->held, (gint64) filter->message, (gint64) filter->message, (gint64) max);
         return rows != NULL && read_rows(arena, rows, max, ret, ret_n, error);
 }
 
 gboolean
-queue_due(Queue *queue, Arena *arena, const char *next_hop, Usec now, gsize max, const QueueRow **ret, gsize *ret_n, GError **error)
+queue_due(Queue *queue, Arena *arena, const char *next_hop, Usec now, gsize max, const QueueRow **ret, gsize *ret_n,
+          GError **error)
 {
         g_autoptr(DbTxn) txn = db_begin_read(queue->db, error);
 

@@ -1,4 +1,5 @@
-/* queue_test.c -- rows are kept until they are removed, found by filters, due in time, and take their body's reference along. */
+/* queue_test.c -- rows are kept until they are removed, found by filters, due in time, and take their body's reference
+ * along. */
 #include "queue/queue.h"
 
 #include <glib/gstdio.h>
@@ -80,10 +81,27 @@ add_rows(Site *site, const QueueRow *rows, gsize n)
 
 static const Cut CUTS[] = {{0, 16}};
 static const QueueRow ROWS[] = {
-        {.message = 1, .sender = "a@b.example", .recipient = "X@far.example", .next_hop = "mx(far.example)", .created = 10, .next_attempt = 10,
-         .needs = QUEUE_NEEDS_UTF8, .copy = {.prefix = {(const guint8 *) "P: 1\r\n", 6}, .cuts = CUTS, .n_cuts = 1}},
-        {.message = 1, .sender = "a@b.example", .recipient = "joe@ex.org", .next_hop = "local", .created = 10, .next_attempt = 50},
-        {.message = 2, .sender = "", .recipient = "y@far.example", .next_hop = "local", .created = 11, .next_attempt = 11, .held = "admin"},
+        {.message = 1,
+         .sender = "a@b.example",
+         .recipient = "X@far.example",
+         .next_hop = "mx(far.example)",
+         .created = 10,
+         .next_attempt = 10,
+         .needs = QUEUE_NEEDS_UTF8,
+         .copy = {.prefix = {(const guint8 *) "P: 1\r\n", 6}, .cuts = CUTS, .n_cuts = 1}},
+        {.message = 1,
+         .sender = "a@b.example",
+         .recipient = "joe@ex.org",
+         .next_hop = "local",
+         .created = 10,
+         .next_attempt = 50},
+        {.message = 2,
+         .sender = "",
+         .recipient = "y@far.example",
+         .next_hop = "local",
+         .created = 11,
+         .next_attempt = 11,
+         .held = "admin"},
 };
 
 static gsize
@@ -141,7 +159,7 @@ test_due(Site *site, gconstpointer data)
 
         add_rows(site, ROWS, 3);
         g_assert_true(queue_due(site->queue, site->arena, "local", 49, 10, &rows, &n, &error));
-        g_assert_cmpuint(n, ==, 0);     /* not yet; and what is held is never due */
+        g_assert_cmpuint(n, ==, 0); /* not yet; and what is held is never due */
         g_assert_true(queue_due(site->queue, site->arena, "local", 50, 10, &rows, &n, &error));
         g_assert_cmpuint(n, ==, 1);
 

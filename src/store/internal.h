@@ -15,7 +15,7 @@ struct Store {
 typedef struct Released {
         gint64 *bodies;
         gsize n, room;
-        guint64 octets;         /* of the removed copies */
+        guint64 octets; /* of the removed copies */
 } Released;
 
 void released_add(Released *released, gint64 body, gint64 size);

@@ -1,11 +1,11 @@
-/* The maildrop keeps 24 octets a message; everything else is read when a message is asked for. New mail gets higher UIDs than any in
- * the list and UIDs never come back, so a run of neighbours in the list is a range of UIDs. */
+/* The maildrop keeps 24 octets a message; everything else is read when a message is asked for. New mail gets higher
+ * UIDs than any in the list and UIDs never come back, so a run of neighbours in the list is a range of UIDs. */
 #include "store/internal.h"
 
 #define MESSAGES_MAX 1000000
-#define LIST_PAGE    20000      /* rows of one read transaction */
+#define LIST_PAGE 20000 /* rows of one read transaction */
 #define REMOVE_SLICE 1000
-#define AHEAD_MAX    16         /* messages looked up at once by who reads one after the other */
+#define AHEAD_MAX 16 /* messages looked up at once by who reads one after the other */
 
 typedef struct Item {
         gint64 uid;
@@ -22,13 +22,13 @@ typedef struct LookedUp {
 
 struct Maildrop {
         Store *store;
-        gint64 account, mailbox;        /* mailbox 0: there is no INBOX yet */
+        gint64 account, mailbox; /* mailbox 0: there is no INBOX yet */
         gint64 uid_validity;
         Item *items;
         guint32 n, room;
         guint32 n_deleted;
-        guint64 octets;                 /* of the undeleted ones */
-        LookedUp *ahead;                   /* AHEAD_MAX of them, from the first message on; the next one asked for is at ahead_at */
+        guint64 octets;  /* of the undeleted ones */
+        LookedUp *ahead; /* AHEAD_MAX of them, from the first message on; the next one asked for is at ahead_at */
         guint n_ahead, ahead_at;
 };
 
@@ -90,7 +90,8 @@ find_inbox(Maildrop *drop, DbTxn *txn, GError **error)
                 return FALSE;
         }
         drop->items = g_try_new(Item, drop->room);
-        return drop->room == 0 || drop->items != NULL || fault(error, FAULT_BUSY, "no memory for a list of %u messages", drop->room);
+        return drop->room == 0 || drop->items != NULL ||
+               fault(error, FAULT_BUSY, "no memory for a list of %u messages", drop->room);
 }
 
 /* One page of the list; *ret_more when it was full. */
@@ -230,7 +231,8 @@ store_maildrop_uidl(const Maildrop *drop, guint32 i, char buffer[MAILDROP_UIDL_O
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
 /* Entries with the places of their bodies: one look-up for several messages, no second one for the body. */
-DB_SQL(ENTRIES_WITH_PLACE, "SELECT e.prefix, e.cuts, b.id, b.segment, b.offset, b.stored, b.size, e.uid FROM entry e JOIN body b ON b.id = e.body"
+DB_SQL(ENTRIES_WITH_PLACE, "SELECT e.prefix, e.cuts, b.id, b.segment, b.offset, b.stored, b.size, e.uid FROM entry e "
+                           "JOIN body b ON b.id = e.body"
                            " WHERE e.mailbox = ? AND e.uid >= ? ORDER BY e.uid LIMIT ?");
 
 struct MaildropMessage {
@@ -286,19 +288,20 @@ ahead_add(Maildrop *drop, const DbRows *row, guint32 i, GError **error)
                 return FALSE;
         drop->ahead[drop->n_ahead++] = (LookedUp){
                 .i = i,
-                .place = {
-                        .segment = (guint32) db_int(row, 3),
-                        .offset = (guint64) db_int(row, 4),
-                        .stored = (guint64) db_int(row, 5),
-                        .size = (guint64) db_int(row, 6),
-                },
+                .place =
+                        {
+                                .segment = (guint32) db_int(row, 3),
+                                .offset = (guint64) db_int(row, 4),
+                                .stored = (guint64) db_int(row, 5),
+                                .size = (guint64) db_int(row, 6),
+                        },
                 .message = message,
         };
         return TRUE;
 }
 
-/* Look message i up, and those after it when they will be asked for next. A damaged one ends the look ahead: it is complained of when it is
- * asked for itself. */
+/* Look message i up, and those after it when they will be asked for next. A damaged one ends the look ahead: it is
+ * complained of when it is asked for itself. */
 static gboolean
 ahead_fill(Maildrop *drop, guint32 i, guint most, GError **error)
 {
@@ -311,7 +314,8 @@ ahead_fill(Maildrop *drop, guint32 i, guint most, GError **error)
         g_autoptr(DbTxn) txn = db_begin_read(drop->store->db, error);
         if (txn == NULL)
                 return FALSE;
-        g_autoptr(DbRows) row = db_query(txn, &ENTRIES_WITH_PLACE, error, "iii", drop->mailbox, drop->items[i].uid, (gint64) most);
+        g_autoptr(DbRows) row =
+                db_query(txn, &ENTRIES_WITH_PLACE, error, "iii", drop->mailbox, drop->items[i].uid, (gint64) most);
         if (row == NULL)
                 return FALSE;
         while ((step = db_rows_next(row, error)) == DB_ROW) {
@@ -319,7 +323,7 @@ ahead_fill(Maildrop *drop, guint32 i, guint most, GError **error)
                 while (at < drop->n && drop->items[at].uid < uid)
                         at++;
                 if (at == drop->n || drop->items[at].uid != uid)
-                        break;          /* newer than the list */
+                        break; /* newer than the list */
                 g_autoptr(GError) damage = NULL;
                 if (ahead_add(drop, row, at, &damage))
                         continue;
@@ -341,8 +345,8 @@ store_maildrop_message(Maildrop *drop, guint32 i, MaildropMessage **ret, GError 
                 if (!ahead_fill(drop, i, is_next ? AHEAD_MAX : 1, error))
                         return FALSE;
         if (drop->n_ahead == 0 || drop->ahead[drop->ahead_at].i != i)
-                return fault(error, FAULT_INTERNAL, "message %u is gone from the maildrop of account %" G_GINT64_FORMAT, i + 1,
-                             drop->account);
+                return fault(error, FAULT_INTERNAL, "message %u is gone from the maildrop of account %" G_GINT64_FORMAT,
+                             i + 1, drop->account);
 
         LookedUp *found = &drop->ahead[drop->ahead_at++];
         g_autoptr(MaildropMessage) message = g_steal_pointer(&found->message);
@@ -377,8 +381,8 @@ remove_range(DbTxn *txn, gint64 mailbox, gint64 first_uid, gint64 last_uid, Rele
         return step == DB_ROW_END;
 }
 
-/* The marked ones from `from` on, at most REMOVE_SLICE of them, one statement for each run of neighbours. *ret_next: where the next slice
- * begins. */
+/* The marked ones from `from` on, at most REMOVE_SLICE of them, one statement for each run of neighbours. *ret_next:
+ * where the next slice begins. */
 static gboolean
 remove_slice(Maildrop *drop, DbTxn *txn, guint32 from, guint32 *ret_next, GError **error)
 {

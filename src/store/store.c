@@ -28,7 +28,8 @@ store_free(Store *store)
 
 /* Delivery --------------------------------------------------------------------------------------------------------- */
 
-/* Two short statements: the rows of RETURNING go through a temporary table, which costs three times as much as asking for them. */
+/* Two short statements: the rows of RETURNING go through a temporary table, which costs three times as much as asking
+ * for them. */
 DB_SQL(MAILBOX_GROW, "UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1, messages = messages + 1,"
                      " octets = octets + ? WHERE account = ? AND name = ?");
 DB_SQL(MAILBOX_SLOT, "SELECT id, uid_next - 1, modseq FROM mailbox WHERE account = ? AND name = ?");
@@ -73,7 +74,7 @@ check_quota(DbTxn *txn, const StoreDelivery *delivery, guint64 size, GError **er
         return STORE_DONE;
 }
 
-typedef struct Slot {           /* where a new entry goes */
+typedef struct Slot { /* where a new entry goes */
         gint64 mailbox, uid, modseq;
 } Slot;
 
@@ -91,7 +92,8 @@ take_slot(DbTxn *txn, const StoreDelivery *delivery, const char *name, guint64 s
         return STORE_DONE;
 }
 
-/* UIDVALIDITY is the time of making in seconds, so a mailbox made anew differs from the one removed before (RFC 9051 §2.3.1.1). */
+/* UIDVALIDITY is the time of making in seconds, so a mailbox made anew differs from the one removed before (RFC 9051
+ * §2.3.1.1). */
 static gboolean
 make_inbox(DbTxn *txn, gint64 account, GError **error)
 {
@@ -159,9 +161,11 @@ store_usage(Store *store, gint64 account, guint64 *ret_messages, guint64 *ret_oc
 
 /* Removal ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(MAILBOX_SHRINK, "UPDATE mailbox SET messages = messages - ?, octets = octets - ?, modseq = modseq + 1 WHERE id = ?");
-DB_SQL(ENTRIES_DROP, "DELETE FROM entry WHERE mailbox = ? AND uid IN (SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid LIMIT ?)"
-                     " RETURNING body, size");
+DB_SQL(MAILBOX_SHRINK,
+       "UPDATE mailbox SET messages = messages - ?, octets = octets - ?, modseq = modseq + 1 WHERE id = ?");
+DB_SQL(ENTRIES_DROP,
+       "DELETE FROM entry WHERE mailbox = ? AND uid IN (SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid LIMIT ?)"
+       " RETURNING body, size");
 DB_SQL(MAILBOX_OF_ACCOUNT, "SELECT id FROM mailbox WHERE account = ? ORDER BY id LIMIT 1");
 DB_SQL(MAILBOX_DROP, "DELETE FROM mailbox WHERE id = ?");
 
@@ -252,7 +256,7 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                 }
                 if (!remove_from_mailbox(txn, mailbox, left, &removed, error))
                         return FALSE;
-                left -= MIN(left, MAX(removed, 1));     /* an empty mailbox is a row too */
+                left -= MIN(left, MAX(removed, 1)); /* an empty mailbox is a row too */
         }
         *ret_more = TRUE;
         return TRUE;
@@ -260,8 +264,9 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
 
 /* Looking ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(ROWS_OF_ACCOUNT, "SELECT m.name, e.uid, e.message, e.size, e.received FROM mailbox m JOIN entry e ON e.mailbox = m.id"
-                        " WHERE m.account = ? AND (m.name > ? OR (m.name = ? AND e.uid > ?)) ORDER BY m.name, e.uid LIMIT ?");
+DB_SQL(ROWS_OF_ACCOUNT,
+       "SELECT m.name, e.uid, e.message, e.size, e.received FROM mailbox m JOIN entry e ON e.mailbox = m.id"
+       " WHERE m.account = ? AND (m.name > ? OR (m.name = ? AND e.uid > ?)) ORDER BY m.name, e.uid LIMIT ?");
 
 gboolean
 store_rows(Store *store, Arena *arena, gint64 account, const char *after_mailbox, gint64 after_uid, gsize max,

@@ -1,7 +1,7 @@
 /* store.h -- mailboxes and what is in them: delivery, reading, removal, the POP3 maildrop.
  *
- * An entry is one copy (blob/copy.h) in one mailbox under a UID. UIDs rise strictly and are never reused; UID, UIDVALIDITY and MODSEQ are
- * told to nobody before they are on disk. INBOX exists from the first look or delivery on.
+ * An entry is one copy (blob/copy.h) in one mailbox under a UID. UIDs rise strictly and are never reused; UID,
+ * UIDVALIDITY and MODSEQ are told to nobody before they are on disk. INBOX exists from the first look or delivery on.
  *
  * Threads  Store: any. A Maildrop: one thread at a time.
  * Disk     tables mailbox and entry (db/schema.c); bodies in blob/.
@@ -25,31 +25,35 @@ void store_free(Store *store);
 typedef enum StoreAnswer {
         STORE_FAILED = 0,
         STORE_DONE,
-        STORE_OVER_QUOTA,       /* 452/552 4.2.2 */
-        STORE_NO_MAILBOX,       /* no such folder (create it or take INBOX) */
+        STORE_OVER_QUOTA, /* 452/552 4.2.2 */
+        STORE_NO_MAILBOX, /* no such folder (create it or take INBOX) */
 } StoreAnswer;
 
 typedef struct StoreDelivery {
         gint64 account;
-        const char *mailbox;            /* "INBOX" is made when missing; any other must exist */
-        const Copy *copy;               /* its body is already named in this transaction, reference counted in */
+        const char *mailbox; /* "INBOX" is made when missing; any other must exist */
+        const Copy *copy;    /* its body is already named in this transaction, reference counted in */
         Id message;
         Usec received;
-        guint64 quota_octets, quota_messages;   /* 0: none */
+        guint64 quota_octets, quota_messages; /* 0: none */
 } StoreDelivery;
 
 /* One entry. Change listeners hear of it after the commit. */
-StoreAnswer store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *ret_uid, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+StoreAnswer store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *ret_uid,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Does this account have a mailbox of that name (UTF-8, exact; INBOX any case)? For the folder of a sub-address. */
-StoreAnswer store_has_mailbox(Store *store, DbTxn *txn, gint64 account, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+StoreAnswer store_has_mailbox(Store *store, DbTxn *txn, gint64 account, const char *name,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What an account holds; FALSE on a fault. */
-gboolean store_usage(Store *store, gint64 account, guint64 *ret_messages, guint64 *ret_octets, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_usage(Store *store, gint64 account, guint64 *ret_messages, guint64 *ret_octets,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Remove everything of an account, at most 1,000 entries a call in the given transaction; *ret_more: call again in another. */
-gboolean store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Remove everything of an account, at most 1,000 entries a call in the given transaction; *ret_more: call again in
+ * another. */
+gboolean store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_more,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Maildrop: the INBOX as POP3 sees it (RFC 1939) ------------------------------------------------------------------- */
 
@@ -58,23 +62,24 @@ typedef struct Maildrop Maildrop;
 typedef enum MaildropAnswer {
         MAILDROP_FAILED = 0,
         MAILDROP_OPEN,
-        MAILDROP_IN_USE,        /* another session has it: -ERR [IN-USE] */
+        MAILDROP_IN_USE, /* another session has it: -ERR [IN-USE] */
 } MaildropAnswer;
 
-/* Lock and list the INBOX. The list is a snapshot of at most a million messages, 32 octets each; mail that comes later waits for
- * the next session. */
-MaildropAnswer store_maildrop_open(Store *store, gint64 account, Maildrop **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void store_maildrop_close(Maildrop *drop);      /* unlocks; deletes nothing; NULL is fine */
+/* Lock and list the INBOX. The list is a snapshot of at most a million messages, 32 octets each; mail that comes later
+ * waits for the next session. */
+MaildropAnswer store_maildrop_open(Store *store, gint64 account, Maildrop **ret,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void store_maildrop_close(Maildrop *drop); /* unlocks; deletes nothing; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Maildrop, store_maildrop_close)
 
 guint32 store_maildrop_count(const Maildrop *drop);
-guint64 store_maildrop_octets(const Maildrop *drop);            /* without deleted ones */
+guint64 store_maildrop_octets(const Maildrop *drop); /* without deleted ones */
 guint32 store_maildrop_undeleted(const Maildrop *drop);
 
 /* Messages are numbered from 0. */
 guint64 store_maildrop_size(const Maildrop *drop, guint32 i);
 gboolean store_maildrop_is_deleted(const Maildrop *drop, guint32 i);
-void store_maildrop_delete(Maildrop *drop, guint32 i);          /* marks only */
+void store_maildrop_delete(Maildrop *drop, guint32 i); /* marks only */
 void store_maildrop_reset(Maildrop *drop);
 #define MAILDROP_UIDL_OCTETS 40
 /* Unique and stable across sessions: UIDVALIDITY and UID in hexadecimal, at most 70 of 0x21-0x7e (RFC 1939 §7). */
@@ -82,15 +87,18 @@ const char *store_maildrop_uidl(const Maildrop *drop, guint32 i, char buffer[MAI
 
 /* Open message i for reading from its start. FALSE with the error when it is gone or damaged. */
 typedef struct MaildropMessage MaildropMessage;
-gboolean store_maildrop_message(Maildrop *drop, guint32 i, MaildropMessage **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_maildrop_message(Maildrop *drop, guint32 i, MaildropMessage **ret,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void store_message_close(MaildropMessage *message);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MaildropMessage, store_message_close)
-gssize store_message_read(MaildropMessage *message, void *buffer, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT; /* like copy_read */
+gssize store_message_read(MaildropMessage *message, void *buffer, gsize len,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT; /* like copy_read */
 
-/* UPDATE state (RFC 1939 §6): remove what is marked, in slices of at most 1,000; TRUE when all of it is gone and on disk. */
+/* UPDATE state (RFC 1939 §6): remove what is marked, in slices of at most 1,000; TRUE when all of it is gone and on
+ * disk. */
 gboolean store_maildrop_update(Maildrop *drop, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Looking, for admin and verify ------------------------------------------------------------------------------------- */
+/* Looking, for admin and verify ------------------------------------------------------------------------------------ */
 
 typedef struct StoreRow {
         gint64 account;
@@ -104,8 +112,9 @@ typedef struct StoreRow {
 gboolean store_rows(Store *store, Arena *arena, gint64 account, const char *after_mailbox, gint64 after_uid, gsize max,
                     const StoreRow **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Consistency of tables and bodies: counts and octets of mailboxes, references of bodies, records readable with right checksum,
- * entries below uid_next. report(text, data) is called for each complaint. FALSE: could not look. Goes page by page. */
+/* Consistency of tables and bodies: counts and octets of mailboxes, references of bodies, records readable with right
+ * checksum, entries below uid_next. report(text, data) is called for each complaint. FALSE: could not look. Goes page
+ * by page. */
 typedef void (*StoreReport)(const char *complaint, gpointer data);
-gboolean store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+gboolean store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries,
+                      GError **error) G_GNUC_WARN_UNUSED_RESULT;

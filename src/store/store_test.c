@@ -85,7 +85,8 @@ typedef struct Quota {
 
 /* One message into so many accounts, from 1 on; the answer of the last. Rolled back unless it is DONE. */
 static StoreAnswer
-deliver(Site *site, gint64 accounts, const char *mailbox, const char *prefix, const char *text, Quota quota, gint64 *ret_uid)
+deliver(Site *site, gint64 accounts, const char *mailbox, const char *prefix, const char *text, Quota quota,
+        gint64 *ret_uid)
 {
         g_autoptr(GError) error = NULL;
         BlobPlace place = append(site, text);
@@ -145,7 +146,8 @@ read_message(Maildrop *drop, guint32 i)
 
         g_assert_true(store_maildrop_message(drop, i, &message, &error));
         g_assert_no_error(error);
-        g_assert_cmpint(store_message_read(message, text, store_maildrop_size(drop, i), &error), ==, store_maildrop_size(drop, i));
+        g_assert_cmpint(store_message_read(message, text, store_maildrop_size(drop, i), &error), ==,
+                        store_maildrop_size(drop, i));
         g_assert_cmpint(store_message_read(message, text, 1, &error), ==, 0);
         return g_steal_pointer(&text);
 }
@@ -213,7 +215,7 @@ test_uids(Site *site, gconstpointer data)
         site_close(site);
         site_open(site);
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
-        g_assert_cmpint(uid, ==, 4);    /* the one removed last is not given out again */
+        g_assert_cmpint(uid, ==, 4); /* the one removed last is not given out again */
         g_assert_true(store_usage(site->store, 1, &messages, &octets, &error));
         g_assert_cmpuint(messages, ==, 3);
         g_assert_cmpuint(octets, ==, 9);
@@ -226,12 +228,14 @@ test_quota(Site *site, gconstpointer data)
         gint64 uid;
 
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "12345678\r\n", (Quota){.octets = 20}, &uid), ==, STORE_DONE);
-        g_assert_cmpint(deliver(site, 1, "INBOX", "", "123456789\r\n", (Quota){.octets = 20}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "", "123456789\r\n", (Quota){.octets = 20}, &uid), ==,
+                        STORE_OVER_QUOTA);
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "12345678\r\n", (Quota){.octets = 20}, &uid), ==, STORE_DONE);
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.octets = 20}, &uid), ==, STORE_OVER_QUOTA);
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.messages = 2}, &uid), ==, STORE_OVER_QUOTA);
         g_assert_cmpint(deliver(site, 1, "INBOX", "", "\r\n", (Quota){.messages = 3}, &uid), ==, STORE_DONE);
-        g_assert_cmpint(deliver(site, 1, "INBOX", "12345678\r\n", "12345678\r\n", (Quota){.octets = 32}, &uid), ==, STORE_OVER_QUOTA);
+        g_assert_cmpint(deliver(site, 1, "INBOX", "12345678\r\n", "12345678\r\n", (Quota){.octets = 32}, &uid), ==,
+                        STORE_OVER_QUOTA);
         g_assert_cmpuint(complaints(site), ==, 0);
 }
 
@@ -324,7 +328,7 @@ test_marks(Site *site, gconstpointer data)
         g_assert_cmpuint(store_maildrop_undeleted(drop), ==, 3);
         g_assert_cmpuint(store_maildrop_octets(drop), ==, all);
         store_maildrop_delete(drop, 0);
-        store_maildrop_close(drop);             /* without UPDATE: nothing goes */
+        store_maildrop_close(drop); /* without UPDATE: nothing goes */
         drop = open_drop(site, 1);
         g_assert_cmpuint(store_maildrop_count(drop), ==, 3);
         store_maildrop_close(drop);

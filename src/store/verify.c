@@ -1,9 +1,9 @@
-/* What `restante verify` asks of the store. Each table goes page by page; counts of a mailbox and references of bodies are compared
- * inside one snapshot, so a busy site gives no false complaint. */
+/* What `restante verify` asks of the store. Each table goes page by page; counts of a mailbox and references of bodies
+ * are compared inside one snapshot, so a busy site gives no false complaint. */
 #include "store/internal.h"
 
 #define ENTRY_PAGE 2000
-#define BODY_PAGE  500
+#define BODY_PAGE 500
 
 typedef struct Verify {
         Store *store;
@@ -39,15 +39,23 @@ verify_entry(const Verify *v, const DbRows *row)
         Copy copy = {.body_size = (guint64) db_int(row, 7), .prefix = db_bytes(row, 3), .cuts = cuts};
 
         if (db_is_null(row, 5))
-                verify_complain(v, "entry %" G_GINT64_FORMAT " stands in mailbox %" G_GINT64_FORMAT ", which is not there", uid, mailbox);
+                verify_complain(v,
+                                "entry %" G_GINT64_FORMAT " stands in mailbox %" G_GINT64_FORMAT ", which is not there",
+                                uid, mailbox);
         else if (uid >= db_int(row, 5))
-                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has a UID not given out yet", mailbox, uid);
+                verify_complain(v,
+                                "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has a UID not given out yet",
+                                mailbox, uid);
         if (db_is_null(row, 6))
-                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the body of entry %" G_GINT64_FORMAT " is not there", mailbox, uid);
+                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the body of entry %" G_GINT64_FORMAT " is not there",
+                                mailbox, uid);
         else if (!copy_get_cuts(db_bytes(row, 4), copy.body_size, cuts, &copy.n_cuts))
-                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the cuts of entry %" G_GINT64_FORMAT " are damaged", mailbox, uid);
+                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the cuts of entry %" G_GINT64_FORMAT " are damaged",
+                                mailbox, uid);
         else if (copy_size(&copy) != (guint64) db_int(row, 2))
-                verify_complain(v, "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has another size than its octets", mailbox, uid);
+                verify_complain(
+                        v, "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has another size than its octets",
+                        mailbox, uid);
 }
 
 static gboolean
@@ -61,7 +69,8 @@ verify_entries(Verify *v, GError **error)
                 g_autoptr(DbTxn) txn = db_begin_read(v->store->db, error);
                 if (txn == NULL)
                         return FALSE;
-                g_autoptr(DbRows) rows = db_query(txn, &ENTRY_PAGES, error, "iiii", mailbox, mailbox, uid, (gint64) ENTRY_PAGE);
+                g_autoptr(DbRows) rows =
+                        db_query(txn, &ENTRY_PAGES, error, "iiii", mailbox, mailbox, uid, (gint64) ENTRY_PAGE);
                 if (rows == NULL)
                         return FALSE;
                 for (n = 0; (step = db_rows_next(rows, error)) == DB_ROW; n++) {
@@ -78,12 +87,14 @@ verify_entries(Verify *v, GError **error)
 
 /* Counts and references -------------------------------------------------------------------------------------------- */
 
-DB_SQL(MAILBOX_COUNTS, "SELECT m.id, m.name, m.messages, m.octets, coalesce(c.n, 0), coalesce(c.octets, 0) FROM mailbox m LEFT JOIN"
-                       " (SELECT mailbox, count(*) AS n, sum(size) AS octets FROM entry GROUP BY mailbox) c ON c.mailbox = m.id"
-                       " WHERE m.messages <> coalesce(c.n, 0) OR m.octets <> coalesce(c.octets, 0)");
-DB_SQL(BODY_COUNTS, "SELECT b.id, b.refs, coalesce(c.n, 0) FROM body b LEFT JOIN"
-                    " (SELECT body, count(*) AS n FROM (SELECT body FROM entry UNION ALL SELECT body FROM queue) u GROUP BY body) c"
-                    " ON c.body = b.id WHERE b.refs <> coalesce(c.n, 0)");
+DB_SQL(MAILBOX_COUNTS,
+       "SELECT m.id, m.name, m.messages, m.octets, coalesce(c.n, 0), coalesce(c.octets, 0) FROM mailbox m LEFT JOIN"
+       " (SELECT mailbox, count(*) AS n, sum(size) AS octets FROM entry GROUP BY mailbox) c ON c.mailbox = m.id"
+       " WHERE m.messages <> coalesce(c.n, 0) OR m.octets <> coalesce(c.octets, 0)");
+DB_SQL(BODY_COUNTS,
+       "SELECT b.id, b.refs, coalesce(c.n, 0) FROM body b LEFT JOIN"
+       " (SELECT body, count(*) AS n FROM (SELECT body FROM entry UNION ALL SELECT body FROM queue) u GROUP BY body) c"
+       " ON c.body = b.id WHERE b.refs <> coalesce(c.n, 0)");
 DB_SQL(QUEUE_WITHOUT_BODY, "SELECT q.id FROM queue q LEFT JOIN body b ON b.id = q.body WHERE b.id IS NULL");
 
 static void
@@ -92,14 +103,15 @@ complain_mailbox(const Verify *v, const DbRows *row)
         verify_complain(v,
                         "mailbox %" G_GINT64_FORMAT " (%s) counts %" G_GINT64_FORMAT " messages and %" G_GINT64_FORMAT
                         " octets but has %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT,
-                        db_int(row, 0), db_text(row, 1), db_int(row, 2), db_int(row, 3), db_int(row, 4), db_int(row, 5));
+                        db_int(row, 0), db_text(row, 1), db_int(row, 2), db_int(row, 3), db_int(row, 4),
+                        db_int(row, 5));
 }
 
 static void
 complain_body(const Verify *v, const DbRows *row)
 {
-        verify_complain(v, "body %" G_GINT64_FORMAT " counts %" G_GINT64_FORMAT " references but has %" G_GINT64_FORMAT, db_int(row, 0),
-                        db_int(row, 1), db_int(row, 2));
+        verify_complain(v, "body %" G_GINT64_FORMAT " counts %" G_GINT64_FORMAT " references but has %" G_GINT64_FORMAT,
+                        db_int(row, 0), db_int(row, 1), db_int(row, 2));
 }
 
 static void
@@ -192,12 +204,14 @@ verify_bodies(const Verify *v, GError **error)
 }
 
 gboolean
-store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries, GError **error)
+store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries,
+             GError **error)
 {
         Verify v = {.store = store, .report = report, .data = data};
 
         if (!verify_entries(&v, error) || !verify_rows(&v, &MAILBOX_COUNTS, complain_mailbox, error) ||
-            !verify_rows(&v, &BODY_COUNTS, complain_body, error) || !verify_rows(&v, &QUEUE_WITHOUT_BODY, complain_queue, error))
+            !verify_rows(&v, &BODY_COUNTS, complain_body, error) ||
+            !verify_rows(&v, &QUEUE_WITHOUT_BODY, complain_queue, error))
                 return FALSE;
         if (with_bodies && !verify_bodies(&v, error))
                 return FALSE;
