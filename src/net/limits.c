@@ -63,6 +63,14 @@ limits_new(guint max_open, guint max_per_second)
 }
 
 void
+limits_set(Limits *limits, guint max_open, guint max_per_second)
+{
+        MUTEX_SCOPE(&limits->mutex);
+        limits->max_open = max_open;
+        limits->max_per_second = max_per_second;
+}
+
+void
 limits_free(Limits *limits)
 {
         if (limits == NULL)

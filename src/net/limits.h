@@ -14,6 +14,7 @@ typedef struct Limits Limits;
 
 Limits *limits_new(guint max_open, guint max_per_second) G_GNUC_WARN_UNUSED_RESULT;
 void limits_free(Limits *limits);
+void limits_set(Limits *limits, guint max_open, guint max_per_second);
 
 /* Count a new connection. FALSE: one too many; it counts for the rate but not as open, so limits_leave() must not follow. */
 gboolean limits_enter(Limits *limits, AddressKey key, Usec now) G_GNUC_WARN_UNUSED_RESULT;

@@ -39,6 +39,23 @@ test_rate(void)
 }
 
 static void
+test_change(void)
+{
+        Limits *l = limits_new(1, 100);
+        Usec now = 0;
+
+        g_assert_true(limits_enter(l, key(1), now));
+        g_assert_false(limits_enter(l, key(1), now));
+        limits_set(l, 2, 100);
+        g_assert_true(limits_enter(l, key(1), now));
+        limits_set(l, 1, 100);
+        g_assert_false(limits_enter(l, key(1), now));   /* those that are over it stay */
+        limits_leave(l, key(1), now);
+        g_assert_false(limits_enter(l, key(1), now));
+        limits_free(l);
+}
+
+static void
 test_memory(void)
 {
         Limits *l = limits_new(10, 10);
@@ -68,6 +85,7 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/net/limits/open-connections", test_open);
         g_test_add_func("/net/limits/new-ones-a-second", test_rate);
+        g_test_add_func("/net/limits/other-ones-while-connections-are-open", test_change);
         g_test_add_func("/net/limits/memory-is-bounded", test_memory);
         return g_test_run();
 }

@@ -305,7 +305,7 @@ service_admit(Service *service, const struct sockaddr_storage *from)
 {
         AddressKey key = net_address_key(from);
         gboolean is_exempt = (from->ss_family != AF_INET && from->ss_family != AF_INET6) ||
-                             (service->limits.is_loopback_site && net_address_is_first_loopback(from));
+                             (__atomic_load_n(&service->limits.is_loopback_site, __ATOMIC_RELAXED) && net_address_is_first_loopback(from));
         gboolean is_counted = !is_exempt && limits_enter(service->per_address, key, clock_monotonic());
         gboolean is_stress_new = FALSE;
         SessionPark *park = NULL;
@@ -668,17 +668,40 @@ service_open_reactor(Service *service, GError **error)
         return TRUE;
 }
 
+/* 0 is the default. */
+static ServiceLimits
+limits_filled(const ServiceLimits *limits)
+{
+        ServiceLimits l = *limits;
+
+        l.max_connections = l.max_connections != 0 ? MIN(l.max_connections, 1000000u) : 25000;
+        l.max_per_address = l.max_per_address != 0 ? l.max_per_address : 100;
+        l.max_per_address_second = l.max_per_address_second != 0 ? l.max_per_address_second : 50;
+        l.max_workers = l.max_workers != 0 ? l.max_workers : 128;
+        return l;
+}
+
+gboolean
+service_set_limits(Service *service, const ServiceLimits *limits)
+{
+        ServiceLimits l = limits_filled(limits);
+
+        limits_set(service->per_address, l.max_per_address, l.max_per_address_second);
+        MUTEX_SCOPE(&service->mutex);
+        gboolean fits = l.max_connections + EXEMPT_SLOTS <= service->max_slots;
+        service->limits.max_connections = MIN(l.max_connections, service->max_slots - EXEMPT_SLOTS);
+        service->limits.max_workers = l.max_workers;
+        __atomic_store_n(&service->limits.is_loopback_site, l.is_loopback_site, __ATOMIC_RELAXED);
+        return fits;
+}
+
 Service *
 service_new(const ServiceLimits *limits, GError **error)
 {
         Service *service = g_new0(Service, 1);
         ServiceLimits *l = &service->limits;
 
-        *l = *limits;
-        l->max_connections = l->max_connections != 0 ? MIN(l->max_connections, 1000000u) : 25000;
-        l->max_per_address = l->max_per_address != 0 ? l->max_per_address : 100;
-        l->max_per_address_second = l->max_per_address_second != 0 ? l->max_per_address_second : 50;
-        l->max_workers = l->max_workers != 0 ? l->max_workers : 128;
+        *l = limits_filled(limits);
         mutex_init(&service->mutex, "net.service");
         mutex_init(&service->timers_mutex, "net.timers");
         cond_init(&service->emptied);

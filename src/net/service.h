@@ -85,6 +85,10 @@ typedef struct ServiceLimits {
 
 Service *service_new(const ServiceLimits *limits, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Other limits from now on. max_connections can't pass what the service was made with: FALSE then, and the rest holds. Connections
+ * that are over a new limit stay. */
+gboolean service_set_limits(Service *service, const ServiceLimits *limits) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Bind and listen, SO_REUSEADDR, IPv6 only for v6 addresses. Used by the keeper. address: "127.0.0.1", "::1", "0.0.0.0", "::" or "unix:PATH".
  * FAULT_IO text names address and port: "127.0.0.1 port 2525: address already in use". Returns the descriptor or -1. */
 int service_listen(const char *address, guint16 port, GError **error) G_GNUC_WARN_UNUSED_RESULT;
