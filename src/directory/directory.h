@@ -185,6 +185,15 @@ gboolean directory_bouncer_count(Directory *directory, DbTxn *txn, const Address
  * most the 10,000 most frequent per domain are kept. */
 void directory_count_unknown(Directory *directory, const Address *address, const Address *sender);
 gboolean directory_flush_unknown(Directory *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+typedef struct UnknownName {
+        const char *address, *first_sender, *last_sender;       /* senders: NULL when not known */
+        guint64 times, spam;
+        Usec first, last;
+} UnknownName;
+/* The most frequent first, of one domain (as address_parse_domain() writes it) or of all (NULL), at most max; what was not written yet is
+ * not among them. */
+gboolean directory_list_unknown(Directory *directory, Arena *arena, const char *domain, gsize max, const UnknownName **ret, gsize *ret_n,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Rises with every committed change; other caches compare it. */
 guint64 directory_generation(const Directory *directory);

@@ -142,3 +142,42 @@ directory_flush_unknown(Directory *directory, GError **error)
                         return FALSE;
         return TRUE;
 }
+
+DB_SQL(UNKNOWN_LIST, "SELECT local, domain, times, first, last, first_sender, last_sender, spam FROM unknown_name"
+                     " WHERE ?1 IS NULL OR domain = ?1 ORDER BY times DESC, domain, local LIMIT ?2");
+
+gboolean
+directory_list_unknown(Directory *directory, Arena *arena, const char *domain, gsize max, const UnknownName **ret, gsize *ret_n,
+                       GError **error)
+{
+        UnknownName *names = arena_new_array(arena, UnknownName, max);
+        gsize n = 0;
+        DbStep step;
+
+        g_autoptr(DbTxn) txn = names != NULL ? db_begin_read(directory->db, error) : NULL;
+        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &UNKNOWN_LIST, error, "si", domain, (gint64) max) : NULL;
+        if (names == NULL)
+                return fault(error, FAULT_BUSY, "the list of unknown names is too long");
+        if (rows == NULL)
+                return FALSE;
+        while (n < max && (step = db_rows_next(rows, error)) == DB_ROW) {
+                const Address address = {arena_copy(arena, db_bytes(rows, 0)), arena_copy(arena, db_bytes(rows, 1))};
+
+                names[n++] = (UnknownName){
+                        .address = arena_strndup(arena, address_text(arena, &address)),
+                        .first_sender = db_is_null(rows, 5) ? NULL : arena_strdup(arena, db_text(rows, 5)),
+                        .last_sender = db_is_null(rows, 6) ? NULL : arena_strdup(arena, db_text(rows, 6)),
+                        .times = (guint64) db_int(rows, 2),
+                        .spam = (guint64) db_int(rows, 7),
+                        .first = db_int(rows, 3),
+                        .last = db_int(rows, 4),
+                };
+        }
+        if (n < max && step != DB_ROW_END)
+                return FALSE;
+        if (arena_is_over(arena))
+                return fault(error, FAULT_BUSY, "the list of unknown names is too long");
+        *ret = names;
+        *ret_n = n;
+        return TRUE;
+}
