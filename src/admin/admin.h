@@ -69,12 +69,14 @@ typedef enum ColumnKind {
         COLUMN_NUMBER,          /* right-aligned */
         COLUMN_SIZE,            /* octets, shown as 4.2K */
         COLUMN_TIME,            /* ISO in JSON, local time for people */
+        COLUMN_SENDER,          /* "" is shown as <> */
         COLUMN_YES_NO,
 } ColumnKind;
 
 typedef struct OperationColumn {
         const char *key, *title;        /* of the JSON object; title of the column or line */
         ColumnKind kind;
+        guint width;                    /* of rows that are printed as they come; 0: 12 */
 } OperationColumn;
 
 #define OPERATION_ARGS    6

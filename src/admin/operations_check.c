@@ -94,6 +94,23 @@ check_domains(Findings *f, GError **error)
         return TRUE;
 }
 
+static gboolean
+check_sources(Findings *f, GError **error)
+{
+        const SourceRow *rows;
+        gsize n;
+
+        if (admin_rooms(f->call)->fetch == NULL)
+                return TRUE;
+        if (!fetch_sources(admin_rooms(f->call)->fetch, admin_arena(f->call), NULL, &rows, &n, error))
+                return FALSE;
+        for (gsize i = 0; i < n; i++)
+                if (rows[i].stopped != NULL)
+                        finding("warning", arena_printf(admin_arena(f->call), "source %s is stopped: %s; `restante fetch set %s` starts it again",
+                                                        rows[i].name, rows[i].stopped, rows[i].name), f);
+        return TRUE;
+}
+
 static AdminResult
 check_run(AdminCall *call)
 {
@@ -103,7 +120,7 @@ check_run(AdminCall *call)
 
         if (rooms->check != NULL)
                 rooms->check(finding, &f, rooms->app);
-        if (!check_domains(&f, &error))
+        if (!check_domains(&f, &error) || !check_sources(&f, &error))
                 finding("error", error->message, &f);
         g_autoptr(GError) loop_error = NULL;
         const char *loop = router_table_loop(rooms->router, admin_arena(call), &loop_error);

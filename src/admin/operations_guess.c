@@ -4,10 +4,6 @@
 #define GUESS_ROWS   1000
 #define UNKNOWN_ROWS 10000
 
-/* The work list is the directory's; this only shows it. */
-static const char SELECT_UNKNOWN[] = "SELECT local, domain, times, first, last, first_sender, last_sender, spam FROM unknown_name "
-                                     "WHERE (?1 IS NULL OR domain = ?1) ORDER BY times DESC, domain, local LIMIT ?2";
-
 static AdminResult
 guess_list(AdminCall *call)
 {
@@ -36,50 +32,31 @@ guess_release(AdminCall *call)
         return ADMIN_DONE;
 }
 
-static gboolean
-unknown_rows(AdminCall *call, const char *domain, json_t *array, GError **error)
-{
-        g_autoptr(DbTxn) txn = db_begin_read(admin_rooms(call)->db, error);
-        g_autoptr(DbRows) rows = txn != NULL ? db_query_text(txn, SELECT_UNKNOWN, error, "si", domain, (gint64) UNKNOWN_ROWS) : NULL;
-        DbStep step = DB_ROW_FAILED;
-
-        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW) {
-                Span local = db_bytes(rows, 0), name = db_bytes(rows, 1);
-                json_array_append_new(array, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "address",
-                                                       json_text(arena_printf(admin_arena(call), "%.*s@%.*s", (int) local.len,
-                                                                              (const char *) local.data, (int) name.len,
-                                                                              (const char *) name.data)),
-                                                       "times", (json_int_t) db_int(rows, 2), "first", json_time(db_int(rows, 3)), "last",
-                                                       json_time(db_int(rows, 4)), "first_sender", json_text(db_text(rows, 5)),
-                                                       "last_sender", json_text(db_text(rows, 6)), "spam", (json_int_t) db_int(rows, 7)));
-        }
-        return step == DB_ROW_END;
-}
-
 static AdminResult
 unknown_list(AdminCall *call)
 {
         g_autoptr(GError) error = NULL;
         const char *domain = admin_arg(call, "DOMAIN", 0);
-        json_t *array = json_array();
-        json_t *row;
-        gsize i;
+        const UnknownName *names;
         Span label = SPAN_EMPTY;
+        gsize n;
 
-        if (domain != NULL && address_parse_domain(admin_arena(call), span_of(domain), &label) != ADDRESS_OK) {
-                json_decref(array);
+        if (domain != NULL && address_parse_domain(admin_arena(call), span_of(domain), &label) != ADDRESS_OK)
                 return admin_refuse(call, "%s is no domain name", domain);
-        }
         /* What was counted in memory since the last writing belongs to the list. */
         if (!directory_flush_unknown(admin_rooms(call)->directory, &error)) {
                 admin_warn(call, "the newest names are missing: %s", error->message);
                 g_clear_error(&error);
         }
-        gboolean is_read = unknown_rows(call, domain != NULL ? arena_strndup(admin_arena(call), label) : NULL, array, &error);
-        if (is_read)
-                json_array_foreach(array, i, row) admin_row(call, json_incref(row));
-        json_decref(array);
-        return is_read ? ADMIN_DONE : admin_refuse(call, "%s", error->message);
+        if (!directory_list_unknown(admin_rooms(call)->directory, admin_arena(call),
+                                    domain != NULL ? arena_strndup(admin_arena(call), label) : NULL, UNKNOWN_ROWS, &names, &n, &error))
+                return admin_refuse(call, "%s", error->message);
+        for (gsize i = 0; i < n; i++)
+                admin_row(call, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_text(names[i].address), "times",
+                                          (json_int_t) names[i].times, "first", json_time(names[i].first), "last", json_time(names[i].last),
+                                          "first_sender", json_text(names[i].first_sender), "last_sender", json_text(names[i].last_sender),
+                                          "spam", (json_int_t) names[i].spam));
+        return ADMIN_DONE;
 }
 
 const Operation GUESS_LIST = {

@@ -268,9 +268,50 @@ checks(void)
         json_array_foreach(answer.rows, i, row) is_warned |= strstr(text_of(row, "text"), "chk.example") != NULL;
         g_assert_true(is_warned); /* a policy that takes mail for unknown names is a standing warning */
         test_answer_clear(&answer);
-        done("unknown", "list", NULL);
-        done("guess", "list", NULL);
+}
+
+/* The work list: most frequent first, of one domain when asked, what was counted a moment ago included. */
+static void
+unknown_names(void)
+{
+        g_autoptr(Arena) arena = arena_new(64 * 1024);
+        static const char *const SEEN[] = {"rare@unk.example", "often@unk.example", "often@unk.example", "else@other.example"};
+        TestAnswer answer;
+
+        for (gsize i = 0; i < G_N_ELEMENTS(SEEN); i++) {
+                Address address;
+                g_assert_cmpint(address_parse(arena, span_of(SEEN[i]), TRUE, &address), ==, ADDRESS_OK);
+                directory_count_unknown(site.rooms.directory, &address, NULL);
+        }
+        test_call(&site, &answer, NULL, NULL, "unknown", "list", WORDS("UNK.example"));
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 2);
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 0), "address"), ==, "often@unk.example");
+        g_assert_cmpint(json_integer_value(json_object_get(json_array_get(answer.rows, 0), "times")), ==, 2);
+        test_answer_clear(&answer);
+        test_call(&site, &answer, NULL, NULL, "unknown", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), >=, 3);
+        test_answer_clear(&answer);
+}
+
+static void
+guesses(void)
+{
+        TestAnswer answer;
+        guint in_session = 0;
+        Usec delay;
+
+        for (guint i = 0; i < 15; i++) {
+                g_autofree char *name = g_strdup_printf("g%u@x.example", i);
+                (void) guesses_unknown(site.rooms.guesses, "192.0.2.7", span_of(name), &in_session, &delay);
+        }
+        test_call(&site, &answer, NULL, NULL, "guess", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 0), "client"), ==, "192.0.2.7");
+        g_assert_cmpint(json_integer_value(json_object_get(json_array_get(answer.rows, 0), "unknown")), ==, 15);
+        test_answer_clear(&answer);
         expect(ADMIN_USAGE, "which client", NULL, "guess", "release", NULL);
+        expect(ADMIN_REFUSED, "192.0.2.8 is not counted", NULL, "guess", "release", WORDS("192.0.2.8"));
+        done("guess", "release", WORDS("192.0.2.7"));
 }
 
 int
@@ -286,6 +327,8 @@ main(int argc, char **argv)
         g_test_add_func("/admin/operations/inject-queue-trace-verify", inject);
         g_test_add_func("/admin/operations/inject-makes-every-line-end-crlf", inject_line_ends);
         g_test_add_func("/admin/operations/every-change-has-its-history-without-secrets", history);
+        g_test_add_func("/admin/operations/unknown-names-most-frequent-first", unknown_names);
+        g_test_add_func("/admin/operations/guesses-are-shown-and-released ROUTING 7", guesses);
         g_test_add_func("/admin/operations/check-names-standing-warnings", checks);
         int status = g_test_run();
         test_site_close(&site);

@@ -115,7 +115,7 @@ const Operation TRACE = {
                     {"client", "client"},
                     {"helo", "helo"},
                     {"account", "account"},
-                    {"sender", "sender"},
+                    {"sender", "sender", COLUMN_SENDER},
                     {"message_id", "message-id"},
                     {"subject", "subject"},
                     {"size", "size", COLUMN_SIZE},

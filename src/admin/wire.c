@@ -130,7 +130,7 @@ wire_write(Wire *wire, Span octets, Usec deadline, GError **error)
 gboolean
 wire_write_json(Wire *wire, json_t *take_value, Usec deadline, GError **error)
 {
-        char *text = json_dumps(take_value, JSON_COMPACT);
+        char *text = json_dumps(take_value, JSON_COMPACT | JSON_REAL_PRECISION(6));
 
         json_decref(take_value);
         if (text == NULL)

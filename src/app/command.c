@@ -76,7 +76,7 @@ call_here(const char *config, const AdminRequest *request, const AdminOutput *ou
         if (site == NULL)
                 return FALSE;
         if (!log_wants(LOG_DEBUG))
-                log_set_level(LOG_WARNING);     /* the person is told by the answer, not by the log */
+                log_set_level(LOG_ERROR);       /* the person is told by the answer, not by the log */
         *ret = admin_run(&site->rooms->admin, request, output, ret_reason);
         site_close(site);
         return TRUE;

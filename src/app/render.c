@@ -95,6 +95,8 @@ value_text(const json_t *value, ColumnKind kind)
         case JSON_REAL:
                 return g_strdup_printf("%.2f", json_real_value(value));
         case JSON_STRING:
+                if (kind == COLUMN_SENDER && json_string_length(value) == 0)
+                        return g_strdup("<>");
                 if (kind == COLUMN_TIME)
                         return time_text(json_string_value(value));
                 return text_escape(span_make(json_string_value(value), json_string_length(value)), 4096);
@@ -211,7 +213,7 @@ stream_row(Render *r, const json_t *row)
         for (; n < OPERATION_COLUMNS && columns[n].key != NULL; n++) {
                 cells[n] = cell_text(row, &columns[n]);
                 shown[n] = json_object_get(row, columns[n].key) != NULL;
-                widths[n] = columns[n].kind == COLUMN_SIZE || columns[n].kind == COLUMN_NUMBER ? 6 : STREAM_MIN;
+                widths[n] = columns[n].width != 0 ? columns[n].width : column_is_right(&columns[n]) ? 6 : STREAM_MIN;
         }
         put_line(r, cells, widths, shown, n);
         fflush(r->out);
@@ -341,7 +343,7 @@ void
 render_row(Render *r, const json_t *row)
 {
         if (r->as_json && r->operation->is_list) {
-                char *text = json_dumps(row, JSON_COMPACT);
+                char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(6));
                 fprintf(r->out, "%s%s", r->n_printed++ > 0 ? ",\n " : "[", text);
                 free(text);
         } else if (!r->as_json && r->operation->rows != NULL) {
@@ -373,7 +375,7 @@ render_end_json(Render *r, gboolean is_done)
         json_t *object = r->result != NULL ? json_copy(r->result) : json_object();
         if (r->operation->rows != NULL)
                 json_object_set(object, r->operation->rows, r->rows);
-        char *text = json_dumps(object, JSON_INDENT(1));
+        char *text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
         fprintf(r->out, "%s\n", text);
         free(text);
         json_decref(object);

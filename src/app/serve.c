@@ -221,14 +221,20 @@ serve_site(const Settings *settings, GError **error)
         }
 }
 
+static ServiceLimits
+serve_limits_of(const Settings *settings)
+{
+        return (ServiceLimits){.max_connections = (guint) settings->connections,
+                               .max_per_address = (guint) settings->connections_per_address,
+                               .max_per_address_second = (guint) settings->connections_per_second,
+                               .max_workers = (guint) settings->workers,
+                               .is_loopback_site = settings->is_loopback};
+}
+
 static gboolean
 server_open(Server *server, const Settings *settings, const Listening *listening, guint n, int control, GError **error)
 {
-        ServiceLimits limits = {.max_connections = (guint) settings->connections,
-                                .max_per_address = (guint) settings->connections_per_address,
-                                .max_per_address_second = (guint) settings->connections_per_second,
-                                .max_workers = (guint) settings->workers,
-                                .is_loopback_site = settings->is_loopback};
+        const ServiceLimits limits = serve_limits_of(settings);
 
         if ((server->site = serve_site(settings, error)) == NULL ||
             (server->doors = doors_new(server->site, server->site->rooms, error)) == NULL ||
@@ -340,6 +346,9 @@ server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **er
         }
         doors_shut(server->doors, server->service);
         fetch_stop(site->rooms->fetch, clock_in(FETCH_PATIENCE)); /* one session for each remote account: the old ones end first */
+        const ServiceLimits limits = serve_limits_of(settings);
+        if (!service_set_limits(server->service, &limits))
+                log_event(&APP_EVENTS[EVENT_SETTINGS_LATER], "setting=connections");
         g_ptr_array_add(server->old_doors, server->doors);
         server->doors = doors;
         site_swap(site, rooms);
