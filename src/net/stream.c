@@ -137,6 +137,12 @@ stream_peer(const Stream *stream, StreamPeer *ret)
         ret->is_first_loopback = net_address_is_first_loopback(&ret->address);
 }
 
+void
+stream_interrupt(Stream *stream)
+{
+        (void) shutdown(stream->fd, SHUT_RDWR); /* the descriptor itself never changes: no lock is needed */
+}
+
 gboolean
 stream_is_failed(const Stream *stream)
 {

@@ -100,6 +100,9 @@ const char *stream_tls_version(const Stream *stream);   /* "TLSv1.3" */
 const char *stream_tls_cipher(const Stream *stream);
 int stream_tls_bits(const Stream *stream);
 
+/* From another thread, while the stream is not being freed: its waiting calls end as if the peer had closed. */
+void stream_interrupt(Stream *stream);
+
 gboolean stream_is_failed(const Stream *stream);
 const char *stream_reason(const Stream *stream);        /* for the log: "timed out", "connection reset", TLS text */
 void stream_fail(Stream *stream, const char *static_reason);
