@@ -14,6 +14,7 @@
 #define BACK_OFF_FIRST (30 * USEC_PER_SEC)
 #define BACK_OFF_MOST USEC_PER_HOUR
 #define RELOAD_AFTER USEC_PER_MINUTE /* when the list of sources could not be read */
+#define INTERRUPTED_WAIT (3 * USEC_PER_SEC) /* a commit may be under way */
 #define RESULT_OCTETS 300
 
 const LogEvent FETCH_EVENTS[] = {
@@ -100,11 +101,12 @@ fetch_new(Db *db, Directory *directory, Router *router, Intake *intake, const Fe
         fetch->max_size = settings->max_size;
         fetch->max_parallel = settings->max_parallel > 0 ? settings->max_parallel : 8;
         fetch->tls = tls;
-        mutex_init(&fetch->lock, "fetch");
+        mutex_init(&fetch->lock, "fetch.sources");
         cond_init(&fetch->changed);
         fetch->states = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, state_free);
         fetch->hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         fetch->threads = g_ptr_array_new();
+        fetch->clients = g_ptr_array_new();
         fetch->must_reload = TRUE;
         return fetch;
 }
@@ -114,8 +116,10 @@ fetch_free(Fetch *fetch)
 {
         if (fetch == NULL)
                 return;
+        fetch_stop(fetch, clock_monotonic()); /* interrupts */
         fetch_stop(fetch, USEC_NEVER);
         g_ptr_array_unref(fetch->threads);
+        g_ptr_array_unref(fetch->clients);
         g_hash_table_unref(fetch->hosts);
         g_hash_table_unref(fetch->states);
         cond_done(&fetch->changed);
@@ -491,17 +495,43 @@ fetch_start(Fetch *fetch, GError **error)
         return start_thread(fetch, error);
 }
 
-/* Those that run end after their batch; nobody is waited for beyond the deadline (monotonic), but the owner of the
- * database must then not close it. */
+gboolean
+fetch_note_client(Fetch *fetch, Pop3Client *client)
+{
+        MUTEX_SCOPE(&fetch->lock);
+        if (g_atomic_int_get(&fetch->is_stopping))
+                return FALSE;
+        g_ptr_array_add(fetch->clients, client);
+        return TRUE;
+}
+
+void
+fetch_forget_client(Fetch *fetch, Pop3Client *client)
+{
+        MUTEX_SCOPE(&fetch->lock);
+        g_ptr_array_remove(fetch->clients, client);
+}
+
+static gboolean
+wait_for_runs(Fetch *fetch, Usec until)
+{
+        while (fetch->n_running > 0 && cond_wait_until(&fetch->changed, &fetch->lock, until))
+                continue;
+        return fetch->n_running == 0;
+}
+
+/* Those that run end after their batch. Who then still waits for a server is interrupted; who is still connecting is not waited
+ * for: fetch_free() does that. */
 void
 fetch_stop(Fetch *fetch, Usec deadline)
 {
         mutex_lock(&fetch->lock);
         g_atomic_int_set(&fetch->is_stopping, TRUE);
         cond_broadcast(&fetch->changed);
-        while (fetch->n_running > 0 && cond_wait_until(&fetch->changed, &fetch->lock, deadline))
-                continue;
-        gboolean is_quiet = fetch->n_running == 0;
+        gboolean is_quiet = wait_for_runs(fetch, deadline);
+        for (guint i = 0; i < fetch->clients->len; i++)
+                pop3_client_interrupt(fetch->clients->pdata[i]);
+        is_quiet = is_quiet || wait_for_runs(fetch, clock_in(INTERRUPTED_WAIT));
         mutex_unlock(&fetch->lock);
         for (guint i = 0; is_quiet && i < fetch->threads->len; i++)
                 thread_take_join(fetch->threads->pdata[i]);

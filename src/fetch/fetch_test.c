@@ -854,6 +854,25 @@ test_polling(House *h, gconstpointer data)
         g_assert_cmpuint(h->provider.mail->len, ==, 0);
 }
 
+/* A server that says nothing more does not hold up the end of ours. */
+static void
+test_stop(House *h, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        h->provider.stalls_at_retr = TRUE;
+        put_many(h, 3);
+        source_add(h, MULTIDROP);
+        g_assert_true(fetch_start(h->fetch, &error));
+        while (!g_atomic_int_get(&h->provider.is_stalling))
+                g_usleep(10000);
+        Usec began = clock_monotonic();
+        fetch_stop(h->fetch, clock_in(50 * USEC_PER_MS));
+        g_assert_cmpint(clock_monotonic() - began, <, 50 * USEC_PER_SEC); /* a reply may take 60 s */
+        g_assert_cmpuint(h->provider.mail->len, ==, 3);
+        g_assert_null(show(h)->stopped);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -888,5 +907,6 @@ main(int argc, char **argv)
         ADD("run/busy, missing", test_busy_and_missing, NULL);
         ADD("run/nobody there", test_nobody_there, NULL);
         ADD("schedule/polls", test_polling, NULL);
+        ADD("schedule/the end does not wait for a stalling server", test_stop, NULL);
         return g_test_run();
 }

@@ -205,11 +205,15 @@ struct Fetch {
         GHashTable *states;     /* name -> SourceState */
         GHashTable *hosts;      /* host:port -> HostState */
         GPtrArray *threads;
+        GPtrArray *clients;     /* Pop3Client: connections under way, to be interrupted at the end */
         guint n_idle;
         guint n_running;
         gboolean is_started, must_reload;
 };
 
+/* A connection begins and ends. FALSE: the room is closing, do not begin. */
+gboolean fetch_note_client(Fetch *fetch, Pop3Client *client) G_GNUC_WARN_UNUSED_RESULT;
+void fetch_forget_client(Fetch *fetch, Pop3Client *client);
 /* After a committed change of this source. */
 void fetch_note_change(Fetch *fetch, DbTxn *txn, const char *name);
 /* When it polls next (real time), 0: unknown. */

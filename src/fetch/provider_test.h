@@ -19,7 +19,7 @@ typedef struct Provider {
         int listener, fd;
         guint16 port;
         Thread *thread;
-        gint is_ending;
+        gint is_ending, is_stalling;
         GPtrArray *mail;
         const char *password;
         gboolean no_uidl, no_top, no_pipelining;
@@ -28,6 +28,7 @@ typedef struct Provider {
         const char *break_at_uidl;      /* or within that of this one, always                 */
         const char *refuse_uidl;        /* -ERR to its RETR                                   */
         gboolean close_at_dele, close_at_quit, lose_quit_reply, forget_to_delete;
+        gboolean stalls_at_retr;        /* until the connection ends                          */
         int size_lie;                   /* added to what LIST says                            */
         guint n_sessions, n_retr, n_top, n_dele, n_passes;
 } Provider;
@@ -129,6 +130,10 @@ provider_update(Provider *p)
 static inline gboolean
 provider_retr(Provider *p, ProviderMail *m)
 {
+        if (p->stalls_at_retr) {
+                g_atomic_int_set(&p->is_stalling, TRUE);
+                return TRUE;
+        }
         gboolean breaks = (int) ++p->n_retr == p->close_in_retr || g_strcmp0(p->break_at_uidl, m->uidl) == 0;
 
         if (g_strcmp0(p->refuse_uidl, m->uidl) == 0)

@@ -327,7 +327,12 @@ connect_server(Run *run, GError **error)
                 return RUN_FAILED;
         }
         Pop3Answer answer = pop3_client_connect(&settings, &run->client, error);
-        return answer == POP3_OK ? RUN_DONE : answer == POP3_BUSY ? RUN_BUSY : RUN_FAILED;
+        if (answer != POP3_OK)
+                return answer == POP3_BUSY ? RUN_BUSY : RUN_FAILED;
+        if (fetch_note_client(run->job->fetch, run->client))
+                return RUN_DONE;
+        (void) fault(error, FAULT_BUSY, "this server is being stopped");
+        return RUN_BUSY;
 }
 
 static RunEnd
@@ -399,6 +404,8 @@ run_free(Run *run)
 {
         run_batch_drop(run);
         submission_free(run->current.sub);
+        if (run->client != NULL)
+                fetch_forget_client(run->job->fetch, run->client);
         pop3_client_free(run->client);
         seen_free(run->seen);
         arena_free(run->arena);
@@ -431,5 +438,6 @@ run_source(RunJob *job, GError **error)
         run->left = run_left_new();
         RunEnd end = session(run, error);
         run_free(run);
-        return end;
+        /* Broken off by ourselves is no fault of the provider's. */
+        return end == RUN_FAILED && g_atomic_int_get(&job->fetch->is_stopping) ? RUN_BUSY : end;
 }

@@ -152,7 +152,8 @@ source_briefs(Db *db, Arena *arena, SourceBrief **ret, gsize *ret_n, GError **er
         *ret = arena_new_array(arena, SourceBrief, MAX(briefs->len, 1));
         if (*ret == NULL)
                 return fault(error, FAULT_BUSY, "too many sources");
-        memcpy(*ret, briefs->data, briefs->len * sizeof(SourceBrief));
+        if (briefs->len > 0)
+                memcpy(*ret, briefs->data, briefs->len * sizeof(SourceBrief));
         *ret_n = briefs->len;
         return TRUE;
 }

@@ -198,6 +198,12 @@ pop3_client_free(Pop3Client *client)
         g_free(client);
 }
 
+void
+pop3_client_interrupt(Pop3Client *client)
+{
+        stream_interrupt(client->stream);
+}
+
 static Pop3Answer
 start_tls(Pop3Client *client, const Pop3ClientSettings *settings, GError **error)
 {

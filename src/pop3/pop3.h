@@ -64,6 +64,8 @@ typedef struct Pop3ClientSettings {
 Pop3Answer pop3_client_connect(const Pop3ClientSettings *settings, Pop3Client **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void pop3_client_free(Pop3Client *client);      /* closes; QUIT is the caller's. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pop3Client, pop3_client_free)
+/* From another thread, before pop3_client_free(): whatever it waits for fails now. */
+void pop3_client_interrupt(Pop3Client *client);
 const char *pop3_client_reply(const Pop3Client *client);        /* text of the last -ERR, escaped; "" after +OK */
 gboolean pop3_client_has_pipelining(const Pop3Client *client);
 
