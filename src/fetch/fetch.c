@@ -13,7 +13,7 @@
 #define FIRST_DELAY_MS 3000
 #define BACK_OFF_FIRST (30 * USEC_PER_SEC)
 #define BACK_OFF_MOST USEC_PER_HOUR
-#define RELOAD_AFTER USEC_PER_MINUTE /* when the list of sources could not be read */
+#define RELOAD_AFTER USEC_PER_MINUTE        /* when the list of sources could not be read */
 #define INTERRUPTED_WAIT (3 * USEC_PER_SEC) /* a commit may be under way */
 #define RESULT_OCTETS 300
 
@@ -520,8 +520,8 @@ wait_for_runs(Fetch *fetch, Usec until)
         return fetch->n_running == 0;
 }
 
-/* Those that run end after their batch. Who then still waits for a server is interrupted; who is still connecting is not waited
- * for: fetch_free() does that. */
+/* Those that run end after their batch. Who then still waits for a server is interrupted; who is still connecting is
+ * not waited for: fetch_free() does that. */
 void
 fetch_stop(Fetch *fetch, Usec deadline)
 {

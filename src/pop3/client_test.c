@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -125,21 +126,33 @@ serve(gpointer data)
 }
 
 static void
-server_start(Server *server, const Reply *replies)
+server_listen(Server *server)
 {
         struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t len = sizeof(address);
-        g_autoptr(GError) error = NULL;
 
-        *server = (Server){.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                           .replies = replies,
-                           .heard = g_string_new(NULL)};
+        *server = (Server){.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .heard = g_string_new(NULL)};
         g_assert_cmpint(bind(server->listener, (struct sockaddr *) &address, sizeof(address)), ==, 0);
         g_assert_cmpint(listen(server->listener, 1), ==, 0);
         g_assert_cmpint(getsockname(server->listener, (struct sockaddr *) &address, &len), ==, 0);
         server->port = ntohs(address.sin_port);
-        server->thread = thread_new("fake-pop3", serve, server, &error);
+}
+
+static void
+server_run(Server *server, void (*run)(gpointer server))
+{
+        g_autoptr(GError) error = NULL;
+
+        server->thread = thread_new("fake-pop3", run, server, &error);
         g_assert_no_error(error);
+}
+
+static void
+server_start(Server *server, const Reply *replies)
+{
+        server_listen(server);
+        server->replies = replies;
+        server_run(server, serve);
 }
 
 static void
@@ -437,23 +450,17 @@ test_octet_by_octet(void)
 {
         g_autoptr(GString) body = g_string_new(NULL);
         g_autoptr(GError) error = NULL;
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t len = sizeof(address);
-        Server server = {.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        Server server;
         guint64 octets;
 
-        g_assert_cmpint(bind(server.listener, (struct sockaddr *) &address, sizeof(address)), ==, 0);
-        g_assert_cmpint(listen(server.listener, 1), ==, 0);
-        g_assert_cmpint(getsockname(server.listener, (struct sockaddr *) &address, &len), ==, 0);
-        server.thread = thread_new("slow-pop3", slow_server, &server, &error);
-        Stream *stream =
-                stream_connect("127.0.0.1", ntohs(address.sin_port), TRUE, clock_in(30 * USEC_PER_SEC), &error);
+        server_listen(&server);
+        server_run(&server, slow_server);
+        Stream *stream = stream_connect("127.0.0.1", server.port, TRUE, clock_in(30 * USEC_PER_SEC), &error);
         g_assert_no_error(error);
         g_autoptr(Pop3Client) client = pop3_client_take_stream(stream, 0);
         g_assert_cmpint(pop3_client_read_message(client, 1 << 20, collect, body, &octets, &error), ==, POP3_OK);
         g_assert_cmpstr(body->str, ==, ODD_READ);
-        thread_take_join(server.thread);
-        close(server.listener);
+        server_stop(&server);
 }
 
 static gboolean
@@ -519,6 +526,103 @@ test_credentials(void)
         server_stop(&server);
 }
 
+/* TLS -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct TlsServer {
+        Server server;
+        SSL_CTX *ctx;
+        gboolean is_implicit;
+        gint passwords; /* heard under TLS */
+} TlsServer;
+
+static void
+serve_tls(gpointer data)
+{
+        TlsServer *t = data;
+        char line[512];
+        int n;
+
+        t->server.fd = accept(t->server.listener, NULL, NULL);
+        SSL *ssl = SSL_new(t->ctx);
+        SSL_set_fd(ssl, t->server.fd);
+        if (!t->is_implicit) {
+                put(&t->server, "+OK\r\n");
+                g_assert_true(get_line(&t->server, line, sizeof(line))); /* CAPA */
+                put(&t->server, "+OK\r\nUSER\r\nSTLS\r\n.\r\n");
+                if (get_line(&t->server, line, sizeof(line)))
+                        put(&t->server, "+OK begin\r\n");
+        }
+        if (SSL_accept(ssl) == 1) {
+                if (t->is_implicit)
+                        (void) SSL_write(ssl, "+OK\r\n", 5);
+                while ((n = SSL_read(ssl, line, sizeof(line) - 1)) > 0) {
+                        line[n] = '\0';
+                        t->passwords += g_str_has_prefix(line, "PASS ");
+                        const char *reply = strcmp(line, "CAPA\r\n") == 0 ? "+OK\r\nUSER\r\n.\r\n" : "+OK\r\n";
+                        (void) SSL_write(ssl, reply, (int) strlen(reply));
+                }
+        }
+        SSL_free(ssl);
+        close(t->server.fd);
+}
+
+/* One login over TLS; host is what the certificate must be for. */
+static Pop3Answer
+tls_login(const char *dir, gboolean is_implicit, const char *host, TlsContext *client_tls, gint *ret_passwords)
+{
+        g_autofree char *certificate = g_build_filename(dir, "cert.pem", NULL),
+                        *key = g_build_filename(dir, "key.pem", NULL);
+        g_autoptr(Pop3Client) client = NULL;
+        g_autoptr(GError) error = NULL;
+        TlsServer t = {.ctx = SSL_CTX_new(TLS_server_method()), .is_implicit = is_implicit};
+
+        g_assert_cmpint(SSL_CTX_use_certificate_chain_file(t.ctx, certificate), ==, 1);
+        g_assert_cmpint(SSL_CTX_use_PrivateKey_file(t.ctx, key, SSL_FILETYPE_PEM), ==, 1);
+        server_listen(&t.server);
+        server_run(&t.server, serve_tls); /* which is its first member */
+        Pop3ClientSettings settings = {.host = host,
+                                       .port = t.server.port,
+                                       .tls = is_implicit ? POP3_TLS_IMPLICIT : POP3_TLS_STARTTLS,
+                                       .tls_context = client_tls,
+                                       .allow_private = TRUE};
+        Pop3Answer answer = pop3_client_connect(&settings, &client, &error);
+        if (answer == POP3_OK)
+                answer = pop3_client_login(client, "joe", "secret", &error);
+        g_clear_pointer(&client, pop3_client_free);
+        server_stop(&t.server);
+        SSL_CTX_free(t.ctx);
+        *ret_passwords = t.passwords;
+        return answer;
+}
+
+/* No password leaves before the certificate is known to be right, chain and name; and then only under TLS. */
+static void
+test_tls(void)
+{
+        g_autoptr(GError) error = NULL;
+        g_autofree char *dir = g_dir_make_tmp("restante-pop3-XXXXXX", &error);
+        g_autofree char *certificate = g_build_filename(dir, "cert.pem", NULL),
+                        *key = g_build_filename(dir, "key.pem", NULL);
+
+        g_assert_true(tls_make_self_signed("localhost", certificate, key, &error));
+        g_autoptr(TlsContext) strict = tls_client_new(TRUE, NULL, &error);
+        g_autoptr(TlsContext) knowing = tls_client_new(TRUE, certificate, &error);
+        g_assert_no_error(error);
+        for (gboolean is_implicit = FALSE; is_implicit <= TRUE; is_implicit++) {
+                gint passwords;
+
+                g_assert_cmpint(tls_login(dir, is_implicit, "localhost", strict, &passwords), ==, POP3_FAILED);
+                g_assert_cmpint(passwords, ==, 0);
+                g_assert_cmpint(tls_login(dir, is_implicit, "127.0.0.1", knowing, &passwords), ==, POP3_FAILED);
+                g_assert_cmpint(passwords, ==, 0);
+                g_assert_cmpint(tls_login(dir, is_implicit, "localhost", knowing, &passwords), ==, POP3_OK);
+                g_assert_cmpint(passwords, ==, 1);
+        }
+        unlink(certificate);
+        unlink(key);
+        rmdir(dir);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -529,5 +633,6 @@ main(int argc, char **argv)
         g_test_add_func("/pop3/client/a message octet by octet", test_octet_by_octet);
         g_test_add_func("/pop3/client/pipelined replies stay in order RFC 2449 §6.8", test_unwanted_message);
         g_test_add_func("/pop3/client/credentials never become commands", test_credentials);
+        g_test_add_func("/pop3/client/TLS or nothing RFC 2595 §4", test_tls);
         return g_test_run();
 }
