@@ -29,7 +29,7 @@ typedef struct Pop3CommandRow {
         const char *word, *form, *manual;
 } Pop3CommandRow;
 extern const LogEvent POP3_EVENTS[];
-gsize pop3_commands(const Pop3CommandRow **ret);
+const Pop3CommandRow *pop3_command(gsize i);       /* from 0; NULL behind the last */
 
 /* Client ------------------------------------------------------------------------------------------------------------- */
 

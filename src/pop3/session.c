@@ -249,19 +249,10 @@ static const Command COMMANDS[] = {
         {{"QUIT", "QUIT", "removes what was marked and ends the session"}, ANY_STATE, quit},
 };
 
-gsize
-pop3_commands(const Pop3CommandRow **ret)
+const Pop3CommandRow *
+pop3_command(gsize i)
 {
-        static Pop3CommandRow rows[G_N_ELEMENTS(COMMANDS)];
-        static gsize is_filled;
-
-        if (g_once_init_enter(&is_filled)) {
-                for (gsize i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-                        rows[i] = COMMANDS[i].row;
-                g_once_init_leave(&is_filled, 1);
-        }
-        *ret = rows;
-        return G_N_ELEMENTS(COMMANDS);
+        return i < G_N_ELEMENTS(COMMANDS) ? &COMMANDS[i].row : NULL;
 }
 
 static const Command *

@@ -54,7 +54,7 @@ typedef struct SmtpLogin {
 typedef struct Transaction {
         Arena *arena;
         Submission *submission;
-        char *sender;           /* text, for the log */
+        char *sender;           /* in brackets, for the log */
         DataDecoder decoder;
         gboolean is_utf8;
         gboolean has_chunks;    /* BDAT has begun */

@@ -212,19 +212,10 @@ static const Command COMMANDS[] = {
         {{"TURN", "TURN", "not implemented, and never will be (RFC 5321 appendix F.1)"}, FOR_SMTP, not_implemented},
 };
 
-gsize
-smtp_commands(const SmtpCommandRow **ret)
+const SmtpCommandRow *
+smtp_command(gsize i)
 {
-        static SmtpCommandRow rows[G_N_ELEMENTS(COMMANDS)];
-        static gsize is_filled;
-
-        if (g_once_init_enter(&is_filled)) {
-                for (gsize i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-                        rows[i] = COMMANDS[i].row;
-                g_once_init_leave(&is_filled, 1);
-        }
-        *ret = rows;
-        return G_N_ELEMENTS(COMMANDS);
+        return i < G_N_ELEMENTS(COMMANDS) ? &COMMANDS[i].row : NULL;
 }
 
 static guint

@@ -51,11 +51,11 @@ void smtp_door_replace_tls(SmtpDoor *door, TlsContext *tls);
 extern const Protocol SMTP_PROTOCOL;
 extern const Protocol LMTP_PROTOCOL;
 
-/* Tables with their manual inside, for the reference manual. Both end with a row whose name is NULL. */
+/* Tables with their manual inside, for the reference manual. The events end with a row whose name is NULL. */
 typedef struct SmtpCommandRow {
         const char *word;
         const char *form;       /* "MAIL FROM:<address> [parameters]" */
         const char *manual;
 } SmtpCommandRow;
 extern const LogEvent SMTP_EVENTS[];
-gsize smtp_commands(const SmtpCommandRow **ret);
+const SmtpCommandRow *smtp_command(gsize i);       /* from 0; NULL behind the last */

@@ -29,8 +29,8 @@ normalises(const SmtpSession *s)
 static void
 log_refused(const SmtpSession *s, Span recipient, const char *reply)
 {
-        log_event(&SMTP_EVENTS[EVENT_REFUSED], "client=%s helo=%s from=<%s> to=%s reply=%s", s->client,
-                  log_text(span_of(s->helo)), s->transaction != NULL ? s->transaction->sender : "", log_text(recipient),
+        log_event(&SMTP_EVENTS[EVENT_REFUSED], "client=%s helo=%s from=%s to=%s reply=%s", s->client,
+                  log_text(span_of(s->helo)), log_text(span_of(s->transaction->sender)), log_text(recipient),
                   log_text(span_of(reply)));
 }
 
@@ -116,7 +116,8 @@ take_mail(SmtpSession *s, Transaction *t, Span args)
                 return g_error_matches(error, RESTANTE_ERROR, FAULT_FULL) ? REPLY_FULL : REPLY_FAULT;
         }
         t->is_utf8 = mail.is_utf8;
-        t->sender = text_escape(address_text(t->arena, &mail.sender), ADDRESS_PATH_MAX);
+        Span sender = address_text(t->arena, &mail.sender);
+        t->sender = g_strdup_printf("<%.*s>", (int) sender.len, (const char *) sender.data);
         return REPLY_SENDER_OK;
 }
 
@@ -135,8 +136,9 @@ smtp_mail(SmtpSession *s, Span args)
         s->transaction->arena = arena_new(ARENA_MAX);
         SmtpReplyId reply = take_mail(s, s->transaction, args);
         if (reply != REPLY_SENDER_OK) {
-                smtp_transaction_end(s);
+                s->transaction->sender = span_dup(args);
                 log_refused(s, SPAN_EMPTY, smtp_reply_of(reply)->text);
+                smtp_transaction_end(s);
         }
         smtp_reply(s, reply);
 }
@@ -241,9 +243,10 @@ note_accepted(SmtpSession *s)
         const SmtpDoor *door = smtp_door(s);
         char id[ID_TEXT_OCTETS];
 
-        log_event(&SMTP_EVENTS[EVENT_ACCEPTED], "id=%s from=<%s> nrcpt=%u size=%" G_GUINT64_FORMAT " client=%s%s%s",
-                  id_text(submission_id(t->submission), id), t->sender, n, submission_size(t->submission), s->client,
-                  s->login != NULL ? " account=" : "", s->login != NULL ? log_text(span_of(s->login->text)) : "");
+        log_event(&SMTP_EVENTS[EVENT_ACCEPTED], "id=%s from=%s nrcpt=%u size=%" G_GUINT64_FORMAT " client=%s%s%s",
+                  id_text(submission_id(t->submission), id), log_text(span_of(t->sender)), n,
+                  submission_size(t->submission), s->client, s->login != NULL ? " account=" : "",
+                  s->login != NULL ? log_text(span_of(s->login->text)) : "");
         if (s->login == NULL && door->guesses != NULL && !smtp_role(s)->is_lmtp)
                 for (guint i = 0; i < n; i++)
                         guesses_accepted(door->guesses, s->client);
