@@ -1,6 +1,8 @@
 /* intake_test.c -- what comes of a message, from its recipients to mailboxes, queue, DSNs and answers. */
 #include "intake/fixture.h"
 
+#include "base/thread.h"
+
 #define MESSAGE "From: <a@b.example>\r\nTo: joe@ex.org\r\nSubject: hello\r\nMessage-ID: <1@b.example>\r\n\r\nbody\r\n"
 
 static guint
@@ -632,6 +634,30 @@ test_batch(Site *site, gconstpointer data)
         site_verify(site);
 }
 
+/* More recipients than one transaction takes: what is on disk stays answered when a later slice fails. */
+static void
+test_slices(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        Submission *subs[3];
+
+        for (guint i = 0; i < 3; i++) {
+                subs[i] = site_begin(site, "a@b.example");
+                for (guint j = 0; j < 300; j++)
+                        (void) site_rcpt(site, subs[i], i == 1 ? "ann@ex.org" : "joe@ex.org");
+                site_data(subs[i], MESSAGE);
+                intake_also(subs[i], note_setting, (gpointer) (i == 1 ? "fail" : "fine"));
+        }
+        g_assert_true(intake_accept(subs, 3, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(intake_reply(subs[0]).verdict, ==, INTAKE_ACCEPTED);
+        g_assert_cmpint(intake_reply(subs[1]).verdict, ==, INTAKE_FAILED);
+        g_assert_cmpint(intake_answer(subs[2], 299).verdict, ==, INTAKE_FAILED);
+        for (guint i = 0; i < 3; i++)
+                submission_free(subs[i]);
+        g_assert_cmpuint(site_verify(site), ==, 1);
+}
+
 static void
 test_also_fails(Site *site, gconstpointer data)
 {
@@ -685,6 +711,62 @@ test_kept(Site *site, gconstpointer data)
         g_assert_cmpuint(site_verify(site), ==, 20);
 }
 
+typedef struct Sender {
+        Site *site;
+        guint accepted;
+} Sender;
+
+/* To two accounts, one of them small, and to nobody under the policy `bounce`. */
+static void
+send_many(gpointer data)
+{
+        Sender *sender = data;
+        const IntakeOrigin origin = {
+                .standing = {.origin = ORIGIN_STRANGER}, .protocol = "ESMTP", .client = "192.0.2.1"};
+        const Address from = {span_of("a"), span_of("b.example")}, domain = {SPAN_EMPTY, span_of("ex.org")};
+        static const char *const NAMES[] = {"joe", "small", "nobody"};
+
+        for (guint i = 0; i < 25; i++) {
+                g_autoptr(GError) error = NULL;
+                g_autoptr(Submission) sub = intake_begin(sender->site->intake, &origin, &from, 0, &error);
+                for (guint j = 0; j < G_N_ELEMENTS(NAMES); j++) {
+                        const Address to = {span_of(NAMES[j]), domain.domain};
+                        g_assert_cmpint(intake_recipient(sub, &to).verdict, ==, INTAKE_ACCEPTED);
+                }
+                site_data(sub, MESSAGE);
+                g_assert_true(intake_accept(&sub, 1, &error));
+                sender->accepted += intake_reply(sub).verdict == INTAKE_ACCEPTED;
+        }
+}
+
+static void
+test_at_once(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        const QueueRow *rows;
+        Sender senders[8];
+        Thread *threads[G_N_ELEMENTS(senders)];
+
+        site_account(site, "small@ex.org", "5000");
+        site_domain_set(site, "ex.org", "unknown", "bounce");
+        for (guint i = 0; i < G_N_ELEMENTS(senders); i++) {
+                senders[i] = (Sender){.site = site};
+                threads[i] = thread_new("sender", send_many, &senders[i], &error);
+        }
+        for (guint i = 0; i < G_N_ELEMENTS(senders); i++) {
+                thread_take_join(threads[i]);
+                g_assert_cmpuint(senders[i].accepted, ==, 25);
+        }
+        g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 200);
+        g_assert_cmpuint(site_queue(site, &rows), ==, 1); /* one DSN a day */
+        guint small = site_count(site, "small@ex.org");
+        g_assert_cmpuint(small, >, 10);
+        g_assert_cmpuint(small, <, 40);
+        g_assert_cmpint(site_number(site, "SELECT max(octets) FROM mailbox WHERE messages < 100"), <=, 5000);
+        g_assert_cmpuint(site_count(site, "postmaster@ex.org"), ==, 199);
+        site_verify(site);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -717,6 +799,8 @@ main(int argc, char **argv)
         ADD("discard is traced", test_discard);
         ADD("fetch/postmaster, bounce, discard", test_fetch_ways);
         ADD("batch/one refused message holds up no other", test_batch);
+        ADD("batch/slices of many recipients", test_slices);
+        ADD("at once/quotas, limits and counts hold", test_at_once);
         ADD("also/its failure keeps nothing", test_also_fails);
         ADD("bouncer/counts messages", test_counted_bouncer);
         ADD("what was accepted is there after opening again", test_kept);
