@@ -1,5 +1,6 @@
 /* blob_test.c -- bodies come back as written, or not at all; nothing named is ever lost. */
 #include "blob/internal.h"
+#include "base/testing.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -36,32 +37,15 @@ site_close(Site *site)
 static void
 site_init(Site *site, gconstpointer data)
 {
-        site->dir = g_dir_make_tmp("restante-blob-XXXXXX", NULL);
+        site->dir = test_dir_make();
         site_open(site);
-}
-
-static void
-dir_remove(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-                if (g_file_test(child, G_FILE_TEST_IS_DIR))
-                        dir_remove(child);
-                else
-                        g_unlink(child);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(path);
 }
 
 static void
 site_done(Site *site, gconstpointer data)
 {
         site_close(site);
-        dir_remove(site->dir);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 
@@ -418,7 +402,7 @@ typedef struct Crash {
 static Crash
 crash_of(const Site *site)
 {
-        Crash crash = {{g_dir_make_tmp("restante-blob-XXXXXX", NULL), NULL, NULL}, NULL};
+        Crash crash = {{test_dir_make(), NULL, NULL}, NULL};
 
         tree_copy(site->dir, crash.site.dir);
         crash.segment = g_build_filename(crash.site.dir, "segments", "00000001.seg", NULL);

@@ -1,26 +1,10 @@
 /* copy_test.c -- a copy is its prefix and what the cuts leave of the body, to the octet, however it is read. */
 #include "blob/copy.h"
 
-#include <glib/gstdio.h>
+#include "base/testing.h"
+
 
 #define BODY "Received: ours\r\nX-Rcpt-To: evil@ex.org\r\nSubject: hello\r\nReturn-Path: <x@y>\r\n\r\nbody\r\n"
-
-static void
-dir_remove(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-                if (g_file_test(child, G_FILE_TEST_IS_DIR))
-                        dir_remove(child);
-                else
-                        g_unlink(child);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(path);
-}
 
 /* What the copy reads as, asked for in pieces of so many octets. */
 static char *
@@ -55,7 +39,7 @@ static void
 test_reading(void)
 {
         g_autoptr(GError) error = NULL;
-        g_autofree char *dir = g_dir_make_tmp("restante-copy-XXXXXX", NULL);
+        g_autofree char *dir = test_dir_make();
         Db *db = db_open(dir, &error);
         Blob *blob = blob_open(dir, db, &error);
         BlobPlace place;
@@ -88,7 +72,7 @@ test_reading(void)
         blob_body_close(body);
         blob_close(blob);
         db_close(db);
-        dir_remove(dir);
+        test_dir_remove(dir);
 }
 
 static void

@@ -4,8 +4,8 @@
 
 #include "base/thread.h"
 #include "db/internal.h"
+#include "base/testing.h"
 
-#include <glib/gstdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,29 +27,15 @@ site_open(Site *site)
 static void
 site_init(Site *site, gconstpointer data)
 {
-        site->dir = g_dir_make_tmp("restante-db-XXXXXX", NULL);
+        site->dir = test_dir_make();
         site_open(site);
-}
-
-static void
-dir_remove(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-                g_unlink(child);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(path);
 }
 
 static void
 site_done(Site *site, gconstpointer data)
 {
         db_close(site->db);
-        dir_remove(site->dir);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 
@@ -356,7 +342,7 @@ files_copy(const char *from, const char *to)
 static void
 test_clean_mark(Site *site, gconstpointer data)
 {
-        Site crashed = {g_dir_make_tmp("restante-db-XXXXXX", NULL), NULL};
+        Site crashed = {test_dir_make(), NULL};
 
         g_assert_true(db_was_clean(site->db));
         DbTxn *txn = begin(site->db);

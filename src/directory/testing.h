@@ -1,9 +1,8 @@
 /* testing.h -- a site in a temporary directory, for the tests of this room and of those above it. */
 #pragma once
 
+#include "base/testing.h"
 #include "directory/directory.h"
-
-#include <glib/gstdio.h>
 
 typedef struct TestSite {
         char *dir;
@@ -17,8 +16,7 @@ test_site_open(TestSite *site)
 {
         GError *error = NULL;
 
-        site->dir = g_dir_make_tmp("restante-XXXXXX", &error);
-        g_assert_no_error(error);
+        site->dir = test_dir_make();
         site->db = db_open(site->dir, &error);
         g_assert_no_error(error);
         site->directory = directory_new(site->db);
@@ -31,15 +29,7 @@ test_site_close(TestSite *site)
         directory_free(site->directory);
         db_close(site->db);
         arena_free(site->arena);
-
-        GDir *dir = g_dir_open(site->dir, 0, NULL);
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *path = g_build_filename(site->dir, name, NULL);
-                g_unlink(path);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(site->dir);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 

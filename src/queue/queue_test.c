@@ -2,7 +2,8 @@
  * along. */
 #include "queue/queue.h"
 
-#include <glib/gstdio.h>
+#include "base/testing.h"
+
 
 typedef struct Site {
         char *dir;
@@ -17,7 +18,7 @@ site_init(Site *site, gconstpointer data)
 {
         g_autoptr(GError) error = NULL;
 
-        site->dir = g_dir_make_tmp("restante-queue-XXXXXX", NULL);
+        site->dir = test_dir_make();
         site->arena = arena_new(16 * 1024 * 1024);
         site->db = db_open(site->dir, &error);
         g_assert_no_error(error);
@@ -27,30 +28,13 @@ site_init(Site *site, gconstpointer data)
 }
 
 static void
-dir_remove(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-                if (g_file_test(child, G_FILE_TEST_IS_DIR))
-                        dir_remove(child);
-                else
-                        g_unlink(child);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(path);
-}
-
-static void
 site_done(Site *site, gconstpointer data)
 {
         queue_free(site->queue);
         blob_close(site->blob);
         db_close(site->db);
         arena_free(site->arena);
-        dir_remove(site->dir);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 

@@ -1,7 +1,8 @@
 /* store_test.c -- mailboxes, UIDs, quotas, and the maildrop of RFC 1939. */
 #include "store/store.h"
 
-#include <glib/gstdio.h>
+#include "base/testing.h"
+
 
 typedef struct Site {
         char *dir;
@@ -34,26 +35,9 @@ site_close(Site *site)
 static void
 site_init(Site *site, gconstpointer data)
 {
-        site->dir = g_dir_make_tmp("restante-store-XXXXXX", NULL);
+        site->dir = test_dir_make();
         site->arena = arena_new(16 * 1024 * 1024);
         site_open(site);
-}
-
-static void
-dir_remove(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-
-        for (const char *name; dir != NULL && (name = g_dir_read_name(dir)) != NULL;) {
-                g_autofree char *child = g_build_filename(path, name, NULL);
-                if (g_file_test(child, G_FILE_TEST_IS_DIR))
-                        dir_remove(child);
-                else
-                        g_unlink(child);
-        }
-        if (dir != NULL)
-                g_dir_close(dir);
-        g_rmdir(path);
 }
 
 static void
@@ -61,7 +45,7 @@ site_done(Site *site, gconstpointer data)
 {
         site_close(site);
         arena_free(site->arena);
-        dir_remove(site->dir);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 
