@@ -1,5 +1,7 @@
 import itertools
+import os
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -37,3 +39,27 @@ def stranger():
     """A client address of its own: what one test provokes costs no other test anything."""
     n = next(_strangers)
     return f"127.1.{n // 250}.{n % 250 + 1}"
+
+
+@pytest.fixture(scope="session")
+def strict():
+    """A site as it stands on the open network: no exemptions for loopback, small limits."""
+    s = Site("mx.strict.example")
+    s.init()
+    text = s.conf.read_text().replace("loopback = yes", "loopback = no")
+    for key, value in {"message-size": "100K", "connections-per-address": "5", "recipients": "100"}.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"#{key} = "))
+        text = text.replace(line, f"{key} = {value}")
+    if os.getuid() == 0:        # such a site does not run as root
+        text = text.replace("#user = NAME", "user = nobody")
+        os.chmod(s.directory, 0o755)
+        for path in (s.path, *s.path.rglob("*")):
+            shutil.chown(path, "nobody")
+    s.conf.write_text(text)
+    s.start()
+    try:
+        s.command("domain", "add", "r.example", "unknown=reject")
+        s.command("account", "add", "joe@r.example", stdin="secret\n")
+        yield s
+    finally:
+        s.__exit__(None, None, None)
