@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parent)]
 
 from site_under_test import Site  # noqa: E402
+from wire import drain  # noqa: E402
 
 SETUP = [
     ("domain", "add", "r.example", "unknown=reject"),
@@ -29,6 +30,13 @@ def site():
             s.command(*words, stdin="secret\n")
         yield s
         assert "fault" not in s.log().lower(), s.log()[-3000:]
+
+
+@pytest.fixture
+def empty(site):
+    """joe and ann have no mail from another test."""
+    for user in (b"joe@r.example", b"ann@r.example"):
+        drain(site, user)
 
 
 _strangers = itertools.count(1)

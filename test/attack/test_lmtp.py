@@ -16,7 +16,7 @@ def test_lhlo_and_neither_helo_nor_ehlo_rfc2033_4_1(site):
         assert w.code(b"LHLO c.example") == 500
 
 
-def test_one_answer_for_each_accepted_recipient_in_their_order_rfc2033_4_2(site):
+def test_one_answer_for_each_accepted_recipient_in_their_order_rfc2033_4_2(site, empty):
     names = [b"joe@r.example", b"nobody@r.example", b"small@r.example", b"ann@r.example", b"burnt@r.example", b"joe@r.example"]
     for begin, end in ((b"DATA\r\n", b".\r\n"), (None, b"")):
         body = MESSAGE + b"y" * 2500 + b"\r\n"

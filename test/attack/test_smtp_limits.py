@@ -139,14 +139,14 @@ def test_data_after_bdat_is_503_and_rset_clears_it_rfc3030_2(wire):
     assert wire.code(b"MAIL FROM:<a@b.example>") == 250
 
 
-def test_an_empty_last_chunk_ends_the_message_rfc3030_2(site, wire):
+def test_an_empty_last_chunk_ends_the_message_rfc3030_2(site, empty, wire):
     wire.envelope()
     wire.say(b"BDAT %d\r\n" % len(MESSAGE) + MESSAGE + b"BDAT 0\r\nBDAT 0 LAST\r\nBDAT 0 LAST\r\n")
     assert [wire.reply()[0] for _ in range(4)] == [250, 250, 250, 503]
     assert drain(site, b"joe@r.example")[0].endswith(MESSAGE)
 
 
-def test_a_message_cut_into_chunks_anywhere_is_the_same_message_rfc3030_2(site, wire):
+def test_a_message_cut_into_chunks_anywhere_is_the_same_message_rfc3030_2(site, empty, wire):
     body = b"Subject: s\r\n\r\n.\r\n..\r\n.a\r\nlast\r\n"
     for cut in range(len(body) + 1):
         wire.say(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<joe@r.example>\r\nBDAT %d\r\n" % cut + body[:cut])
@@ -173,7 +173,7 @@ def test_a_chunk_of_unknown_length_closes_for_its_octets_can_not_be_told_from_co
     assert wire.is_closed()
 
 
-def test_a_connection_lost_inside_a_chunk_or_data_keeps_nothing_rfc5321_4_1_1_4(site):
+def test_a_connection_lost_inside_a_chunk_or_data_keeps_nothing_rfc5321_4_1_1_4(site, empty):
     for octets in (b"BDAT 1000 LAST\r\n" + MESSAGE, b"BDAT 17\r\n" + MESSAGE, b"DATA\r\n" + MESSAGE, b"DATA\r\n" + MESSAGE + b"."):
         with Wire(site.port("smtp")) as w:
             w.envelope()
@@ -218,7 +218,7 @@ def test_a_domain_is_the_same_in_its_two_spellings_rfc6531_3_2(site):
         assert w.code(b"RCPT TO:<joe@xn--bcher-kva.example>") == 250
 
 
-def test_eight_bit_octets_arrive_as_they_were_sent_rfc6152_3(site, wire):
+def test_eight_bit_octets_arrive_as_they_were_sent_rfc6152_3(site, empty, wire):
     body = bytes(range(1, 10)) + bytes(range(14, 256)) + b"\r\n"
     assert wire.code(b"MAIL FROM:<a@b.example> BODY=8BITMIME") == 250
     assert wire.code(b"RCPT TO:<joe@r.example>") == 250

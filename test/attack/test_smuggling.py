@@ -16,7 +16,7 @@ FALSE_ENDS = [
 
 @pytest.mark.parametrize("end", FALSE_ENDS, ids=repr)
 @pytest.mark.parametrize("door", ["smtp", "submission"])
-def test_a_false_end_of_data_is_content_rfc5321_4_1_1_4(site, stranger, door, end):
+def test_a_false_end_of_data_is_content_rfc5321_4_1_1_4(site, empty, stranger, door, end):
     with Wire(site.port(door), stranger) as w:
         w.code(b"EHLO c.example")
         if door == "submission":
@@ -31,7 +31,7 @@ def test_a_false_end_of_data_is_content_rfc5321_4_1_1_4(site, stranger, door, en
     drain(site, b"joe@r.example")
 
 
-def test_every_string_of_four_octets_before_the_end_is_content_rfc5321_4_1_1_4(site):
+def test_every_string_of_four_octets_before_the_end_is_content_rfc5321_4_1_1_4(site, empty):
     """The decoder's unit test has all of length 1 to 7; here is what a connection makes of them."""
     with Wire(site.port("smtp")) as w:
         w.code(b"EHLO c.example")
@@ -47,7 +47,7 @@ def test_every_string_of_four_octets_before_the_end_is_content_rfc5321_4_1_1_4(s
     drain(site, b"joe@r.example")
 
 
-def test_the_end_is_found_when_every_octet_comes_alone_rfc5321_4_1_1_4(site):
+def test_the_end_is_found_when_every_octet_comes_alone_rfc5321_4_1_1_4(site, empty):
     with Wire(site.port("smtp")) as w:
         w.envelope()
         assert w.code(b"DATA") == 354
@@ -58,7 +58,7 @@ def test_the_end_is_found_when_every_octet_comes_alone_rfc5321_4_1_1_4(site):
     assert drain(site, b"joe@r.example")[0].endswith(b"\r\n\r\n.x\r\n")
 
 
-def test_bdat_knows_no_end_of_data_and_no_stuffing_rfc3030_2(site):
+def test_bdat_knows_no_end_of_data_and_no_stuffing_rfc3030_2(site, empty):
     body = b"Subject: s\r\n\r\n..\r\n.\r\n" + HIDDEN
     with Wire(site.port("smtp")) as w:
         w.envelope()

@@ -1,6 +1,7 @@
 """A client that sends exactly the octets it is told to."""
 import socket
 import ssl
+import time
 
 
 class Wire:
@@ -86,22 +87,35 @@ class Wire:
 
     def body(self):
         """A multi-line answer up to its dot, stuffing undone."""
-        out = []
-        while True:
-            line = self.line()
-            assert line.endswith(b"\r\n"), line[-80:]
-            if line == b".\r\n":
-                return b"".join(out)
-            out.append(line[1:] if line.startswith(b".") else line)
+        text = b"\r\n" + self.buffer
+        at = 0
+        while (end := text.find(b"\r\n.\r\n", at)) < 0:
+            at = max(0, len(text) - 4)
+            more = self.socket.recv(1 << 20)
+            assert more, text[-80:]
+            text += more
+        self.buffer = text[end + 5:]
+        return text[:end + 2].replace(b"\r\n.", b"\r\n")[2:]
 
     def login(self, user, password=b"secret"):
         return self.ok(b"USER " + user) and self.ok(b"PASS " + password)
 
 
+def login_when_free(site, user, password=b"secret"):
+    """A session over a maildrop; one whose connection was just lost may hold it a moment longer."""
+    for _ in range(500):
+        w = Wire(site.port("pop3"))
+        if w.login(user, password):
+            return w
+        assert b"[IN-USE]" in w.last, w.last
+        w.socket.close()
+        time.sleep(0.01)
+    raise AssertionError("the maildrop stays in use")
+
+
 def drain(site, user, password=b"secret"):
     """All messages of a maildrop, which is empty afterwards."""
-    with Wire(site.port("pop3")) as w:
-        assert w.login(user, password), w.last
+    with login_when_free(site, user, password) as w:
         assert w.ok(b"STAT")
         n = int(w.last.split()[1])
         found = []
