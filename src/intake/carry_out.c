@@ -13,11 +13,11 @@ refuse_quota(Message *m, Leaf *leaf)
 static void
 refuse_delivery(Message *m, const CopyOut *out)
 {
-        const Leaf *first = &g_array_index(m->leaves, Leaf, out->leaf);
+        const Leaf *first = leaf_at(m, out->leaf);
         gint64 account = first->route->account;
 
         for (guint i = out->leaf; i < m->leaves->len; i++) {
-                Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+                Leaf *leaf = leaf_at(m, i);
                 if (leaf->kind == ROUTE_DELIVER && !leaf->is_replaced && leaf->route->account == account)
                         refuse_quota(m, leaf);
         }
@@ -26,7 +26,7 @@ refuse_delivery(Message *m, const CopyOut *out)
 static gboolean
 put_delivery(Message *m, DbTxn *txn, const CopyOut *out, gboolean *ret_changed, GError **error)
 {
-        const Leaf *leaf = &g_array_index(m->leaves, Leaf, out->leaf);
+        const Leaf *leaf = leaf_at(m, out->leaf);
         StoreDelivery delivery = {
                 .account = leaf->route->account,
                 .mailbox = leaf->mailbox,
@@ -99,7 +99,7 @@ static gboolean
 count_bouncers(Message *m, DbTxn *txn, GError **error)
 {
         for (guint i = 0; i < m->leaves->len; i++) {
-                const Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+                const Leaf *leaf = leaf_at(m, i);
                 if (leaf->route->is_counted_bouncer && leaf_rank(leaf) == RANK_TAKEN &&
                     !directory_bouncer_count(m->intake->directory, txn, &leaf->route->bouncer, error))
                         return FALSE;
@@ -183,7 +183,7 @@ trace_leaves(Message *m, DbTxn *txn, GError **error)
         if (!trace_message(m, txn, &position, error))
                 return FALSE;
         for (guint i = 0; i < m->leaves->len; i++)
-                if (!trace_leaf(m, txn, &g_array_index(m->leaves, Leaf, i), position++, error))
+                if (!trace_leaf(m, txn, leaf_at(m, i), position++, error))
                         return FALSE;
         return trace_put_keys(txn, m->sub->id, m->trace_keys, m->n_trace_keys, error);
 }

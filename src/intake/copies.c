@@ -162,7 +162,7 @@ static gboolean
 make_delivery(Maker *maker, guint i, GError **error)
 {
         Message *m = maker->m;
-        const Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+        const Leaf *leaf = leaf_at(m, i);
         CopyOut out = {.leaf = i, .prefix_at = composer_result(maker->c).len};
 
         Made made = make_once(maker, leaf, leaf->route->account, leaf->mailbox, "", error);
@@ -182,7 +182,7 @@ static gboolean
 make_sending(Maker *maker, guint i, GError **error)
 {
         Message *m = maker->m;
-        const Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+        const Leaf *leaf = leaf_at(m, i);
         CopyOut out = {
                 .leaf = i,
                 .prefix_at = composer_result(maker->c).len,
@@ -215,7 +215,7 @@ static gboolean
 make_local(Maker *maker, guint i, GError **error)
 {
         Message *m = maker->m;
-        const Leaf *leaf = &g_array_index(m->leaves, Leaf, i);
+        const Leaf *leaf = leaf_at(m, i);
         CopyOut out = {
                 .leaf = i,
                 .prefix_at = composer_result(maker->c).len,
@@ -235,7 +235,7 @@ make_local(Maker *maker, guint i, GError **error)
 static gboolean
 make_copy(Maker *maker, guint i, GError **error)
 {
-        const Leaf *leaf = &g_array_index(maker->m->leaves, Leaf, i);
+        const Leaf *leaf = leaf_at(maker->m, i);
 
         if (leaf->is_replaced || leaf->is_answered || leaf->is_reported)
                 return TRUE;
@@ -267,7 +267,7 @@ find_delivered_to(Maker *maker, GError **error)
         for (guint i = 0; i < m->sub->n; i++)
                 ours[n++] = m->sub->recipients[i].address;
         for (guint i = 0; i < m->leaves->len; i++)
-                ours[n++] = *g_array_index(m->leaves, Leaf, i).address;
+                ours[n++] = *leaf_at(m, i)->address;
         maker->n_delivered_to = facts_delivered_to(m->arena, &m->facts, ours, n, maker->delivered_to);
         return TRUE;
 }
@@ -345,7 +345,7 @@ message_make_copies(Message *m, GError **error)
         g_autoptr(GHashTable) made = g_hash_table_new(key_hash, key_equal);
         maker.made = made;
         for (guint i = 0; i < m->leaves->len; i++)
-                if (!make_copy(&maker, i, error) || !describe_leaf(m, &g_array_index(m->leaves, Leaf, i), error))
+                if (!make_copy(&maker, i, error) || !describe_leaf(m, leaf_at(m, i), error))
                         return FALSE;
         if (composer_is_over(m->prefixes) || !make_trace_keys(m, error))
                 return composer_is_over(m->prefixes) ? out_of_memory(error) : FALSE;

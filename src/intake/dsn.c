@@ -21,7 +21,7 @@ typedef struct Dsn {
 static const Leaf *
 dsn_leaf(const Dsn *d, guint i)
 {
-        return &g_array_index(d->m->leaves, Leaf, g_array_index(d->recipients, guint, i));
+        return leaf_at(d->m, g_array_index(d->recipients, guint, i));
 }
 
 /* One entry a recipient: what its alias stands for is nobody else's business (RFC 3464 §2.3.2). */
@@ -31,7 +31,7 @@ dsn_collect(Dsn *d)
         guint last = G_MAXUINT;
 
         for (guint i = 0; i < d->m->leaves->len; i++) {
-                const Leaf *leaf = &g_array_index(d->m->leaves, Leaf, i);
+                const Leaf *leaf = leaf_at(d->m, i);
                 if (!leaf->is_reported || leaf->recipient == last)
                         continue;
                 last = leaf->recipient;

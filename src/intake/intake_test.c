@@ -340,6 +340,9 @@ test_loop(Site *site, gconstpointer data)
         g_assert_cmpint(site_send(site, "a@b.example", "gone@ex.org", text), ==,
                         INTAKE_ACCEPTED); /* another recipient is no loop */
         g_assert_cmpint(site_send(site, "a@b.example", "joe@ex.org", text), ==, INTAKE_ACCEPTED);
+        site->standing.origin = ORIGIN_FETCH; /* can't be refused, and ends at the postmaster */
+        g_assert_cmpint(site_send(site, "a@b.example", "away@ex.org", text), ==, INTAKE_ACCEPTED);
+        g_assert_cmpuint(site_count(site, "postmaster@ex.org"), ==, 1);
 }
 
 /* An alias whose second member waits for an account that is not there yet. */

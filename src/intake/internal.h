@@ -216,6 +216,12 @@ typedef struct Message {
         GuardCase guarded;
 } Message;
 
+static inline Leaf *
+leaf_at(const Message *m, guint i)
+{
+        return &g_array_index(m->leaves, Leaf, i);
+}
+
 typedef struct Plan {
         Intake *intake;
         GPtrArray *messages; /* those brought, then the DSNs about them */
@@ -233,6 +239,11 @@ gboolean plan_draw(Plan *plan, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean plan_store_bodies(Plan *plan, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean plan_is_empty(const Plan *plan);
 
+/* One more leaf of this recipient; note: last step of its trace. */
+gboolean message_route_to_postmaster(Message *m, guint recipient, const char *note,
+                                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What becomes of each leaf, and the answers (settle.c). *ret_report: a DSN is needed, and allowed. */
+gboolean message_settle(Message *m, gboolean *ret_report, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* It can't be taken now; an expired one is given up. */
 void leaf_defer(const Message *m, Leaf *leaf, Status status, const char *text);
 

@@ -1,14 +1,8 @@
-/* plan.c -- what will be done with each message: routing, then what becomes of each leaf and who must be told. */
+/* plan.c -- what will be done with each message: its header read, its recipients routed, its body stored. */
 #include "intake/internal.h"
 
 #define HEADER_VIEW (MESSAGE_HEADER_MAX + 1024)
 #define RETURNED_MAX ((gsize) 50 * 1024) /* a longer message comes back as its header (ROUTING.md §6) */
-
-static Leaf *
-leaf_at(const Message *m, guint i)
-{
-        return &g_array_index(m->leaves, Leaf, i);
-}
 
 static void
 message_free(gpointer data)
@@ -127,8 +121,8 @@ route_address(Message *m, guint recipient, const Address *address, const Standin
         return TRUE;
 }
 
-static gboolean
-route_to_postmaster(Message *m, guint recipient, const char *note, GError **error)
+gboolean
+message_route_to_postmaster(Message *m, guint recipient, const char *note, GError **error)
 {
         const Standing ours = {.origin = ORIGIN_GENERATED};
 
@@ -164,6 +158,25 @@ is_looping(Message *m, const Address *recipient)
         return FALSE;
 }
 
+typedef struct Refusal { /* the same for whatever the recipient is */
+        Status status;
+        const char *text;
+} Refusal;
+
+static const Refusal TOO_LARGE = {{552, 5, 3, 4}, "the message is too large"};
+static const Refusal TOO_MANY_HOPS = {{554, 5, 4, 6}, "too many Received fields: the message goes round in a circle"};
+static const Refusal HEADER_TOO_LARGE = {{554, 5, 6, 0}, "the header has too many or too large fields"};
+static const Refusal LOOPING = {{554, 5, 4, 6}, "the message goes round in a circle"};
+
+/* What a source brings can't be refused: it goes to the postmaster, but for what is too large. */
+static gboolean
+refuse_recipient(Message *m, guint i, const Refusal *refusal, GError **error)
+{
+        if (m->sub->origin.standing.origin == ORIGIN_FETCH && refusal != &TOO_LARGE)
+                return message_route_to_postmaster(m, i, refusal->text, error);
+        return add_decided(m, i, ROUTE_REJECT, refusal->status, refusal->text, error);
+}
+
 static gboolean
 route_recipient(Message *m, guint i, GError **error)
 {
@@ -171,7 +184,7 @@ route_recipient(Message *m, guint i, GError **error)
 
         switch (r->fate) {
         case FATE_POSTMASTER:
-                return route_to_postmaster(m, i, r->why, error);
+                return message_route_to_postmaster(m, i, r->why, error);
         case FATE_BOUNCE:
                 return add_decided(m, i, ROUTE_BOUNCE, r->status, r->why, error);
         case FATE_DISCARD:
@@ -181,8 +194,7 @@ route_recipient(Message *m, guint i, GError **error)
                 break;
         }
         if (is_looping(m, &r->address))
-                return add_decided(m, i, ROUTE_REJECT, STATUS(554, 5, 4, 6), "the message goes round in a circle",
-                                   error);
+                return refuse_recipient(m, i, &LOOPING, error);
         return route_address(m, i, &r->address, &m->sub->origin.standing, FALSE, NULL, error);
 }
 
@@ -205,27 +217,14 @@ has_too_many_cuts(const Message *m)
         return FALSE;
 }
 
-typedef struct Refusal { /* of a message as a whole */
-        Status status;
-        const char *text;
-} Refusal;
-
-static const Refusal TOO_LARGE = {{552, 5, 3, 4}, "the message is too large"};
-static const Refusal TOO_MANY_HOPS = {{554, 5, 4, 6}, "too many Received fields: the message goes round in a circle"};
-static const Refusal HEADER_TOO_LARGE = {{554, 5, 6, 0}, "the header has too many or too large fields"};
-
-/* All recipients have one answer. What a source brings can't be refused: it goes to the postmaster. */
+/* All recipients have one answer. */
 static gboolean
 refuse_whole(Message *m, const Refusal *refusal, GError **error)
 {
         g_array_set_size(m->leaves, 0);
-        for (guint i = 0; i < m->sub->n; i++) {
-                gboolean ok = m->sub->origin.standing.origin == ORIGIN_FETCH && refusal != &TOO_LARGE
-                                      ? route_to_postmaster(m, i, refusal->text, error)
-                                      : add_decided(m, i, ROUTE_REJECT, refusal->status, refusal->text, error);
-                if (!ok)
+        for (guint i = 0; i < m->sub->n; i++)
+                if (!refuse_recipient(m, i, refusal, error))
                         return FALSE;
-        }
         return TRUE;
 }
 
@@ -330,178 +329,7 @@ plan_add(Plan *plan, Submission *sub, GError **error)
         return message_route(m, error);
 }
 
-/* Settling --------------------------------------------------------------------------------------------------------- */
-
-/* Does somebody wait for our answer, and for one to each recipient? */
-static gboolean
-somebody_waits(const Message *m)
-{
-        return m->sub->origin.standing.origin != ORIGIN_GENERATED && m->sub->retried == NULL;
-}
-
-static gboolean
-each_is_answered(const Message *m)
-{
-        return m->sub->origin.standing.origin == ORIGIN_LMTP;
-}
-
-Rank
-leaf_rank(const Leaf *leaf)
-{
-        if (leaf->is_replaced)
-                return RANK_NONE;
-        switch (leaf->kind) {
-        case ROUTE_REJECT:
-                return RANK_REFUSED;
-        case ROUTE_DEFER:
-                return RANK_DEFERRED;
-        default:
-                return RANK_TAKEN;
-        }
-}
-
-static void
-answer_recipients(Message *m, Rank *ranks)
-{
-        Submission *sub = m->sub;
-
-        for (guint i = 0; i < sub->n; i++)
-                sub->recipients[i].answer =
-                        (IntakeReply){INTAKE_REFUSED, STATUS(550, 5, 2, 4), "the group has no members", FALSE};
-        for (guint i = 0; i < m->leaves->len; i++) {
-                const Leaf *leaf = leaf_at(m, i);
-                Rank rank = leaf_rank(leaf);
-
-                if (rank <= ranks[leaf->recipient])
-                        continue;
-                ranks[leaf->recipient] = rank;
-                sub->recipients[leaf->recipient].answer =
-                        rank == RANK_TAKEN ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
-                                           : (IntakeReply){rank == RANK_DEFERRED ? INTAKE_DEFERRED : INTAKE_REFUSED,
-                                                           leaf->status, submission_text(sub, leaf->text, leaf->status),
-                                                           leaf->route->is_unknown};
-        }
-}
-
-/* The answer for the whole, when nothing is taken: what may get better counts before what will not. */
-static IntakeReply
-common_answer(const Submission *sub)
-{
-        const IntakeReply *reply = NULL;
-
-        for (guint i = 0; i < sub->n; i++)
-                if (reply == NULL ||
-                    (reply->verdict == INTAKE_REFUSED && sub->recipients[i].answer.verdict == INTAKE_DEFERRED))
-                        reply = &sub->recipients[i].answer;
-        return reply != NULL ? *reply
-                             : (IntakeReply){INTAKE_REFUSED, STATUS(554, 5, 5, 1), "no valid recipients", FALSE};
-}
-
-/* Somebody must be told that this leaf failed. Over quota is temporary only where a client is left to try again. */
-static gboolean
-must_report(const Message *m, const Leaf *leaf)
-{
-        return leaf->kind == ROUTE_REJECT || leaf->kind == ROUTE_BOUNCE ||
-               (leaf->kind == ROUTE_DEFER && leaf->is_over_quota && !leaf->is_postmaster && m->sub->retried == NULL);
-}
-
-/* Which leaves the door's answers cover, which need a DSN. */
-static gboolean
-sort_leaves(Message *m, const Rank *ranks)
-{
-        gboolean any_taken = FALSE, any_reported = FALSE;
-
-        for (guint i = 0; i < m->sub->n; i++)
-                any_taken |= ranks[i] == RANK_TAKEN;
-        m->is_kept = FALSE;
-        for (guint i = 0; i < m->leaves->len; i++) {
-                Leaf *leaf = leaf_at(m, i);
-                gboolean is_lost = ranks[leaf->recipient] != RANK_TAKEN;
-
-                if (leaf->is_replaced)
-                        continue;
-                if (somebody_waits(m))
-                        leaf->is_answered = is_lost && (each_is_answered(m) || !any_taken);
-                else
-                        leaf->is_answered =
-                                !any_taken && leaf->kind == ROUTE_DEFER && m->sub->retried != NULL; /* its row stays */
-                leaf->is_reported = !leaf->is_answered && must_report(m, leaf);
-                any_reported |= leaf->is_reported;
-                m->is_kept |= !leaf->is_answered;
-        }
-        m->sub->reply = m->is_kept ? (IntakeReply){INTAKE_ACCEPTED, STATUS(250, 2, 0, 0), "taken", FALSE}
-                                   : common_answer(m->sub);
-        return any_reported;
-}
-
-static GuardCase
-guard_case(const Message *m, const Leaf *leaf)
-{
-        return (GuardCase){
-                .sender = &m->sub->sender,
-                .origin = m->sub->origin.standing.origin,
-                .domain = m->sub->recipients[leaf->recipient].address.domain,
-                .is_automatic = m->facts.is_automatic,
-                .now = m->now,
-        };
-}
-
-static gboolean
-may_report(Message *m, gboolean *ret, GError **error)
-{
-        guint first = 0;
-
-        if (m->no_report == NULL) {
-                while (!leaf_at(m, first)->is_reported)
-                        first++;
-                m->guarded = guard_case(m, leaf_at(m, first));
-                m->guard = bounce_guard_check(m->intake, m->arena, &m->guarded, &m->no_report, error);
-                if (m->guard == GUARD_FAILED)
-                        return FALSE;
-        }
-        *ret = m->no_report == NULL;
-        return TRUE;
-}
-
-/* The postmaster instead of a DSN. */
-static gboolean
-replace_reported(Message *m, GError **error)
-{
-        guint n = m->leaves->len;
-
-        for (guint i = 0; i < n; i++) {
-                Leaf *leaf = leaf_at(m, i);
-                if (!leaf->is_reported)
-                        continue;
-                leaf->is_reported = FALSE;
-                leaf->is_replaced = TRUE;
-                leaf->note = m->no_report;
-                if (!route_to_postmaster(m, leaf->recipient, m->no_report, error))
-                        return FALSE;
-        }
-        return TRUE;
-}
-
-/* *ret_report: a DSN is needed, and allowed. */
-static gboolean
-message_settle(Message *m, gboolean *ret_report, GError **error)
-{
-        for (;;) {
-                g_autofree Rank *ranks = g_new0(Rank, m->sub->n);
-                gboolean may = FALSE;
-
-                answer_recipients(m, ranks);
-                *ret_report = sort_leaves(m, ranks);
-                if (!*ret_report)
-                        return TRUE;
-                if (!may_report(m, &may, error))
-                        return FALSE;
-                if (may)
-                        return TRUE;
-                if (!replace_reported(m, error)) /* never reported themselves: the next round ends */
-                        return FALSE;
-        }
-}
+/* Drawing --------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 draw_report(Plan *plan, Message *m, GError **error)
