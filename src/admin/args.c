@@ -29,7 +29,8 @@ args_has_repeated(const Operation *operation)
         return FALSE;
 }
 
-/* key=value? Where any number of addresses may stand, only keys of the table are keys: `a=b@c.example` is an address. */
+/* key=value? Where any number of addresses may stand, only keys of the table are keys: `a=b@c.example` is an address.
+ */
 static const char *
 pair_split(const Operation *operation, const char *word)
 {
@@ -88,7 +89,8 @@ args_option(const Operation *operation, const char *const *words, AdminArgs *arg
                 }
                 return TRUE;
         }
-        return args_wrong(operation, ret_reason, g_strdup_printf("there is no option %.*s", (int) MIN(n, 60), words[0]));
+        return args_wrong(operation, ret_reason,
+                          g_strdup_printf("there is no option %.*s", (int) MIN(n, 60), words[0]));
 }
 
 static gboolean
@@ -98,9 +100,11 @@ args_count(const Operation *operation, const AdminArgs *args, char **ret_reason)
 
         for (; n < OPERATION_ARGS && operation->args[n].name != NULL; n++)
                 if (n >= args->n_positional && !operation->args[n].is_optional)
-                        return args_wrong(operation, ret_reason, g_strdup_printf("%s is missing", operation->args[n].name));
+                        return args_wrong(operation, ret_reason,
+                                          g_strdup_printf("%s is missing", operation->args[n].name));
         if (args->n_positional > n && !(n > 0 && operation->args[n - 1].is_repeated))
-                return args_wrong(operation, ret_reason, g_strdup_printf("'%s' is one word too many", args->positional[n]));
+                return args_wrong(operation, ret_reason,
+                                  g_strdup_printf("'%s' is one word too many", args->positional[n]));
         return TRUE;
 }
 

@@ -2,16 +2,21 @@
 #include "admin/internal.h"
 
 static const KeyManual KEYS[] = {{"unknown", "POLICY", ""}, {"text", "TEXT", ""}, {NULL}};
-static const Operation ONE = {.noun = "thing", .verb = "add", .args = {{"NAME", FALSE, FALSE, ""}}, .keys = KEYS,
+static const Operation ONE = {.noun = "thing",
+                              .verb = "add",
+                              .args = {{"NAME", FALSE, FALSE, ""}},
+                              .keys = KEYS,
                               .options = {{"--at", "N", ""}, {"--all", NULL, ""}, {"-f", "SENDER", ""}}};
-static const Operation MANY = {.noun = "thing", .verb = "send", .args = {{"ADDRESS", FALSE, FALSE, ""}, {"TARGET", FALSE, TRUE, ""}},
+static const Operation MANY = {.noun = "thing",
+                               .verb = "send",
+                               .args = {{"ADDRESS", FALSE, FALSE, ""}, {"TARGET", FALSE, TRUE, ""}},
                                .keys = KEYS};
 static const Operation NONE = {.noun = "thing", .verb = "list", .args = {{"DOMAIN", TRUE, FALSE, ""}}};
 
 typedef struct Case {
         const Operation *operation;
         const char *words[6];
-        const char *wrong;              /* in the reason; NULL: right */
+        const char *wrong; /* in the reason; NULL: right */
         gsize n_positional, n_pairs;
 } Case;
 
@@ -27,7 +32,11 @@ static const Case CASES[] = {
         {&ONE, {"a", "--all"}, NULL, 1, 0},
         {&ONE, {"--", "--at"}, NULL, 1, 0},
         {&ONE, {"-"}, NULL, 1, 0},
-        {&ONE, {NULL}, "NAME is missing (usage: restante thing add [--at N] [--all] [-f SENDER] NAME [KEY=VALUE...])", 0, 0},
+        {&ONE,
+         {NULL},
+         "NAME is missing (usage: restante thing add [--at N] [--all] [-f SENDER] NAME [KEY=VALUE...])",
+         0,
+         0},
         {&ONE, {"a", "b"}, "'b' is one word too many", 0, 0},
         {&ONE, {"a", "unknwn=reject"}, "there is no key unknwn; keys are unknown, text", 0, 0},
         {&ONE, {"a", "--at"}, "--at needs N", 0, 0},

@@ -34,7 +34,8 @@ operation_usage(const Operation *operation)
 
         for (gsize i = 0; i < OPERATION_OPTIONS && operation->options[i].name != NULL; i++) {
                 const OperationOption *o = &operation->options[i];
-                g_string_append_printf(s, " [%s%s%s]", o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+                g_string_append_printf(s, " [%s%s%s]", o->name, o->value != NULL ? " " : "",
+                                       o->value != NULL ? o->value : "");
         }
         for (gsize i = 0; i < OPERATION_ARGS && operation->args[i].name != NULL; i++) {
                 const OperationArg *a = &operation->args[i];
@@ -56,7 +57,7 @@ admin_find(const char *noun, const char *verb)
         return NULL;
 }
 
-/* What handlers ask ----------------------------------------------------------------------------------------------- */
+/* What handlers ask --------------------------------------------------------------------------------------------- */
 
 const AdminRooms *
 admin_rooms(const AdminCall *call)
@@ -194,7 +195,7 @@ call_end(AdminCall *call, AdminResult result, char *take_reason)
 {
         g_free(call->reason);
         call->reason = take_reason;
-        g_strdelimit(call->reason, "\r\n", ' ');        /* one line */
+        g_strdelimit(call->reason, "\r\n", ' '); /* one line */
         return result;
 }
 
@@ -256,7 +257,8 @@ admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_
         case ADDRESS_OK:
                 return TRUE;
         case ADDRESS_TOO_LONG:
-                *ret_result = admin_refuse(call, "%s is too long for an address: 64 octets before the @, 255 behind it", text);
+                *ret_result = admin_refuse(call, "%s is too long for an address: 64 octets before the @, 255 behind it",
+                                           text);
                 return FALSE;
         case ADDRESS_BAD_DOMAIN:
                 *ret_result = admin_refuse(call, "%s: the part behind the @ is no domain", text);

@@ -1,7 +1,7 @@
 /* control.c -- the server's side of the control socket: one call a connection, one thread a call.
  *
- * Threads  one accepts; each call has its own, 32 at most and half of them for users without rights, so that nobody keeps
- *          the administrator out. Lock: Control.mutex, leaf.
+ * Threads  one accepts; each call has its own, 32 at most and half of them for users without rights, so that nobody
+ * keeps the administrator out. Lock: Control.mutex, leaf.
  */
 #include "admin/internal.h"
 #include "base/text.h"
@@ -15,12 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CALLS_MAX          32
+#define CALLS_MAX 32
 #define CALLS_MAX_EVERYONE 16
-#define REQUEST_OCTETS     (6 * ADMIN_ARGS_OCTETS + 64 * 1024)   /* JSON may write an octet as \u0000 */
-#define REQUEST_DEPTH      3
-#define PEER_PATIENCE      (10 * USEC_PER_SEC)
-#define OUTPUT_PATIENCE    (60 * USEC_PER_SEC)
+#define REQUEST_OCTETS (6 * ADMIN_ARGS_OCTETS + 64 * 1024) /* JSON may write an octet as \u0000 */
+#define REQUEST_DEPTH 3
+#define PEER_PATIENCE (10 * USEC_PER_SEC)
+#define OUTPUT_PATIENCE (60 * USEC_PER_SEC)
 
 typedef struct Call Call;
 
@@ -41,10 +41,10 @@ struct Call {
         Thread *thread;
         Wire wire;
         guint uid;
-        gboolean is_done;               /* under the mutex: may be joined */
+        gboolean is_done; /* under the mutex: may be joined */
         gboolean has_input_ended;
         gsize piece_left;
-        GError *broken;                 /* the peer is gone: nothing more is written */
+        GError *broken; /* the peer is gone: nothing more is written */
 };
 
 int
@@ -72,7 +72,8 @@ control_listen(const char *path, GError **error)
         }
         if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
                 unlink(path);
-        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || chmod(path, 0666) < 0 || listen(fd, 64) < 0) {
+        if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0 || chmod(path, 0666) < 0 ||
+            listen(fd, 64) < 0) {
                 fault_errno(error, "%s", path);
                 close(fd);
                 return -1;
@@ -80,7 +81,7 @@ control_listen(const char *path, GError **error)
         return fd;
 }
 
-/* One call --------------------------------------------------------------------------------------------------------- */
+/* One call ------------------------------------------------------------------------------------------------------ */
 
 static void
 call_send(Call *call, const char *key, json_t *take_value)
@@ -154,14 +155,16 @@ call_operation(Call *call, json_t *request, char **ret_reason)
         const char *name = NULL, *password = NULL;
         json_t *args = NULL;
 
-        if (request == NULL || json_unpack(request, "{s:s, s:o, s?s}", "operation", &name, "args", &args, "password", &password) < 0 ||
+        if (request == NULL ||
+            json_unpack(request, "{s:s, s:o, s?s}", "operation", &name, "args", &args, "password", &password) < 0 ||
             !json_is_array(args) || json_array_size(args) > ADMIN_ARGS_MAX) {
                 *ret_reason = g_strdup("this is no request: {\"operation\": ..., \"args\": [...]}");
                 return ADMIN_USAGE;
         }
         const Operation *operation = operation_by_name(name);
         if (operation == NULL) {
-                *ret_reason = g_strdup("there is no such operation in this server; its version may be older than yours");
+                *ret_reason =
+                        g_strdup("there is no such operation in this server; its version may be older than yours");
                 return ADMIN_USAGE;
         }
 
@@ -178,8 +181,8 @@ call_operation(Call *call, json_t *request, char **ret_reason)
         call->has_input_ended = !operation->wants_message;
         AdminResult result = admin_run(call->rooms, &r, &output, ret_reason);
         if (result != ADMIN_DONE && call->uid != 0)
-                log_event(&ADMIN_EVENTS[ADMIN_EVENT_REFUSED], "uid=%u operation=%s reason=%s", call->uid, log_text(span_of(name)),
-                          log_text(span_of(*ret_reason)));
+                log_event(&ADMIN_EVENTS[ADMIN_EVENT_REFUSED], "uid=%u operation=%s reason=%s", call->uid,
+                          log_text(span_of(name)), log_text(span_of(*ret_reason)));
         return result;
 }
 
@@ -210,9 +213,9 @@ call_run(gpointer data)
 
                 json_decref(request);
                 if (call->broken == NULL)
-                        (void) !wire_write_json(&call->wire,
-                                                json_pack("{s:i, s:o}", "done", (int) result, "reason", json_text(reason)),
-                                                clock_in(OUTPUT_PATIENCE), NULL);
+                        (void) !wire_write_json(
+                                &call->wire, json_pack("{s:i, s:o}", "done", (int) result, "reason", json_text(reason)),
+                                clock_in(OUTPUT_PATIENCE), NULL);
                 call_swallow(call);
         }
         wire_done(&call->wire);
@@ -222,7 +225,7 @@ call_run(gpointer data)
         call->is_done = TRUE;
 }
 
-/* The socket ------------------------------------------------------------------------------------------------------- */
+/* The socket ---------------------------------------------------------------------------------------------------- */
 
 static gboolean
 uid_is_full(guint uid)
@@ -263,7 +266,8 @@ control_begin(Control *control, int fd)
 {
         struct ucred peer = {0};
         socklen_t size = sizeof(peer);
-        static const char BUSY[] = "{\"restante\": 1}\n{\"done\": 1, \"reason\": \"too many calls at once, try again\"}\n";
+        static const char BUSY[] =
+                "{\"restante\": 1}\n{\"done\": 1, \"reason\": \"too many calls at once, try again\"}\n";
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
                 close(fd);

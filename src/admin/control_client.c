@@ -7,10 +7,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define READY_PATIENCE  (10 * USEC_PER_SEC)     /* a site that is starting */
-#define SEND_PATIENCE   (60 * USEC_PER_SEC)
-#define ANSWER_PATIENCE (24 * USEC_PER_HOUR)    /* verify of a large site; the server's end shows as a closed socket */
-#define ANSWER_DEPTH    16
+#define READY_PATIENCE (10 * USEC_PER_SEC) /* a site that is starting */
+#define SEND_PATIENCE (60 * USEC_PER_SEC)
+#define ANSWER_PATIENCE (24 * USEC_PER_HOUR) /* verify of a large site; the server's end shows as a closed socket */
+#define ANSWER_DEPTH 16
 
 static int
 client_connect(const char *path, GError **error)
@@ -57,7 +57,8 @@ client_request(Wire *wire, const AdminRequest *request, GError **error)
 
         for (gsize i = 0; request->args[i] != NULL; i++)
                 json_array_append_new(args, json_text(request->args[i]));
-        json_t *line = json_pack("{s:s, s:o}", "operation", operation_name(request->operation, name, sizeof(name)), "args", args);
+        json_t *line = json_pack("{s:s, s:o}", "operation", operation_name(request->operation, name, sizeof(name)),
+                                 "args", args);
         if (request->password != NULL)
                 json_put(line, "password", json_text(request->password));
         return wire_write_json(wire, line, clock_in(SEND_PATIENCE), error);
@@ -109,8 +110,8 @@ client_answer(json_t *value, const AdminOutput *output, gboolean *ret_is_last, A
 }
 
 gboolean
-control_call(const char *path, const AdminRequest *request, const AdminOutput *output, AdminResult *ret, char **ret_reason,
-             GError **error)
+control_call(const char *path, const AdminRequest *request, const AdminOutput *output, AdminResult *ret,
+             char **ret_reason, GError **error)
 {
         gboolean is_cut = FALSE, is_last = FALSE, is_sent;
         Wire wire = {0};
@@ -142,6 +143,7 @@ control_call(const char *path, const AdminRequest *request, const AdminOutput *o
                         break;
         }
         wire_done(&wire);
-        return is_last || fault(error, FAULT_INTERNAL, is_sent ? "the connection to the server was lost: what was asked may be done or not"
-                                                               : "the request could not be sent to the server");
+        return is_last || fault(error, FAULT_INTERNAL,
+                                is_sent ? "the connection to the server was lost: what was asked may be done or not"
+                                        : "the request could not be sent to the server");
 }

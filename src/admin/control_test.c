@@ -12,7 +12,8 @@ static char *path;
 static Control *control;
 
 static AdminResult
-call(TestAnswer *ret, const char *password, const char *input, const char *noun, const char *verb, const char *const *args)
+call(TestAnswer *ret, const char *password, const char *input, const char *noun, const char *verb,
+     const char *const *args)
 {
         g_autoptr(GError) error = NULL;
         AdminRequest request = {admin_find(noun, verb), args, password, (guint) geteuid()};
@@ -29,7 +30,8 @@ round_trip(void)
 {
         TestAnswer answer;
 
-        g_assert_cmpint(call(&answer, NULL, NULL, "domain", "add", WORDS("con.example", "unknown=discard")), ==, ADMIN_DONE);
+        g_assert_cmpint(call(&answer, NULL, NULL, "domain", "add", WORDS("con.example", "unknown=discard")), ==,
+                        ADMIN_DONE);
         g_assert_cmpstr(json_string_value(json_object_get(answer.object, "name")), ==, "con.example");
         g_assert_cmpuint(answer.warnings->len, >, 0);
         test_answer_clear(&answer);
@@ -57,13 +59,16 @@ streams(void)
                 g_string_append_len(message, body + i * 1000, 990);
                 g_string_append_c(message, '\n');
         }
-        g_assert_cmpint(call(&answer, NULL, message->str, "inject", NULL, WORDS("-f", "joe@con.example", "joe@con.example")), ==, ADMIN_DONE);
+        g_assert_cmpint(
+                call(&answer, NULL, message->str, "inject", NULL, WORDS("-f", "joe@con.example", "joe@con.example")),
+                ==, ADMIN_DONE);
         g_assert_cmpint(json_integer_value(json_object_get(answer.object, "size")), ==, 14 + 300 * 992);
         test_answer_clear(&answer);
         /* Refused before the body is read: the reason arrives all the same. */
         g_assert_cmpint(call(&answer, NULL, NULL, "domain", "add", WORDS("strict.example")), ==, ADMIN_DONE);
         test_answer_clear(&answer);
-        g_assert_cmpint(call(&answer, NULL, message->str, "inject", NULL, WORDS("nobody@strict.example")), ==, ADMIN_REFUSED);
+        g_assert_cmpint(call(&answer, NULL, message->str, "inject", NULL, WORDS("nobody@strict.example")), ==,
+                        ADMIN_REFUSED);
         g_assert_nonnull(strstr(answer.reason, "5.1.1"));
         test_answer_clear(&answer);
 }
@@ -83,9 +88,11 @@ other_user(void)
 
                 is_right = is_right && call(&a, NULL, NULL, "domain", "list", WORDS(NULL)) == ADMIN_REFUSED &&
                            strstr(a.reason, "only root") != NULL && json_array_size(a.rows) == 0;
-                is_right = is_right && call(&b, NULL, "a: b\n\nc\n", "inject", NULL, WORDS("joe@con.example")) == ADMIN_DONE;
-                is_right = is_right && call(&c, NULL, "a: b\n\nc\n", "inject", NULL, WORDS("-f", "joe@con.example", "joe@con.example")) ==
-                                               ADMIN_REFUSED &&
+                is_right = is_right &&
+                           call(&b, NULL, "a: b\n\nc\n", "inject", NULL, WORDS("joe@con.example")) == ADMIN_DONE;
+                is_right = is_right &&
+                           call(&c, NULL, "a: b\n\nc\n", "inject", NULL,
+                                WORDS("-f", "joe@con.example", "joe@con.example")) == ADMIN_REFUSED &&
                            strstr(c.reason, "only") != NULL;
                 _exit(is_right ? 0 : 1);
         }
@@ -112,11 +119,20 @@ hostile(void)
         g_autofree char *deep = g_strnfill(200000, '[');
         g_autofree char *deep_line = g_strconcat("{\"operation\":\"domain list\",\"args\":", deep, "\n", NULL);
         g_autofree char *endless = g_strnfill(2 * 1024 * 1024, 'a');
-        const char *const REQUESTS[] = {"\n", "{}\n", "[]\n", "null\n", "{\"operation\":1,\"args\":[]}\n",
-                                        "{\"operation\":\"domain list\",\"args\":[1]}\n", "{\"operation\":\"domain list\",\"args\":{}}\n",
-                                        "{\"operation\":\"no such\",\"args\":[]}\n", "\xff\xfe\n",
-                                        "{\"operation\":\"inject\",\"args\":[\"joe@con.example\"]}\n99999999999999999999\n",
-                                        "{\"operation\":\"inject\",\"args\":[\"joe@con.example\"]}\n5\nab", deep_line, endless};
+        const char *const REQUESTS[] = {
+                "\n",
+                "{}\n",
+                "[]\n",
+                "null\n",
+                "{\"operation\":1,\"args\":[]}\n",
+                "{\"operation\":\"domain list\",\"args\":[1]}\n",
+                "{\"operation\":\"domain list\",\"args\":{}}\n",
+                "{\"operation\":\"no such\",\"args\":[]}\n",
+                "\xff\xfe\n",
+                "{\"operation\":\"inject\",\"args\":[\"joe@con.example\"]}\n99999999999999999999\n",
+                "{\"operation\":\"inject\",\"args\":[\"joe@con.example\"]}\n5\nab",
+                deep_line,
+                endless};
 
         for (gsize i = 0; i < G_N_ELEMENTS(REQUESTS); i++) {
                 int fd = raw_connect();
@@ -145,8 +161,14 @@ lines(void)
         static const struct {
                 const char *text;
                 gboolean is_right;
-        } CASES[] = {{"{\"a\":[[1]]}", TRUE},  {"{\"a\":[[[1]]]}", FALSE}, {"{\"a\":\"[[[[\"}", TRUE}, {"{\"a\":\"\\\"[[[[\"}", TRUE},
-                     {"{\"a\":1,\"a\":2}", FALSE}, {"[1]", FALSE},             {"", FALSE},                {"{\"a\":1} x", FALSE}};
+        } CASES[] = {{"{\"a\":[[1]]}", TRUE},
+                     {"{\"a\":[[[1]]]}", FALSE},
+                     {"{\"a\":\"[[[[\"}", TRUE},
+                     {"{\"a\":\"\\\"[[[[\"}", TRUE},
+                     {"{\"a\":1,\"a\":2}", FALSE},
+                     {"[1]", FALSE},
+                     {"", FALSE},
+                     {"{\"a\":1} x", FALSE}};
 
         for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
                 json_t *value = wire_parse(span_of(CASES[i].text), 3);

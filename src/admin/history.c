@@ -16,8 +16,9 @@ history_add(AdminCall *call, DbTxn *txn, const AdminChange *change, GError **err
         char name[64];
         char *before = json_compact(change->before);
         char *after = json_compact(change->after);
-        gboolean is_done = db_run(txn, &INSERT_HISTORY, error, "isssss", (gint64) clock_real(), admin_who(call),
-                                  operation_name(admin_operation(call), name, sizeof(name)), change->object, before, after);
+        gboolean is_done =
+                db_run(txn, &INSERT_HISTORY, error, "isssss", (gint64) clock_real(), admin_who(call),
+                       operation_name(admin_operation(call), name, sizeof(name)), change->object, before, after);
 
         free(before);
         free(after);
@@ -29,8 +30,10 @@ history_log(AdminCall *call, const AdminChange *change)
 {
         char name[64];
 
-        log_event(&ADMIN_EVENTS[ADMIN_EVENT_CHANGED], "who=%s operation=%s object=%s", log_text(span_of(admin_who(call))),
-                  log_text(span_of(operation_name(admin_operation(call), name, sizeof(name)))), log_text(span_of(change->object)));
+        log_event(&ADMIN_EVENTS[ADMIN_EVENT_CHANGED], "who=%s operation=%s object=%s",
+                  log_text(span_of(admin_who(call))),
+                  log_text(span_of(operation_name(admin_operation(call), name, sizeof(name)))),
+                  log_text(span_of(change->object)));
 }
 
 AdminResult
@@ -44,7 +47,8 @@ admin_answer(AdminCall *call, Change answer, const AdminChange *change, GError *
                 return admin_refuse(call, "%s exists already", change->object);
         if (answer == CHANGE_MISSING)
                 return admin_refuse(call, "there is no %s", change->object);
-        return admin_refuse(call, answer == CHANGE_IN_USE ? "something still needs %s" : "%s could not be changed", change->object);
+        return admin_refuse(call, answer == CHANGE_IN_USE ? "something still needs %s" : "%s could not be changed",
+                            change->object);
 }
 
 /* One try. */

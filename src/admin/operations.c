@@ -1,6 +1,7 @@
 /* operations.c -- the table: every operation, in the order of the manual. */
 #include "admin/operations.h"
 
+/* clang-format off */
 const Operation *const ADMIN_OPERATIONS[] = {
         &DOMAIN_ADD,    &DOMAIN_LIST,     &DOMAIN_SHOW,  &DOMAIN_SET,     &DOMAIN_REMOVE,
         &ACCOUNT_ADD,   &ACCOUNT_LIST,    &ACCOUNT_SHOW, &ACCOUNT_SET,    &ACCOUNT_PASSWORD, &ACCOUNT_REMOVE,
@@ -12,13 +13,14 @@ const Operation *const ADMIN_OPERATIONS[] = {
         &TRACE,         &INJECT,          &VERIFY,       &CHECK,
         NULL,
 };
+/* clang-format on */
 
 const LogEvent ADMIN_EVENTS[] = {
         [ADMIN_EVENT_CHANGED] = {"admin.changed", LOG_INFO,
-                                 "An administrator changed something. who: root or a uid; operation and object as typed. What it "
-                                 "was before and after stands in the history."},
+                                 "An administrator changed something. who: root or a uid; operation and object as "
+                                 "typed. What it was before and after stands in the history."},
         [ADMIN_EVENT_REFUSED] = {"admin.refused", LOG_INFO,
-                                 "A call on the control socket was refused: who asked for what, and why. Users other than root and "
-                                 "the server's own may only inject mail as themselves."},
+                                 "A call on the control socket was refused: who asked for what, and why. Users other "
+                                 "than root and the server's own may only inject mail as themselves."},
         {NULL},
 };

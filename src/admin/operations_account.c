@@ -7,10 +7,11 @@
 static json_t *
 account_json(Arena *arena, const Account *a)
 {
-        return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "address", json_address(arena, &a->address), "has_password",
-                         a->has_password, "may_send", a->may_send, "disabled", a->is_disabled, "quota",
+        return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "address", json_address(arena, &a->address),
+                         "has_password", a->has_password, "may_send", a->may_send, "disabled", a->is_disabled, "quota",
                          a->quota_octets > 0 ? json_integer(a->quota_octets) : json_null(), "quota_messages",
-                         a->quota_messages > 0 ? json_integer(a->quota_messages) : json_null(), "atrn", json_text(a->atrn));
+                         a->quota_messages > 0 ? json_integer(a->quota_messages) : json_null(), "atrn",
+                         json_text(a->atrn));
 }
 
 static gboolean
@@ -81,8 +82,8 @@ account_list(AdminCall *call)
                 g_autoptr(GError) error = NULL;
                 const Account *page;
 
-                if (!directory_list_accounts(admin_rooms(call)->directory, admin_arena(call), domain, after, LIST_PAGE, &page, &n,
-                                             &error))
+                if (!directory_list_accounts(admin_rooms(call)->directory, admin_arena(call), domain, after, LIST_PAGE,
+                                             &page, &n, &error))
                         return admin_refuse(call, "%s", error->message);
                 for (gsize i = 0; i < n; i++) {
                         json_t *row = account_json(admin_arena(call), &page[i]);
@@ -111,8 +112,8 @@ account_changed(AdminCall *call, const Account *before, json_t *take_after, Chan
 {
         AccountChange data = {.hash = hash};
         json_t *was = before != NULL ? account_json(admin_arena(call), before) : NULL;
-        AdminChange change = {.object = admin_arg(call, "ADDRESS", 0), .before = was, .after = take_after,
-                              .fn = fn, .data = &data};
+        AdminChange change = {
+                .object = admin_arg(call, "ADDRESS", 0), .before = was, .after = take_after, .fn = fn, .data = &data};
         AdminResult result = admin_change(call, &change);
 
         json_decref(was);
@@ -127,8 +128,8 @@ account_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         const KeyValue *pairs;
         gsize n = admin_pairs(call, &pairs);
 
-        return directory_account_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), change->hash, pairs, n,
-                                     &change->id, error);
+        return directory_account_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), change->hash,
+                                     pairs, n, &change->id, error);
 }
 
 static AdminResult
@@ -146,7 +147,8 @@ account_add(AdminCall *call)
         if (result != ADMIN_DONE)
                 return result;
         if (hash == NULL)
-                admin_warn(call, "%s has no password: nobody can log in until `restante account password %s`", address, address);
+                admin_warn(call, "%s has no password: nobody can log in until `restante account password %s`", address,
+                           address);
         return account_show(call);
 }
 
@@ -192,9 +194,11 @@ account_password(AdminCall *call)
                 return admin_refuse(call, "no password came: it is read as one line from standard input");
         if ((hash = auth_hash_password(admin_password(call), &error)) == NULL)
                 return admin_refuse(call, "%s", error->message);
-        AdminResult result = account_changed(call, NULL, json_pack("{s:s}", "password", "changed"), account_password_fn, hash);
+        AdminResult result =
+                account_changed(call, NULL, json_pack("{s:s}", "password", "changed"), account_password_fn, hash);
         if (result == ADMIN_DONE)
-                admin_result(call, json_pack("{s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "password", "changed"));
+                admin_result(call, json_pack("{s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
+                                             "password", "changed"));
         return result;
 }
 
@@ -243,7 +247,8 @@ account_may_go(AdminCall *call, GError **error)
         g_autoptr(DbTxn) txn = db_begin_freeing(admin_rooms(call)->db, error);
         gint64 id;
 
-        return txn != NULL ? directory_account_remove(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), &id, error)
+        return txn != NULL ? directory_account_remove(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0),
+                                                      &id, error)
                            : CHANGE_FAILED;
 }
 
@@ -271,6 +276,7 @@ account_remove(AdminCall *call)
         return result;
 }
 
+/* clang-format off */
 #define ACCOUNT_LINES                                                                                                  \
         {                                                                                                              \
                 {"address", "account"}, {"messages", "messages", COLUMN_NUMBER}, {"octets", "size", COLUMN_SIZE},      \
@@ -278,13 +284,15 @@ account_remove(AdminCall *call)
                         {"may_send", "may send", COLUMN_YES_NO}, {"has_password", "password", COLUMN_YES_NO},          \
                         {"disabled", "disabled", COLUMN_YES_NO}, {"atrn", "atrn"}                                      \
         }
+/* clang-format on */
 
 const Operation ACCOUNT_ADD = {
         .noun = "account",
         .verb = "add",
         .summary = "make an account",
-        .manual = "Makes an account with a mailbox. The password is one line from standard input; on a terminal it is asked for. "
-                  "Without one (standard input empty) mail is kept, but nobody can log in until `account password`.",
+        .manual = "Makes an account with a mailbox. The password is one line from standard input; on a terminal it is "
+                  "asked for. Without one (standard input empty) mail is kept, but nobody can log in until `account "
+                  "password`.",
         .example = "restante account add joe@uk.example.com quota=1000000000 < password",
         .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN; the domain must be local"}},
         .keys = DIRECTORY_ACCOUNT_KEYS,

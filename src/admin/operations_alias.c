@@ -17,8 +17,8 @@ alias_json(Arena *arena, const AliasRow *a)
         gboolean is_bouncer = strcmp(a->kind, "bouncer") == 0;
         gboolean is_group = strcmp(a->kind, "group") == 0;
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address", json_text(a->address), "kind", json_text(a->kind),
-                         "targets", json_addresses(arena, a->targets, a->n_targets), "post",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address", json_text(a->address), "kind",
+                         json_text(a->kind), "targets", json_addresses(arena, a->targets, a->n_targets), "post",
                          is_group ? json_string(post_name(a->post)) : json_null(), "code",
                          is_bouncer ? json_integer(a->bouncer.code) : json_null(), "text",
                          is_bouncer ? json_text(a->bouncer.text) : json_null(), "until",
@@ -55,7 +55,8 @@ group_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         gsize n, n_pairs = admin_pairs(call, &pairs);
         const char **members = alias_words(call, "MEMBER", &n);
 
-        return directory_group_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), members, n, pairs, n_pairs, error);
+        return directory_group_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), members, n, pairs,
+                                   n_pairs, error);
 }
 
 static Change
@@ -92,7 +93,8 @@ alias_warn_targets(AdminCall *call, const char *name)
                 Route route;
 
                 if (address_parse(admin_arena(call), span_of(text), TRUE, &address) == ADDRESS_OK &&
-                    router_decide(admin_rooms(call)->router, admin_arena(call), &address, &GENERATED, &route, NULL) == ROUTE_REJECT &&
+                    router_decide(admin_rooms(call)->router, admin_arena(call), &address, &GENERATED, &route, NULL) ==
+                            ROUTE_REJECT &&
                     route.is_unknown)
                         admin_warn(call, "%s does not exist yet: mail to it is refused until it does", text);
         }
@@ -103,9 +105,11 @@ alias_add(AdminCall *call)
 {
         gsize n;
         const char **targets = alias_words(call, "TARGET", &n);
-        AdminResult result = alias_added(call, json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
-                                                         "alias", "targets", json_strings(targets, n)),
-                                         alias_add_fn);
+        AdminResult result =
+                alias_added(call,
+                            json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
+                                      "alias", "targets", json_strings(targets, n)),
+                            alias_add_fn);
 
         if (result == ADMIN_DONE)
                 alias_warn_targets(call, "TARGET");
@@ -118,9 +122,10 @@ group_add(AdminCall *call)
         gsize n;
         const char **members = alias_words(call, "MEMBER", &n);
         const char *post = admin_pair(call, "post");
-        AdminResult result = alias_added(call, json_pack("{s:o, s:s, s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
-                                                         "kind", "group", "targets", json_strings(members, n), "post",
-                                                         post != NULL ? post : "anyone"),
+        AdminResult result = alias_added(call,
+                                         json_pack("{s:o, s:s, s:o, s:s}", "address",
+                                                   json_text(admin_arg(call, "ADDRESS", 0)), "kind", "group", "targets",
+                                                   json_strings(members, n), "post", post != NULL ? post : "anyone"),
                                          group_add_fn);
 
         if (result == ADMIN_DONE)
@@ -142,8 +147,8 @@ bouncer_add(AdminCall *call)
 
 /* Pages of aliases; each(row, data) says whether to go on. */
 static gboolean
-alias_each(AdminCall *call, const char *domain, gboolean (*each)(AdminCall *call, const AliasRow *row, gpointer data), gpointer data,
-           GError **error)
+alias_each(AdminCall *call, const char *domain, gboolean (*each)(AdminCall *call, const AliasRow *row, gpointer data),
+           gpointer data, GError **error)
 {
         const char *after = NULL;
         gsize n;
@@ -151,7 +156,8 @@ alias_each(AdminCall *call, const char *domain, gboolean (*each)(AdminCall *call
         do {
                 const AliasRow *page;
 
-                if (!directory_list_aliases(admin_rooms(call)->directory, admin_arena(call), domain, after, LIST_PAGE, &page, &n, error))
+                if (!directory_list_aliases(admin_rooms(call)->directory, admin_arena(call), domain, after, LIST_PAGE,
+                                            &page, &n, error))
                         return FALSE;
                 for (gsize i = 0; i < n; i++)
                         if (!each(call, &page[i], data))
@@ -216,20 +222,23 @@ alias_remove(AdminCall *call)
         return result;
 }
 
+/* clang-format off */
 #define ALIAS_COLUMNS                                                                                                  \
         {                                                                                                              \
                 {"address", "address"}, {"kind", "kind"}, {"targets", "goes to"}, {"post", "may post"},                \
                         {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "from", COLUMN_TIME},             \
                         {"after", "after", COLUMN_NUMBER}, {"seen", "seen", COLUMN_NUMBER}                             \
         }
+/* clang-format on */
 
 const Operation ALIAS_ADD = {
         .noun = "alias",
         .verb = "add",
         .summary = "send an address on to others",
-        .manual = "LOCAL@DOMAIN is an alias of one address. PREFIX*@DOMAIN stands for all names that begin so, *@DOMAIN for every name "
-                  "of the domain that is not defined (a catch-all), LOCAL@* for that name in every local domain. An alias may stand "
-                  "beside an account and name it among its targets. Who is the only target of an exact alias may log in by it.",
+        .manual = "LOCAL@DOMAIN is an alias of one address. PREFIX*@DOMAIN stands for all names that begin so, "
+                  "*@DOMAIN for every name of the domain that is not defined (a catch-all), LOCAL@* for that name in "
+                  "every local domain. An alias may stand beside an account and name it among its targets. Who is the "
+                  "only target of an exact alias may log in by it.",
         .example = "restante alias add sales@uk.example.com joe@uk.example.com ann@uk.example.com",
         .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN, PREFIX*@DOMAIN, *@DOMAIN or LOCAL@*"},
                  {"TARGET", FALSE, TRUE, "one or many addresses, here or elsewhere"}},
@@ -253,8 +262,9 @@ const Operation ALIAS_ADD_BOUNCER = {
         .noun = "alias",
         .verb = "add bouncer",
         .summary = "refuse an address, in spite of a catch-all",
-        .manual = "A bouncer is refused with a code and text of its own. With until= it begins on a date, with after= after a number of "
-                  "messages (a burnt address). Over an account it stops reception; the account's mail stays readable.",
+        .manual = "A bouncer is refused with a code and text of its own. With until= it begins on a date, with after= "
+                  "after a number of messages (a burnt address). Over an account it stops reception; the account's "
+                  "mail stays readable.",
         .example = "restante alias add bouncer john@uk.example.com text='John has left'",
         .args = {{"ADDRESS", FALSE, FALSE, "LOCAL@DOMAIN"}},
         .keys = DIRECTORY_BOUNCER_KEYS,

@@ -2,7 +2,7 @@
 #include "admin/operations.h"
 #include "net/resolver.h"
 
-#define MX_PATIENCE    (5 * USEC_PER_SEC)
+#define MX_PATIENCE (5 * USEC_PER_SEC)
 #define CHECK_PATIENCE (30 * USEC_PER_SEC)
 
 typedef struct Findings {
@@ -61,13 +61,15 @@ check_domain_mx(const AdminRooms *rooms, Arena *arena, const char *domain, Usec 
                 break;
         }
         for (gsize i = 0; i < n; i++)
-                if (span_is(span_of(mx[i].host), rooms->hostname) || hosts_meet(rooms->resolver, arena, mx[i].host, rooms->hostname, deadline))
+                if (span_is(span_of(mx[i].host), rooms->hostname) ||
+                    hosts_meet(rooms->resolver, arena, mx[i].host, rooms->hostname, deadline))
                         return NULL;
         if (n == 0 || mx[0].host[0] == '\0')
-                return arena_printf(arena, "%s says in its DNS that it takes no mail at all (null MX), yet it is local here", name);
+                return arena_printf(
+                        arena, "%s says in its DNS that it takes no mail at all (null MX), yet it is local here", name);
         return arena_printf(arena,
-                            "the MX of %s is %s, not this server (%s): mail from elsewhere arrives there, while mail that users of this "
-                            "server write to %s stays here",
+                            "the MX of %s is %s, not this server (%s): mail from elsewhere arrives there, while mail "
+                            "that users of this server write to %s stays here",
                             name, mx[0].host, rooms->hostname, name);
 }
 
@@ -84,10 +86,12 @@ check_domains(Findings *f, GError **error)
         for (gsize i = 0; i < n; i++) {
                 if (all[i].kind != DOMAIN_LOCAL)
                         continue;
-                const char *const *w = router_policy_warnings(rooms->router, admin_arena(f->call), all[i].name, all[i].unknown);
+                const char *const *w =
+                        router_policy_warnings(rooms->router, admin_arena(f->call), all[i].name, all[i].unknown);
                 for (; w != NULL && *w != NULL; w++)
                         finding("warning", *w, f);
-                const char *mx = check_domain_mx(rooms, admin_arena(f->call), all[i].name, MIN(deadline, clock_in(MX_PATIENCE)));
+                const char *mx =
+                        check_domain_mx(rooms, admin_arena(f->call), all[i].name, MIN(deadline, clock_in(MX_PATIENCE)));
                 if (mx != NULL)
                         finding("warning", mx, f);
         }
@@ -106,8 +110,11 @@ check_sources(Findings *f, GError **error)
                 return FALSE;
         for (gsize i = 0; i < n; i++)
                 if (rows[i].stopped != NULL)
-                        finding("warning", arena_printf(admin_arena(f->call), "source %s is stopped: %s; `restante fetch set %s` starts it again",
-                                                        rows[i].name, rows[i].stopped, rows[i].name), f);
+                        finding("warning",
+                                arena_printf(admin_arena(f->call),
+                                             "source %s is stopped: %s; `restante fetch set %s` starts it again",
+                                             rows[i].name, rows[i].stopped, rows[i].name),
+                                f);
         return TRUE;
 }
 
@@ -127,7 +134,8 @@ check_run(AdminCall *call)
         if (loop != NULL || loop_error != NULL)
                 finding("warning", loop != NULL ? loop : loop_error->message, &f);
         if (f.errors > 0)
-                return admin_refuse(call, "%u error%s, %u warning%s", f.errors, f.errors == 1 ? "" : "s", f.warnings, f.warnings == 1 ? "" : "s");
+                return admin_refuse(call, "%u error%s, %u warning%s", f.errors, f.errors == 1 ? "" : "s", f.warnings,
+                                    f.warnings == 1 ? "" : "s");
         if (f.warnings == 0)
                 finding("ok", "nothing to complain about", &f);
         return ADMIN_DONE;
@@ -136,8 +144,8 @@ check_run(AdminCall *call)
 const Operation CHECK = {
         .noun = "check",
         .summary = "look for what is wrong with configuration, DNS, certificates and policies",
-        .manual = "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail for unknown names is "
-                  "always warned about: addresses can be harvested.",
+        .manual = "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail "
+                  "for unknown names is always warned about: addresses can be harvested.",
         .example = "restante check",
         .columns = {{"level", "level"}, {"text", "what"}},
         .is_list = TRUE,

@@ -17,8 +17,8 @@ domain_json(Arena *arena, const Domain *d)
 {
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "name", json_text(d->name), "kind",
                          json_text(domain_kind_text(arena, d)), "unknown", json_text(d->unknown), "envelope_header",
-                         json_text(d->envelope_header), "next_hop", json_text(d->next_hop), "etrn", d->etrn, "source_address",
-                         json_text(d->source_address), "helo_name", json_text(d->helo_name));
+                         json_text(d->envelope_header), "next_hop", json_text(d->next_hop), "etrn", d->etrn,
+                         "source_address", json_text(d->source_address), "helo_name", json_text(d->helo_name));
 }
 
 /* The one of exactly this name (a look-up would also find a *. that covers it). */
@@ -61,7 +61,8 @@ domain_pairs_are_right(AdminCall *call, AdminResult *ret_result)
 
         if (unknown != NULL && !router_policy_parse(admin_arena(call), unknown, &policies, &n, &error))
                 *ret_result = admin_refuse(call, "unknown=%s: %s", unknown, error->message);
-        else if (kind != NULL && g_str_has_prefix(kind, "relay:") && !router_next_hop_check(kind + strlen("relay:"), &error))
+        else if (kind != NULL && g_str_has_prefix(kind, "relay:") &&
+                 !router_next_hop_check(kind + strlen("relay:"), &error))
                 *ret_result = admin_refuse(call, "kind=%s: %s", kind, error->message);
         else if (next_hop != NULL && next_hop[0] != '\0' && !router_next_hop_check(next_hop, &error))
                 *ret_result = admin_refuse(call, "next-hop=%s: %s", next_hop, error->message);
@@ -75,7 +76,8 @@ domain_warn_policy(AdminCall *call, const char *name)
 
         if (unknown == NULL)
                 return;
-        const char *const *warnings = router_policy_warnings(admin_rooms(call)->router, admin_arena(call), name, unknown);
+        const char *const *warnings =
+                router_policy_warnings(admin_rooms(call)->router, admin_arena(call), name, unknown);
         for (gsize i = 0; warnings != NULL && warnings[i] != NULL; i++)
                 admin_warn(call, "%s", warnings[i]);
 }
@@ -132,9 +134,10 @@ domain_add(AdminCall *call)
         domain_warn_policy(call, name);
 
         const char *kind = admin_pair(call, "kind");
-        const char *warning = kind == NULL || strcmp(kind, "local") == 0
-                                      ? check_domain_mx(admin_rooms(call), admin_arena(call), name, clock_in(MX_PATIENCE))
-                                      : NULL;
+        const char *warning =
+                kind == NULL || strcmp(kind, "local") == 0
+                        ? check_domain_mx(admin_rooms(call), admin_arena(call), name, clock_in(MX_PATIENCE))
+                        : NULL;
         if (warning != NULL)
                 admin_warn(call, "%s", warning);
         return domain_show_result(call, name);
@@ -207,28 +210,31 @@ domain_remove(AdminCall *call)
         return result;
 }
 
+/* clang-format off */
 #define DOMAIN_COLUMNS                                                                                                 \
         {                                                                                                              \
                 {"name", "domain"}, {"kind", "kind"}, {"unknown", "unknown"}, {"envelope_header", "envelope header"},  \
-                        {"next_hop", "next hop"}                                                                       \
+                {"next_hop", "next hop"}                                                                               \
         }
 #define DOMAIN_LINES                                                                                                   \
         {                                                                                                              \
                 {"name", "domain"}, {"kind", "kind"}, {"unknown", "unknown recipients"},                               \
-                        {"envelope_header", "envelope header"}, {"next_hop", "next hop"}, {"etrn", "etrn", COLUMN_YES_NO}, \
-                        {"source_address", "source address"}, {"helo_name", "helo name"}                               \
+                {"envelope_header", "envelope header"}, {"next_hop", "next hop"}, {"etrn", "etrn", COLUMN_YES_NO},     \
+                {"source_address", "source address"}, {"helo_name", "helo name"}                                       \
         }
+/* clang-format on */
 
 const Operation DOMAIN_ADD = {
         .noun = "domain",
         .verb = "add",
         .summary = "take mail for a domain",
-        .manual = "Makes a domain known to this server. From the next message on its addresses are looked up here, and what happens "
-                  "to a name nobody defined is decided by unknown=. A name that begins with *. stands for all subdomains.\n\n"
-                  "When the domain's MX records point to another server, that is said at once: mail that users of this server write to "
-                  "the domain would then stay here. A policy whose target does not exist yet is saved with a warning; until it "
-                  "exists such mail is deferred with 451.",
-        .example = "restante domain add uk.example.com unknown=deliver:default@uk.example.com envelope-header=X-Rcpt-To",
+        .manual = "Makes a domain known to this server. From the next message on its addresses are looked up here, and "
+                  "what happens to a name nobody defined is decided by unknown=. A name that begins with *. stands for "
+                  "all subdomains.\n\nWhen the domain's MX records point to another server, that is said at once: mail "
+                  "that users of this server write to the domain would then stay here. A policy whose target does not "
+                  "exist yet is saved with a warning; until it exists such mail is deferred with 451.",
+        .example =
+                "restante domain add uk.example.com unknown=deliver:default@uk.example.com envelope-header=X-Rcpt-To",
         .args = {{"NAME", FALSE, FALSE, "the domain, as people write it; stored in its A-label form"}},
         .keys = DIRECTORY_DOMAIN_KEYS,
         .columns = DOMAIN_LINES,
@@ -261,7 +267,8 @@ const Operation DOMAIN_SET = {
         .noun = "domain",
         .verb = "set",
         .summary = "change settings of a domain",
-        .manual = "Changes the keys that are given and leaves the others. An empty value (next-hop=) takes a setting back.",
+        .manual = "Changes the keys that are given and leaves the others. An empty value (next-hop=) takes a setting "
+                  "back.",
         .example = "restante domain set uk.example.com unknown=bounce",
         .args = {{"NAME", FALSE, FALSE, "the domain"}},
         .keys = DIRECTORY_DOMAIN_KEYS,

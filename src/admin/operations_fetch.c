@@ -10,7 +10,8 @@ source_json(const SourceRow *s)
         const char *key;
         json_t *value;
 
-        json_object_foreach(pairs, key, value) {
+        json_object_foreach(pairs, key, value)
+        {
                 g_autofree char *name = g_strdelimit(g_strdup(key), "-", '_');
                 json_object_set(o, name, value);
         }
@@ -30,7 +31,8 @@ source_find(AdminCall *call, const SourceRow **ret, AdminResult *ret_result)
         gsize n;
 
         *ret = NULL;
-        if (!fetch_sources(admin_rooms(call)->fetch, admin_arena(call), admin_arg(call, "NAME", 0), &rows, &n, &error)) {
+        if (!fetch_sources(admin_rooms(call)->fetch, admin_arena(call), admin_arg(call, "NAME", 0), &rows, &n,
+                           &error)) {
                 *ret_result = admin_refuse(call, "%s", error->message);
                 return FALSE;
         }
@@ -73,7 +75,8 @@ fetch_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         const KeyValue *pairs;
         gsize n = admin_pairs(call, &pairs);
 
-        return fetch_source_add(admin_rooms(call)->fetch, txn, admin_arg(call, "NAME", 0), pairs, n, admin_password(call), error);
+        return fetch_source_add(admin_rooms(call)->fetch, txn, admin_arg(call, "NAME", 0), pairs, n,
+                                admin_password(call), error);
 }
 
 static Change
@@ -82,7 +85,8 @@ fetch_set_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         const KeyValue *pairs;
         gsize n = admin_pairs(call, &pairs);
 
-        return fetch_source_set(admin_rooms(call)->fetch, txn, admin_arg(call, "NAME", 0), pairs, n, admin_password(call), error);
+        return fetch_source_set(admin_rooms(call)->fetch, txn, admin_arg(call, "NAME", 0), pairs, n,
+                                admin_password(call), error);
 }
 
 static Change
@@ -152,8 +156,9 @@ static void
 fetch_report_row(const FetchReport *report, gpointer data)
 {
         admin_row(data, json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "id", json_id(report->message), "recipient",
-                                  json_text(report->recipient), "outcome", json_text(report->outcome), "reason", json_text(report->reason),
-                                  "size", (json_int_t) report->size, "uidl", json_text(report->uidl)));
+                                  json_text(report->recipient), "outcome", json_text(report->outcome), "reason",
+                                  json_text(report->reason), "size", (json_int_t) report->size, "uidl",
+                                  json_text(report->uidl)));
 }
 
 static AdminResult
@@ -173,9 +178,10 @@ fetch_run_run(AdminCall *call)
         case FETCH_DONE:
                 break;
         }
-        admin_result(call, json_pack("{s:s, s:i, s:i, s:i, s:i, s:I, s:f}", "source", name, "seen", (int) s.seen, "fetched", (int) s.fetched,
-                                     "deleted", (int) s.deleted, "left", (int) s.left, "octets", (json_int_t) s.octets, "seconds",
-                                     (double) s.took / (double) USEC_PER_SEC));
+        admin_result(call,
+                     json_pack("{s:s, s:i, s:i, s:i, s:i, s:I, s:f}", "source", name, "seen", (int) s.seen, "fetched",
+                               (int) s.fetched, "deleted", (int) s.deleted, "left", (int) s.left, "octets",
+                               (json_int_t) s.octets, "seconds", (double) s.took / (double) USEC_PER_SEC));
         return ADMIN_DONE;
 }
 
@@ -183,11 +189,12 @@ const Operation FETCH_ADD = {
         .noun = "fetch",
         .verb = "add",
         .summary = "fetch mail from an external account",
-        .manual = "A source is an account at another server whose mail is fetched and delivered here: either all of it to one account "
-                  "(owner=), or, for a provider that collects the mail of a whole domain, each message to its real recipient (domains= and "
-                  "recipe=). The password is one line from standard input; on a terminal it is asked for. It is kept sealed.",
-        .example = "restante fetch add provider host=pop.provider.example user=default@uk.example.com domains=uk.example.com "
-                   "recipe='header X-Rcpt-To' unknown=policy < password",
+        .manual = "A source is an account at another server whose mail is fetched and delivered here: either all of it "
+                  "to one account (owner=), or, for a provider that collects the mail of a whole domain, each message "
+                  "to its real recipient (domains= and recipe=). The password is one line from standard input; on a "
+                  "terminal it is asked for. It is kept sealed.",
+        .example = "restante fetch add provider host=pop.provider.example user=default@uk.example.com "
+                   "domains=uk.example.com recipe='header X-Rcpt-To' unknown=policy < password",
         .args = {{"NAME", FALSE, FALSE, "a name for the source"}},
         .keys = FETCH_KEYS,
         .columns = {{"last_run", "last run", COLUMN_TIME}, {"next_run", "next run", COLUMN_TIME}},
@@ -199,8 +206,8 @@ const Operation FETCH_LIST = {
         .noun = "fetch",
         .verb = "list",
         .summary = "list external accounts",
-        .manual = "Lists the sources, when each was fetched last, and what came of it. One that is stopped says why; `fetch set` starts it "
-                  "again.",
+        .manual = "Lists the sources, when each was fetched last, and what came of it. One that is stopped says why; "
+                  "`fetch set` starts it again.",
         .example = "restante fetch list",
         .columns = {{"name", "source"},
                     {"type", "type"},
@@ -229,8 +236,8 @@ const Operation FETCH_SET = {
         .noun = "fetch",
         .verb = "set",
         .summary = "change settings of an external account",
-        .manual = "Changes the keys that are given and leaves the others. recipe= replaces all recipes. A source that was stopped, say by a wrong "
-                  "password, starts again.",
+        .manual = "Changes the keys that are given and leaves the others. recipe= replaces all recipes. A source that "
+                  "was stopped, say by a wrong password, starts again.",
         .example = "restante fetch set provider poll=300",
         .args = {{"NAME", FALSE, FALSE, "the source"}},
         .options = {{"--password", NULL, "read a new password from standard input"}},

@@ -1,7 +1,7 @@
 /* operations_guess.c -- guess list|release, unknown list. */
 #include "admin/operations.h"
 
-#define GUESS_ROWS   1000
+#define GUESS_ROWS 1000
 #define UNKNOWN_ROWS 10000
 
 static AdminResult
@@ -11,8 +11,8 @@ guess_list(AdminCall *call)
         gsize n = admin_rooms(call)->guesses != NULL ? guesses_list(admin_rooms(call)->guesses, GUESS_ROWS, &rows) : 0;
 
         for (gsize i = 0; i < n; i++)
-                admin_row(call, json_pack("{s:o, s:i, s:i, s:I}", "client", json_text(rows[i].client), "unknown", (int) rows[i].unknown,
-                                          "accepted", (int) rows[i].accepted, "refused_for",
+                admin_row(call, json_pack("{s:o, s:i, s:i, s:I}", "client", json_text(rows[i].client), "unknown",
+                                          (int) rows[i].unknown, "accepted", (int) rows[i].accepted, "refused_for",
                                           (json_int_t) (rows[i].refused_for / USEC_PER_SEC)));
         return ADMIN_DONE;
 }
@@ -49,13 +49,15 @@ unknown_list(AdminCall *call)
                 g_clear_error(&error);
         }
         if (!directory_list_unknown(admin_rooms(call)->directory, admin_arena(call),
-                                    domain != NULL ? arena_strndup(admin_arena(call), label) : NULL, UNKNOWN_ROWS, &names, &n, &error))
+                                    domain != NULL ? arena_strndup(admin_arena(call), label) : NULL, UNKNOWN_ROWS,
+                                    &names, &n, &error))
                 return admin_refuse(call, "%s", error->message);
         for (gsize i = 0; i < n; i++)
-                admin_row(call, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_text(names[i].address), "times",
-                                          (json_int_t) names[i].times, "first", json_time(names[i].first), "last", json_time(names[i].last),
-                                          "first_sender", json_text(names[i].first_sender), "last_sender", json_text(names[i].last_sender),
-                                          "spam", (json_int_t) names[i].spam));
+                admin_row(call, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_text(names[i].address),
+                                          "times", (json_int_t) names[i].times, "first", json_time(names[i].first),
+                                          "last", json_time(names[i].last), "first_sender",
+                                          json_text(names[i].first_sender), "last_sender",
+                                          json_text(names[i].last_sender), "spam", (json_int_t) names[i].spam));
         return ADMIN_DONE;
 }
 
@@ -63,7 +65,8 @@ const Operation GUESS_LIST = {
         .noun = "guess",
         .verb = "list",
         .summary = "list clients that guess addresses",
-        .manual = "Clients whose recipients were refused as unknown, with how many, and for how many seconds they are still refused.",
+        .manual = "Clients whose recipients were refused as unknown, with how many, and for how many seconds they are "
+                  "still refused.",
         .example = "restante guess list",
         .columns = {{"client", "client"},
                     {"unknown", "unknown", COLUMN_NUMBER},
@@ -88,8 +91,8 @@ const Operation UNKNOWN_LIST = {
         .noun = "unknown",
         .verb = "list",
         .summary = "the work list of names that nobody has",
-        .manual = "Names that mail was sent to although nobody defined them, most frequent first: each may deserve an account, an alias or "
-                  "a bouncer.",
+        .manual = "Names that mail was sent to although nobody defined them, most frequent first: each may deserve an "
+                  "account, an alias or a bouncer.",
         .example = "restante unknown list uk.example.com",
         .args = {{"DOMAIN", TRUE, FALSE, "only this one"}},
         .columns = {{"address", "address"},

@@ -88,9 +88,9 @@ reply_json(const char *recipient, const IntakeReply *reply)
 {
         char status[16];
 
-        return json_pack("{s:o, s:b, s:i, s:s, s:o}", "recipient", json_text(recipient), "accepted", reply->verdict == INTAKE_ACCEPTED,
-                         "code", (int) reply->status.code, "status", status_text(reply->status, status, sizeof(status)), "text",
-                         json_text(reply->text));
+        return json_pack("{s:o, s:b, s:i, s:s, s:o}", "recipient", json_text(recipient), "accepted",
+                         reply->verdict == INTAKE_ACCEPTED, "code", (int) reply->status.code, "status",
+                         status_text(reply->status, status, sizeof(status)), "text", json_text(reply->text));
 }
 
 static const char *
@@ -98,7 +98,8 @@ reply_text(Arena *arena, const IntakeReply *reply)
 {
         char status[16];
 
-        return arena_printf(arena, "%u %s %s", reply->status.code, status_text(reply->status, status, sizeof(status)), reply->text);
+        return arena_printf(arena, "%u %s %s", reply->status.code, status_text(reply->status, status, sizeof(status)),
+                            reply->text);
 }
 
 /* RCPT of this door. Which argument became the submission's which recipient stands in order. */
@@ -133,7 +134,8 @@ inject_recipients(AdminCall *call, Submission *sub, json_t *replies, const char 
         }
         *ret_order = order;
         if (submission_n_recipients(sub) == 0)
-                return admin_refuse(call, "no recipient was accepted: %s", first_refusal != NULL ? first_refusal : "none was given");
+                return admin_refuse(call, "no recipient was accepted: %s",
+                                    first_refusal != NULL ? first_refusal : "none was given");
         return ADMIN_DONE;
 }
 
@@ -152,8 +154,8 @@ inject_message(AdminCall *call, Submission *sub, json_t *replies, const char *co
                 IntakeReply reply = intake_answer(sub, i);
                 json_array_append_new(replies, reply_json(order[i], &reply));
         }
-        admin_result(call, json_pack("{s:o, s:I, s:O}", "id", json_id(submission_id(sub)), "size", (json_int_t) submission_size(sub),
-                                     "recipients", replies));
+        admin_result(call, json_pack("{s:o, s:I, s:O}", "id", json_id(submission_id(sub)), "size",
+                                     (json_int_t) submission_size(sub), "recipients", replies));
         return ADMIN_DONE;
 }
 
@@ -188,10 +190,11 @@ inject_run(AdminCall *call)
 const Operation INJECT = {
         .noun = "inject",
         .summary = "send a message from this machine",
-        .manual = "Reads a message from standard input and takes it in like mail of a client that has logged in. What it answers is on "
-                  "disk. Without -f the sender is the calling user at this host; users other than root and the server's own may send as "
-                  "themselves only. Recipients that are refused are named; when all are, nothing is kept.\n\n"
-                  "`restante sendmail`, also installed as sendmail, does the same with the options that programs expect of that name.",
+        .manual = "Reads a message from standard input and takes it in like mail of a client that has logged in. What "
+                  "it answers is on disk. Without -f the sender is the calling user at this host; users other than "
+                  "root and the server's own may send as themselves only. Recipients that are refused are named; when "
+                  "all are, nothing is kept.\n\n`restante sendmail`, also installed as sendmail, does the same with "
+                  "the options that programs expect of that name.",
         .example = "restante inject -f joe@uk.example.com ann@uk.example.com < message",
         .args = {{"RECIPIENT", FALSE, TRUE, "addresses, here or elsewhere"}},
         .options = {{"-f", "SENDER", "the envelope's sender; '' for none"}},

@@ -6,11 +6,11 @@
 static json_t *
 queue_json(const QueueRow *r)
 {
-        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:I, s:o}", "id", (json_int_t) r->id, "sender", json_text(r->sender),
-                         "recipient", json_text(r->recipient), "next_hop", json_text(r->next_hop), "next_attempt",
-                         json_time(r->next_attempt), "attempts", (int) r->attempts, "last_reply", json_text(r->last_reply), "held",
-                         json_text(r->held), "message", json_id(r->message), "size", (json_int_t) copy_size(&r->copy), "created",
-                         json_time(r->created));
+        return json_pack("{s:I, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:I, s:o}", "id", (json_int_t) r->id, "sender",
+                         json_text(r->sender), "recipient", json_text(r->recipient), "next_hop", json_text(r->next_hop),
+                         "next_attempt", json_time(r->next_attempt), "attempts", (int) r->attempts, "last_reply",
+                         json_text(r->last_reply), "held", json_text(r->held), "message", json_id(r->message), "size",
+                         (json_int_t) copy_size(&r->copy), "created", json_time(r->created));
 }
 
 static AdminResult
@@ -85,7 +85,8 @@ const Operation QUEUE_SHOW = {
         .noun = "queue",
         .verb = "show",
         .summary = "show one row of the queue",
-        .manual = "Everything that is known about one recipient's copy. `restante trace MESSAGE` tells where the message came from.",
+        .manual = "Everything that is known about one recipient's copy. `restante trace MESSAGE` tells where the "
+                  "message came from.",
         .example = "restante queue show 17",
         .args = {{"ID", FALSE, FALSE, "as `queue list` shows it"}},
         .columns = {{"id", "id", COLUMN_NUMBER},

@@ -37,7 +37,8 @@ route_list(AdminCall *call)
         if (!router_records(admin_rooms(call)->router, admin_arena(call), &records, &n, &error))
                 return admin_refuse(call, "%s", error->message);
         for (gsize i = 0; i < n; i++)
-                admin_row(call, json_pack("{s:i, s:o}", "position", (int) records[i].position, "record", json_text(records[i].record)));
+                admin_row(call, json_pack("{s:i, s:o}", "position", (int) records[i].position, "record",
+                                          json_text(records[i].record)));
         return ADMIN_DONE;
 }
 
@@ -47,7 +48,8 @@ route_position(AdminCall *call, const char *text, guint *ret, AdminResult *ret_r
         guint64 number = 0;
 
         if (text != NULL && (!span_to_number(span_of(text), 100000, &number) || number == 0)) {
-                *ret_result = admin_usage(call, "--at %s: a position is a number from 1, as `restante route list` shows it", text);
+                *ret_result = admin_usage(
+                        call, "--at %s: a position is a number from 1, as `restante route list` shows it", text);
                 return FALSE;
         }
         *ret = (guint) number;
@@ -86,7 +88,8 @@ route_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
         const RecordChange *change = data;
 
-        return router_record_remove(admin_rooms(call)->router, txn, change->position, change->position != 0 ? NULL : change->record, error);
+        return router_record_remove(admin_rooms(call)->router, txn, change->position,
+                                    change->position != 0 ? NULL : change->record, error);
 }
 
 static AdminResult
@@ -98,7 +101,8 @@ route_remove(AdminCall *call)
         if (span_to_number(span_of(data.record), 100000, &position))
                 data.position = (guint) position;
         if (data.position == 0 && strchr(data.record, '=') == NULL)
-                return admin_usage(call, "'%s' is neither a position nor a record, as `restante route list` shows them", data.record);
+                return admin_usage(call, "'%s' is neither a position nor a record, as `restante route list` shows them",
+                                   data.record);
         json_t *before = json_text(data.record);
         AdminChange change = {.object = data.record, .before = before, .fn = route_remove_fn, .data = &data};
         AdminResult result = admin_change(call, &change);
@@ -174,13 +178,15 @@ route_explain(AdminCall *call)
         else if (!admin_address(call, text, &address, &result))
                 return result;
         if (router_decide(admin_rooms(call)->router, admin_arena(call), &address, &who, &route, &error) == ROUTE_FAILED)
-                return admin_refuse(call, "%s could not be looked up, such mail is deferred with 451: %s", text, error->message);
+                return admin_refuse(call, "%s could not be looked up, such mail is deferred with 451: %s", text,
+                                    error->message);
 
         json_t *decision = route_json(call, &route);
         if (route.kind == ROUTE_EXPAND)
                 json_put(decision, "leaves", route_leaves(call, &address, &who));
-        admin_result(call, json_pack("{s:o, s:s, s:o, s:o}", "address", json_address(admin_arena(call), &address), "origin",
-                                     origin_name(who.origin), "decision", decision, "steps", json_strings(route.steps, route.n_steps)));
+        admin_result(call, json_pack("{s:o, s:s, s:o, s:o}", "address", json_address(admin_arena(call), &address),
+                                     "origin", origin_name(who.origin), "decision", decision, "steps",
+                                     json_strings(route.steps, route.n_steps)));
         return ADMIN_DONE;
 }
 
@@ -188,11 +194,12 @@ const Operation ROUTE_ADD = {
         .noun = "route",
         .verb = "add",
         .summary = "add a rewriting record to the route table",
-        .manual = "A record is PATTERN = TARGET. The table is read from top to bottom, the first record that matches rewrites the address, "
-                  "and reading begins again. `<sales@example.com> = joe@example.com` rewrites one address, `<*@old.example> = "
-                  "*@new.example` a domain, `friend.com = friend.com@firewall.friend.com.via` sends a domain's mail to a host. The "
-                  "targets reject and discard end there. A record with `*` or a whole domain relays only for clients; Relay: before it "
-                  "relays for anybody. Put the record in quotes, so that the shell leaves `<`, `*` and `>` alone.",
+        .manual = "A record is PATTERN = TARGET. The table is read from top to bottom, the first record that matches "
+                  "rewrites the address, and reading begins again. `<sales@example.com> = joe@example.com` rewrites "
+                  "one address, `<*@old.example> = *@new.example` a domain, `friend.com = "
+                  "friend.com@firewall.friend.com.via` sends a domain's mail to a host. The targets reject and discard "
+                  "end there. A record with `*` or a whole domain relays only for clients; Relay: before it relays for "
+                  "anybody. Put the record in quotes, so that the shell leaves `<`, `*` and `>` alone.",
         .example = "restante route add '<*@old.example> = *@new.example'",
         .args = {{"RECORD", FALSE, TRUE, "PATTERN = TARGET"}},
         .options = {{"--at", "POSITION", "where in the table, from 1; at its end without it"}},

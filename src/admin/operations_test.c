@@ -5,7 +5,8 @@ static TestSite site;
 
 /* Does it, and says whether the answer is as expected; what it answered is thrown away. */
 static void
-expect(AdminResult result, const char *reason, const char *password, const char *noun, const char *verb, const char *const *args)
+expect(AdminResult result, const char *reason, const char *password, const char *noun, const char *verb,
+       const char *const *args)
 {
         TestAnswer answer;
 
@@ -44,10 +45,12 @@ domains(void)
 {
         TestAnswer answer;
 
-        test_call(&site, &answer, NULL, NULL, "domain", "add", WORDS("Uk.Example.COM", "unknown=deliver:default@uk.example.com"));
+        test_call(&site, &answer, NULL, NULL, "domain", "add",
+                  WORDS("Uk.Example.COM", "unknown=deliver:default@uk.example.com"));
         g_assert_cmpint(answer.result, ==, ADMIN_DONE);
         g_assert_cmpstr(text_of(answer.object, "name"), ==, "uk.example.com");
-        g_assert_nonnull(strstr(answer.warnings->str, "default@uk.example.com")); /* saved, with a warning: it does not exist yet */
+        g_assert_nonnull(strstr(answer.warnings->str,
+                                "default@uk.example.com")); /* saved, with a warning: it does not exist yet */
         test_answer_clear(&answer);
 
         expect(ADMIN_REFUSED, "uk.example.com", NULL, "domain", "add", WORDS("uk.example.com"));
@@ -163,7 +166,8 @@ static void
 inject(void)
 {
         TestAnswer answer;
-        static const char MESSAGE[] = "From: joe@inj.example\nMessage-ID: <one@inj.example>\nSubject: x\n\nhello\nworld";
+        static const char MESSAGE[] =
+                "From: joe@inj.example\nMessage-ID: <one@inj.example>\nSubject: x\n\nhello\nworld";
 
         done("domain", "add", WORDS("inj.example"));
         expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@inj.example"));
@@ -182,7 +186,8 @@ inject(void)
         g_assert_cmpstr(text_of(row, "recipient"), ==, "far@away.example");
         g_assert_cmpstr(text_of(row, "sender"), ==, "joe@inj.example");
         g_assert_true(json_is_null(json_object_get(row, "held")));
-        g_autofree char *number = g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(row, "id")));
+        g_autofree char *number =
+                g_strdup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(row, "id")));
         test_answer_clear(&answer);
         done("queue", "show", WORDS(number));
         expect(ADMIN_REFUSED, "no row 999999", NULL, "queue", "show", WORDS("999999"));
@@ -217,7 +222,8 @@ inject(void)
 static void
 inject_line_ends(void)
 {
-        static const char *const BODIES[] = {"a: b\n\nx\ny\n", "a: b\r\n\r\nx\r\ny\r\n", "a: b\n\r\nx\r\ny", "a: b\n\nxxxx\nyyyyy\r\n"};
+        static const char *const BODIES[] = {"a: b\n\nx\ny\n", "a: b\r\n\r\nx\r\ny\r\n", "a: b\n\r\nx\r\ny",
+                                             "a: b\n\nxxxx\nyyyyy\r\n"};
         gint64 sizes[G_N_ELEMENTS(BODIES)];
 
         done("domain", "add", WORDS("crlf.example"));
@@ -248,9 +254,12 @@ history(void)
         expect(ADMIN_REFUSED, NULL, NULL, "domain", "add", WORDS("his.example"));
         done("domain", "list", NULL);
         g_assert_cmpint(count("SELECT count(*) FROM history") - before, ==, 4);
-        g_assert_cmpint(count("SELECT count(*) FROM history WHERE operation = 'domain set' AND object = 'his.example' AND"
-                              " before LIKE '%reject%' AND after LIKE '%discard%'"), ==, 1);
-        g_assert_cmpint(count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') || object LIKE '%canary%'"),
+        g_assert_cmpint(
+                count("SELECT count(*) FROM history WHERE operation = 'domain set' AND object = 'his.example' AND"
+                      " before LIKE '%reject%' AND after LIKE '%discard%'"),
+                ==, 1);
+        g_assert_cmpint(count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') || "
+                              "object LIKE '%canary%'"),
                         ==, 0);
 }
 
@@ -275,7 +284,8 @@ static void
 unknown_names(void)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
-        static const char *const SEEN[] = {"rare@unk.example", "often@unk.example", "often@unk.example", "else@other.example"};
+        static const char *const SEEN[] = {"rare@unk.example", "often@unk.example", "often@unk.example",
+                                           "else@other.example"};
         TestAnswer answer;
 
         for (gsize i = 0; i < G_N_ELEMENTS(SEEN); i++) {

@@ -12,13 +12,15 @@ trace_json(const TraceRecord *r)
         for (gsize i = 0; i < r->n_recipients; i++) {
                 const TraceRecipient *t = &r->recipients[i];
                 json_array_append_new(recipients,
-                                      json_pack("{s:o, s:o, s:o, s:o, s:o}", "recipient", json_text(t->recipient), "outcome",
-                                                json_text(t->outcome), "target", json_text(t->target), "status", json_text(t->status),
-                                                "steps", json_strings(t->steps, t->n_steps)));
+                                      json_pack("{s:o, s:o, s:o, s:o, s:o}", "recipient", json_text(t->recipient),
+                                                "outcome", json_text(t->outcome), "target", json_text(t->target),
+                                                "status", json_text(t->status), "steps",
+                                                json_strings(t->steps, t->n_steps)));
         }
-        json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "id", json_id(r->message), "at", json_time(r->at),
-                              "origin", json_text(r->origin), "client", json_text(r->client), "helo", json_text(r->helo), "account",
-                              json_text(r->account), "sender", json_text(r->sender), "message_id", json_text(r->message_id), "subject",
+        json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "id", json_id(r->message),
+                              "at", json_time(r->at), "origin", json_text(r->origin), "client", json_text(r->client),
+                              "helo", json_text(r->helo), "account", json_text(r->account), "sender",
+                              json_text(r->sender), "message_id", json_text(r->message_id), "subject",
                               json_text(r->subject), "size", (json_int_t) r->size, "recipients", recipients);
         if (r->message == 0)
                 json_put(o, "times", json_integer(r->times));
@@ -57,7 +59,9 @@ trace_filter(AdminCall *call, TraceFilter *ret, AdminResult *ret_result)
         if (what != NULL && !id_parse(span_of(what), &ret->message))
                 ret->message_id = what;
         if (since != NULL && !trace_since(since, &ret->since)) {
-                *ret_result = admin_usage(call, "--since %s: give a date (2026-01-31 or 2026-01-31T12:00) or an age (10m, 2h, 3d)", since);
+                *ret_result = admin_usage(
+                        call, "--since %s: give a date (2026-01-31 or 2026-01-31T12:00) or an age (10m, 2h, 3d)",
+                        since);
                 return FALSE;
         }
         if (max != NULL && (!span_to_number(span_of(max), TRACE_MAX, &number) || number == 0)) {
@@ -101,8 +105,9 @@ trace_run(AdminCall *call)
 const Operation TRACE = {
         .noun = "trace",
         .summary = "say what became of a message, and why",
-        .manual = "Shows how each message came in and what was decided for each recipient, step by step, newest first. The id stands in the "
-                  "reply to the sender, in the Received field and in the log. Mail that was refused is shown too, without an id.",
+        .manual = "Shows how each message came in and what was decided for each recipient, step by step, newest first. "
+                  "The id stands in the reply to the sender, in the Received field and in the log. Mail that was "
+                  "refused is shown too, without an id.",
         .example = "restante trace --to joe@uk.example.com --since 2h",
         .args = {{"ID|MESSAGE-ID", TRUE, FALSE, "an id of this server, or the message's Message-ID"}},
         .options = {{"--to", "ADDRESS", "recipient, as the sender gave it"},

@@ -57,8 +57,8 @@ verify_run(AdminCall *call)
         BlobStats blobs;
         blob_stats(admin_rooms(call)->blob, &blobs);
         admin_result(call, json_pack("{s:I, s:I, s:I, s:b, s:I, s:f}", "entries", (json_int_t) entries, "segments",
-                                     (json_int_t) blobs.segments, "octets", (json_int_t) blobs.stored_octets, "bodies_read", with_bodies,
-                                     "complaints", (json_int_t) c.n, "seconds",
+                                     (json_int_t) blobs.segments, "octets", (json_int_t) blobs.stored_octets,
+                                     "bodies_read", with_bodies, "complaints", (json_int_t) c.n, "seconds",
                                      (double) (clock_monotonic() - started) / (double) USEC_PER_SEC));
         if (c.n > 0)
                 return admin_refuse(call, "%" G_GUINT64_FORMAT " complaint%s", c.n, c.n == 1 ? "" : "s");
@@ -68,9 +68,9 @@ verify_run(AdminCall *call)
 const Operation VERIFY = {
         .noun = "verify",
         .summary = "prove that every message is whole and where the tables say",
-        .manual = "Runs the database's own check, compares mailboxes with their entries and bodies with their references, and reads every "
-                  "body against its checksum. The server goes on serving meanwhile. Exit status 1 when there is something to complain "
-                  "about.",
+        .manual = "Runs the database's own check, compares mailboxes with their entries and bodies with their "
+                  "references, and reads every body against its checksum. The server goes on serving meanwhile. Exit "
+                  "status 1 when there is something to complain about.",
         .example = "restante verify",
         .options = {{"--quick", NULL, "leave out reading the bodies"}},
         .columns = {{"complaint", "complaint"},

@@ -81,9 +81,8 @@ wire_read_line(Wire *wire, gsize max, Usec deadline, Span *ret, GError **error)
                 wire->used = 0;
         }
         for (;;) {
-                const guint8 *lf = wire->in->len > looked
-                                           ? memchr(wire->in->data + looked, '\n', wire->in->len - looked)
-                                           : NULL;
+                const guint8 *lf =
+                        wire->in->len > looked ? memchr(wire->in->data + looked, '\n', wire->in->len - looked) : NULL;
                 if (lf != NULL) {
                         *ret = span_make(wire->in->data, (gsize) (lf - wire->in->data));
                         wire->used = ret->len + 1;

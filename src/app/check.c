@@ -8,8 +8,7 @@
 
 typedef void (*AddFinding)(const char *level, const char *text, gpointer data);
 
-static void G_GNUC_PRINTF(4, 5)
-add_finding(AddFinding add, gpointer data, const char *level, const char *format, ...)
+static void G_GNUC_PRINTF(4, 5) add_finding(AddFinding add, gpointer data, const char *level, const char *format, ...)
 {
         va_list args;
 
@@ -31,9 +30,11 @@ check_certificate(const Settings *settings, AddFinding add, gpointer data)
         }
         Usec left = tls_not_after(tls) * USEC_PER_SEC - clock_real();
         if (left < 0)
-                add_finding(add, data, "error", "%s: the certificate has expired: clients refuse it", settings->certificate);
+                add_finding(add, data, "error", "%s: the certificate has expired: clients refuse it",
+                            settings->certificate);
         else if (left < 14 * USEC_PER_DAY)
-                add_finding(add, data, "warning", "%s: the certificate expires in %d days", settings->certificate, (int) (left / USEC_PER_DAY));
+                add_finding(add, data, "warning", "%s: the certificate expires in %d days", settings->certificate,
+                            (int) (left / USEC_PER_DAY));
 }
 
 static void
@@ -48,8 +49,10 @@ check_doors(const Settings *settings, AddFinding add, gpointer data)
         for (guint i = 0; i < DOOR_KINDS && settings->is_loopback; i++)
                 for (guint j = 0; j < settings->doors[i].n; j++) {
                         const char *address = settings->doors[i].at[j].address;
-                        if (!g_str_has_prefix(address, "127.") && strcmp(address, "::1") != 0 && !g_str_has_prefix(address, "unix:"))
-                                add_finding(add, data, "warning", "%s:%u: [listen] %s = %s: a loopback site that listens to the network",
+                        if (!g_str_has_prefix(address, "127.") && strcmp(address, "::1") != 0 &&
+                            !g_str_has_prefix(address, "unix:"))
+                                add_finding(add, data, "warning",
+                                            "%s:%u: [listen] %s = %s: a loopback site that listens to the network",
                                             settings->path, settings->doors[i].line, DOOR_NAMES[i], address);
                 }
 }
@@ -75,5 +78,7 @@ check_settings(AddFinding add, gpointer data, gpointer app)
         check_secrecy(settings->key, add, data);
         check_secrecy(secret, add, data);
         if (log_dropped() > 0)
-                add_finding(add, data, "warning", "%" G_GUINT64_FORMAT " lines of the log were lost: stderr did not take them", log_dropped());
+                add_finding(add, data, "warning",
+                            "%" G_GUINT64_FORMAT " lines of the log were lost: stderr did not take them",
+                            log_dropped());
 }

@@ -61,8 +61,8 @@ front_read(void *buffer, gsize len, gpointer data)
 
 /* In process. FALSE: the site can't be opened. */
 static gboolean
-call_here(const char *config, const AdminRequest *request, const AdminOutput *output, AdminResult *ret, char **ret_reason,
-          GError **error)
+call_here(const char *config, const AdminRequest *request, const AdminOutput *output, AdminResult *ret,
+          char **ret_reason, GError **error)
 {
         Settings *settings = settings_load(config, error);
 
@@ -76,7 +76,7 @@ call_here(const char *config, const AdminRequest *request, const AdminOutput *ou
         if (site == NULL)
                 return FALSE;
         if (!log_wants(LOG_DEBUG))
-                log_set_level(LOG_ERROR);       /* the person is told by the answer, not by the log */
+                log_set_level(LOG_ERROR); /* the person is told by the answer, not by the log */
         *ret = admin_run(&site->rooms->admin, request, output, ret_reason);
         site_close(site);
         return TRUE;
@@ -84,8 +84,8 @@ call_here(const char *config, const AdminRequest *request, const AdminOutput *ou
 
 /* Wherever it can be done, for at most 10 s. */
 static gboolean
-call_somewhere(const Settings *settings, const AdminRequest *request, const AdminOutput *output, AdminResult *ret, char **ret_reason,
-               GError **error)
+call_somewhere(const Settings *settings, const AdminRequest *request, const AdminOutput *output, AdminResult *ret,
+               char **ret_reason, GError **error)
 {
         Usec deadline = clock_in(SITE_PATIENCE);
 
@@ -116,7 +116,8 @@ front_password(const Operation *operation, const char *const *args, char **ret)
 {
         g_autoptr(GError) error = NULL;
 
-        if (!operation->wants_password || (operation->password_option != NULL && !g_strv_contains(args, operation->password_option)))
+        if (!operation->wants_password ||
+            (operation->password_option != NULL && !g_strv_contains(args, operation->password_option)))
                 return TRUE;
         if (password_read(operation->is_new_password, ret, &error))
                 return TRUE;

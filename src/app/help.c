@@ -60,8 +60,9 @@ help_options(FILE *out, const OperationOption *options, gsize max)
                 return;
         fputs("\nOptions\n", out);
         for (gsize i = 0; i < max && options[i].name != NULL; i++) {
-                g_autofree char *name = options[i].value != NULL ? g_strconcat(options[i].name, " ", options[i].value, NULL)
-                                                                  : g_strdup(options[i].name);
+                g_autofree char *name = options[i].value != NULL
+                                                ? g_strconcat(options[i].name, " ", options[i].value, NULL)
+                                                : g_strdup(options[i].name);
                 help_row(out, name, options[i].manual, NAMES);
         }
 }
@@ -113,9 +114,8 @@ help_noun(FILE *out, const char *noun)
 void
 help_program(FILE *out)
 {
-        fputs("restante " RESTANTE_VERSION ", a mail server\n\n"
-              "usage: restante [-c CONF] COMMAND ... [--json]\n\n"
-              "A site\n",
+        fputs("restante " RESTANTE_VERSION
+              ", a mail server\n\nusage: restante [-c CONF] COMMAND ... [--json]\n\nA site\n",
               out);
         for (const Command *c = COMMANDS; c->name != NULL; c++)
                 if (!c->is_hidden)
@@ -123,10 +123,11 @@ help_program(FILE *out)
         fputs("\nIts administration\n", out);
         for (gsize i = 0; ADMIN_OPERATIONS[i] != NULL; i++) {
                 char name[64];
-                help_row(out, operation_name(ADMIN_OPERATIONS[i], name, sizeof(name)), ADMIN_OPERATIONS[i]->summary, NAMES);
+                help_row(out, operation_name(ADMIN_OPERATIONS[i], name, sizeof(name)), ADMIN_OPERATIONS[i]->summary,
+                         NAMES);
         }
-        fputs("\n-c CONF names the site's restante.conf; RESTANTE_CONFIG is its default. --json answers for machines.\n"
-              "Exit status: 0 done, 1 refused or failed (one line why on stderr), 2 usage.\n"
-              "`restante COMMAND --help` tells more.\n",
+        fputs("\n-c CONF names the site's restante.conf; RESTANTE_CONFIG is its default. --json answers for "
+              "machines.\nExit status: 0 done, 1 refused or failed (one line why on stderr), 2 usage.\n`restante "
+              "COMMAND --help` tells more.\n",
               out);
 }

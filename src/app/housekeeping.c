@@ -8,11 +8,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define TICK            USEC_PER_SEC
-#define RESERVE_OCTETS  ((guint64) 128 * 1024 * 1024)   /* twice the bound of the WAL */
-#define RESERVE_NAME    "reserve"
-#define COMPACT_PIECES  16                              /* segments in a row */
-#define PURGE_PIECES    100
+#define TICK USEC_PER_SEC
+#define RESERVE_OCTETS ((guint64) 128 * 1024 * 1024) /* twice the bound of the WAL */
+#define RESERVE_NAME "reserve"
+#define COMPACT_PIECES 16 /* segments in a row */
+#define PURGE_PIECES 100
 
 struct Housekeeping {
         Site *site;
@@ -22,8 +22,8 @@ struct Housekeeping {
         gboolean is_stopping;
         Thread *thread;
         gboolean is_full, has_reserve;
-        gboolean has_given_up;  /* the reserve: its room is for deleting, not for mail */
-        Usec last[8];           /* by task */
+        gboolean has_given_up; /* the reserve: its room is for deleting, not for mail */
+        Usec last[8];          /* by task */
 };
 
 typedef struct Task {
@@ -86,8 +86,8 @@ task_disk(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 
         if (is_low != keeping->is_full) {
                 db_set_full(keeping->site->db, is_low);
-                log_event(&APP_EVENTS[is_low ? EVENT_DISK_LOW : EVENT_DISK_ENOUGH], "free=%" G_GUINT64_FORMAT " of=%" G_GUINT64_FORMAT,
-                          available, total);
+                log_event(&APP_EVENTS[is_low ? EVENT_DISK_LOW : EVENT_DISK_ENOUGH],
+                          "free=%" G_GUINT64_FORMAT " of=%" G_GUINT64_FORMAT, available, total);
                 keeping->is_full = is_low;
         }
         reserve_keep(keeping, rooms->settings, total, available);
@@ -169,7 +169,8 @@ housekeeping_pass(Housekeeping *keeping, const SiteRooms *rooms, Usec now)
                         continue;
                 keeping->last[i] = now;
                 if (!TASKS[i].run(keeping, rooms, &error))
-                        log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=%s reason=%s", log_text(span_of(TASKS[i].name)),
+                        log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=%s reason=%s",
+                                  log_text(span_of(TASKS[i].name)),
                                   log_text(span_of(error != NULL ? error->message : "unknown")));
         }
 }
@@ -207,8 +208,8 @@ housekeeping_new(Site *site, GError **error)
         cond_init(&keeping->wake);
         for (gsize i = 0; i < G_N_ELEMENTS(TASKS); i++)
                 keeping->last[i] = now;
-        keeping->last[0] = now - TASKS[0].interval;     /* the disk at once, before the first message */
-        keeping->last[4] = now - TASKS[4].interval;     /* what waited for the start */
+        keeping->last[0] = now - TASKS[0].interval; /* the disk at once, before the first message */
+        keeping->last[4] = now - TASKS[4].interval; /* what waited for the start */
         if (!task_disk(keeping, site->rooms, error) ||
             (keeping->thread = thread_new("housekeeping", housekeeping_run, keeping, error)) == NULL)
                 g_clear_pointer(&keeping, housekeeping_free);

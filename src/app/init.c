@@ -20,19 +20,18 @@
 
 typedef struct Init {
         const char *dir;
-        char *hostname;                 /* A-label */
+        char *hostname; /* A-label */
         gboolean is_loopback;
         guint port_base;
-        const struct passwd *user;      /* NULL: whoever calls */
+        const struct passwd *user; /* NULL: whoever calls */
         char *conf, *data, *certificate, *key, *secret;
         gboolean has_made_dir, has_made_data;
         char *password;
 } Init;
 
-/* Arguments --------------------------------------------------------------------------------------------------------- */
+/* Arguments ----------------------------------------------------------------------------------------------------- */
 
-static int
-init_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static int init_usage(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 static int
 init_usage(const char *format, ...)
@@ -68,7 +67,9 @@ init_args(Init *init, int argc, char **argv)
         guint64 number = 0;
 
         for (int i = 0; i < argc; i++) {
-                const char **value = strcmp(argv[i], "--hostname") == 0 ? &hostname : strcmp(argv[i], "--port-base") == 0 ? &base : NULL;
+                const char **value = strcmp(argv[i], "--hostname") == 0    ? &hostname
+                                     : strcmp(argv[i], "--port-base") == 0 ? &base
+                                                                           : NULL;
 
                 if (g_str_has_prefix(argv[i], "--hostname="))
                         hostname = argv[i] + strlen("--hostname=");
@@ -97,14 +98,14 @@ init_args(Init *init, int argc, char **argv)
         return init_hostname(init, hostname);
 }
 
-/* Files ---------------------------------------------------------------------------------------------------------------- */
+/* Files --------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 write_new(const char *path, mode_t mode, Span octets, GError **error)
 {
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        gboolean is_written = fd >= 0 && write(fd, octets.data, octets.len) == (ssize_t) octets.len && fchmod(fd, mode) == 0 &&
-                              fsync(fd) == 0;
+        gboolean is_written = fd >= 0 && write(fd, octets.data, octets.len) == (ssize_t) octets.len &&
+                              fchmod(fd, mode) == 0 && fsync(fd) == 0;
 
         if (!is_written)
                 fault_errno(error, "%s", path);
@@ -117,7 +118,8 @@ static char *
 init_listen(const Init *init, DoorKind kind)
 {
         if (init->is_loopback)
-                return g_strdup_printf("listen.%s=127.0.0.1:%u", DOOR_NAMES[kind], DOOR_LOOPBACK_PORTS[kind] + init->port_base);
+                return g_strdup_printf("listen.%s=127.0.0.1:%u", DOOR_NAMES[kind],
+                                       DOOR_LOOPBACK_PORTS[kind] + init->port_base);
         if (kind == DOOR_LMTP)
                 return g_strdup("listen.lmtp=unix:lmtp");
         /* A kernel without IPv6 can't bind to it. */
@@ -167,11 +169,12 @@ init_files(Init *init, GError **error)
         gboolean is_made = write_new(init->secret, 0600, span_make(secret, sizeof(secret)), error);
         text_wipe(secret, sizeof(secret));
         return is_made && tls_make_self_signed(init->hostname, init->certificate, init->key, error) &&
-               chmod(init->certificate, 0644) == 0 && init_give(init, init->secret, error) && init_give(init, init->key, error) &&
-               init_give(init, init->certificate, error) && init_give(init, init->data, error) && init_conf(init, error);
+               chmod(init->certificate, 0644) == 0 && init_give(init, init->secret, error) &&
+               init_give(init, init->key, error) && init_give(init, init->certificate, error) &&
+               init_give(init, init->data, error) && init_conf(init, error);
 }
 
-/* The first domain and account, by the same operations that an administrator would use ---------------------------------- */
+/* The first domain and account, by the same operations that an administrator would use -------------------------- */
 
 static void
 init_ignore(const json_t *value, gpointer data)
@@ -204,7 +207,8 @@ init_postmaster(Init *init, GError **error)
         if (settings == NULL)
                 return FALSE;
         g_autofree char *postmaster = g_strdup(settings->postmaster);
-        g_clear_pointer(&settings->resolver_server, g_free); /* nobody is asked about MX records before the site exists */
+        g_clear_pointer(&settings->resolver_server,
+                        g_free); /* nobody is asked about MX records before the site exists */
         if (!site_become_owner(settings, error)) {
                 settings_free(settings);
                 return FALSE;
@@ -221,7 +225,7 @@ init_postmaster(Init *init, GError **error)
         return is_made;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------------ */
+/* --------------------------------------------------------------------------------------------------------------- */
 
 static int
 remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -248,7 +252,8 @@ init_is_free(Init *init, GError **error)
         const char *const paths[] = {init->conf, init->data, init->certificate, init->key};
 
         if (g_file_test(init->conf, G_FILE_TEST_EXISTS))
-                return fault(error, FAULT_INPUT, "%s exists: %s is a site already, and is left alone", init->conf, init->dir);
+                return fault(error, FAULT_INPUT, "%s exists: %s is a site already, and is left alone", init->conf,
+                             init->dir);
         for (guint i = 0; i < G_N_ELEMENTS(paths); i++)
                 if (g_file_test(paths[i], G_FILE_TEST_EXISTS) || g_file_test(paths[i], G_FILE_TEST_IS_SYMLINK))
                         return fault(error, FAULT_INPUT, "%s exists already; choose another directory", paths[i]);
@@ -267,8 +272,8 @@ init_user(Init *init, GError **error)
         init->user = getpwnam(SITE_USER);
         if (init->user == NULL)
                 return fault(error, FAULT_INPUT,
-                             "there is no user " SITE_USER " for the server to run as; make it first: adduser --system --group "
-                             "--no-create-home " SITE_USER);
+                             "there is no user " SITE_USER " for the server to run as; make it first: adduser --system "
+                             "--group --no-create-home " SITE_USER);
         return TRUE;
 }
 
@@ -280,7 +285,8 @@ init_print(const Init *init)
         printf("made the site %s (%s)\n\n", init->dir, init->hostname);
         printf("  configuration  %s\n", init->conf);
         printf("  data           %s\n", init->data);
-        printf("  certificate    %s, self-signed%s\n", init->certificate, init->is_loopback ? "" : ": put a real one in its place");
+        printf("  certificate    %s, self-signed%s\n", init->certificate,
+               init->is_loopback ? "" : ": put a real one in its place");
         for (guint i = 0; settings != NULL && i < DOOR_KINDS; i++) {
                 const ListenAddress *at = &settings->doors[i].at[0];
                 if (settings->doors[i].n > 0 && at->port > 0)
@@ -297,8 +303,9 @@ static void
 init_print_json(const Init *init)
 {
         g_autofree char *postmaster = g_strconcat("postmaster@", init->hostname, NULL);
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "hostname", init->hostname, "configuration", init->conf, "data", init->data,
-                              "certificate", init->certificate, "postmaster", postmaster, "password", init->password);
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "hostname", init->hostname, "configuration", init->conf,
+                              "data", init->data, "certificate", init->certificate, "postmaster", postmaster,
+                              "password", init->password);
 
         json_dumpf(o, stdout, JSON_INDENT(1));
         printf("\n");

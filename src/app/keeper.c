@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RESTART_GAP    (900 * USEC_PER_MS)      /* from start to start, so that a server that dies at once does not spin */
-#define STOP_PATIENCE  (20 * USEC_PER_SEC)      /* the server drains for 10 */
+#define RESTART_GAP (900 * USEC_PER_MS)   /* from start to start, so that a server that dies at once does not spin */
+#define STOP_PATIENCE (20 * USEC_PER_SEC) /* the server drains for 10 */
 #define APPLY_PATIENCE (10 * USEC_PER_SEC)
 
 typedef struct Keeper {
@@ -26,14 +26,14 @@ typedef struct Keeper {
         guint n_listening;
         int control;
         int signals;
-        int channel;            /* to the server; -1: none runs */
-        pid_t server;           /* 0: none runs */
+        int channel;  /* to the server; -1: none runs */
+        pid_t server; /* 0: none runs */
         Usec started;
-        Usec stop_by;           /* 0: not stopping */
+        Usec stop_by; /* 0: not stopping */
         gboolean was_ready;
 } Keeper;
 
-/* Ports ------------------------------------------------------------------------------------------------------------- */
+/* Ports --------------------------------------------------------------------------------------------------------- */
 
 static const Listening *
 listening_find(const Keeper *keeper, const ListenAddress *at)
@@ -107,7 +107,7 @@ listening_replace(Keeper *keeper, const Listening *fresh, guint n)
         keeper->n_listening = n;
 }
 
-/* The server -------------------------------------------------------------------------------------------------------- */
+/* The server ---------------------------------------------------------------------------------------------------- */
 
 static gboolean
 keeper_start(Keeper *keeper, GError **error)
@@ -169,7 +169,7 @@ keeper_stop(Keeper *keeper)
                 kill(keeper->server, SIGTERM);
 }
 
-/* Reload ------------------------------------------------------------------------------------------------------------ */
+/* Reload -------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 keeper_send(Keeper *keeper, const char *text, const Listening *fresh, guint n)
@@ -269,7 +269,7 @@ keeper_reload(Keeper *keeper)
         keeper->settings = g_steal_pointer(&fresh);
 }
 
-/* The loop ---------------------------------------------------------------------------------------------------------- */
+/* The loop ------------------------------------------------------------------------------------------------------ */
 
 static int
 keeper_signal(Keeper *keeper)
@@ -349,7 +349,7 @@ keeper_loop(Keeper *keeper)
         }
 }
 
-/* Start ------------------------------------------------------------------------------------------------------------- */
+/* Start --------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 keeper_signals(Keeper *keeper, GError **error)
@@ -371,12 +371,13 @@ static gboolean
 keeper_look(const Settings *settings, GError **error)
 {
         if (!g_file_test(settings->data, G_FILE_TEST_IS_DIR))
-                return fault(error, FAULT_INPUT, "%s: [site] data: %s is no directory; `restante init` makes sites", settings->path,
-                             settings->data);
+                return fault(error, FAULT_INPUT, "%s: [site] data: %s is no directory; `restante init` makes sites",
+                             settings->path, settings->data);
         if (access(settings->data, R_OK | W_OK | X_OK) < 0)
                 return fault_errno(error, "%s: [site] data: %s can't be written", settings->path, settings->data);
         if (geteuid() == 0 && !settings->is_loopback && settings->user == NULL)
-                return fault(error, FAULT_INPUT, "%s: [site] user is missing: a server that the network reaches does not run as root",
+                return fault(error, FAULT_INPUT,
+                             "%s: [site] user is missing: a server that the network reaches does not run as root",
                              settings->path);
         return TRUE;
 }
@@ -403,7 +404,8 @@ keeper_serve(Keeper *keeper, const char *config)
         log_set_level(keeper->settings->log_level);
         keeper->control = control_listen(keeper->settings->control, &error);
         if (keeper->control < 0 || !keeper_signals(keeper, &error) ||
-            !listening_make(keeper, keeper->settings, keeper->listening, &keeper->n_listening, &error) || !keeper_start(keeper, &error)) {
+            !listening_make(keeper, keeper->settings, keeper->listening, &keeper->n_listening, &error) ||
+            !keeper_start(keeper, &error)) {
                 command_complain("%s", error->message);
                 if (keeper->control >= 0)
                         unlink(keeper->settings->control);

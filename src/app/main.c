@@ -30,21 +30,24 @@ static const OperationOption INIT_OPTIONS[] = {
 
 const Command COMMANDS[] = {
         {"init", "init DIR --hostname NAME [--loopback [--port-base N]]", "make a site",
-         "Makes DIR/restante.conf, DIR/data, a self-signed certificate, the local domain NAME and in it the account postmaster@NAME with a "
-         "random password, which is printed once. A site that exists is never touched. Started by root, a site without --loopback "
-         "belongs to the user restante, which must exist.",
+         "Makes DIR/restante.conf, DIR/data, a self-signed certificate, the local domain NAME and in it the account "
+         "postmaster@NAME with a random password, which is printed once. A site that exists is never touched. Started "
+         "by root, a site without --loopback belongs to the user restante, which must exist.",
          "restante init /srv/mail --hostname mail.example.com", INIT_OPTIONS, init_run, FALSE},
         {"serve", "serve -c DIR/restante.conf", "run the site in the foreground",
-         "Binds all ports, prints one line `ready` on standard output when they are open, and serves. The log goes to standard error. "
-         "SIGTERM lets running commands end (10 s) and exits 0; SIGHUP reads restante.conf again: the difference is logged, and a wrong "
-         "file changes nothing. A server process that dies is started again within a second.",
+         "Binds all ports, prints one line `ready` on standard output when they are open, and serves. The log goes to "
+         "standard error. SIGTERM lets running commands end (10 s) and exits 0; SIGHUP reads restante.conf again: the "
+         "difference is logged, and a wrong file changes nothing. A server process that dies is started again within a "
+         "second.",
          "restante serve -c /srv/mail/restante.conf", NULL, keeper_run, FALSE},
         {"sendmail", "sendmail [-t] [-i] [-f SENDER] [RECIPIENT...]", "send a message as programs expect of sendmail",
-         "Also installed as sendmail. -t takes recipients from To, Cc and Bcc (Bcc is removed); -i lets a line with a single dot "
-         "stand. Missing From, Date and Message-ID fields are added. The site is RESTANTE_CONFIG's, or /etc/restante/restante.conf.",
+         "Also installed as sendmail. -t takes recipients from To, Cc and Bcc (Bcc is removed); -i lets a line with a "
+         "single dot stand. Missing From, Date and Message-ID fields are added. The site is RESTANTE_CONFIG's, or "
+         "/etc/restante/restante.conf.",
          "printf 'Subject: hello\\n\\nhello\\n' | restante sendmail joe@uk.example.com", NULL, sendmail_run, FALSE},
         {"man", "man restante.1|restante.conf.5", "print a manual page in roff",
-         "The pages are made from the same tables as the help texts.", "restante man restante.1 | man -l -", NULL, man_run, FALSE},
+         "The pages are made from the same tables as the help texts.", "restante man restante.1 | man -l -", NULL,
+         man_run, FALSE},
         {NULL},
 };
 
@@ -147,7 +150,8 @@ operation_run(const Line *line)
                 return 0;
         }
         if (operation != NULL)
-                return command_run(operation, (const char *const *) line->words + n_words, line->config, line->as_json, STDIN_FILENO);
+                return command_run(operation, (const char *const *) line->words + n_words, line->config, line->as_json,
+                                   STDIN_FILENO);
         if (!noun_exists(line->words[0])) {
                 command_complain("there is no command %s (`restante --help` lists them)", line->words[0]);
                 return ADMIN_USAGE;
@@ -205,7 +209,8 @@ main(int argc, char **argv)
         const char *name = strrchr(argv[0], '/');
         if (strcmp(name != NULL ? name + 1 : argv[0], "sendmail") == 0)
                 return sendmail_run(argc - 1, argv + 1, g_getenv("RESTANTE_CONFIG"), FALSE);
-        if (argc > 1 && strcmp(argv[1], "sendmail") == 0 && g_strcmp0(argv[2], "--help") != 0) /* its options are not ours */
+        if (argc > 1 && strcmp(argv[1], "sendmail") == 0 &&
+            g_strcmp0(argv[2], "--help") != 0) /* its options are not ours */
                 return sendmail_run(argc - 2, argv + 2, g_getenv("RESTANTE_CONFIG"), FALSE);
         if (!line_read(argc, argv, &line)) {
                 command_complain("-c needs the path of a restante.conf");

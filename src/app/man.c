@@ -50,8 +50,9 @@ static void
 roff_options(FILE *out, const OperationOption *options, gsize max)
 {
         for (gsize i = 0; options != NULL && i < max && options[i].name != NULL; i++) {
-                g_autofree char *name = options[i].value != NULL ? g_strconcat(options[i].name, " ", options[i].value, NULL)
-                                                                  : g_strdup(options[i].name);
+                g_autofree char *name = options[i].value != NULL
+                                                ? g_strconcat(options[i].name, " ", options[i].value, NULL)
+                                                : g_strdup(options[i].name);
                 roff_item(out, name, options[i].manual);
         }
 }
@@ -88,7 +89,8 @@ roff_operation(FILE *out, const Operation *operation)
 static void
 roff_title(FILE *out, const char *name, const char *section, const char *what)
 {
-        fprintf(out, ".TH %s %s \"\" \"restante " RESTANTE_VERSION "\"\n.SH NAME\n%s \\- %s\n", name, section, name, what);
+        fprintf(out, ".TH %s %s \"\" \"restante " RESTANTE_VERSION "\"\n.SH NAME\n%s \\- %s\n", name, section, name,
+                what);
 }
 
 static void
@@ -98,8 +100,8 @@ roff_events(FILE *out)
         static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
 
         fputs(".SH \"LOG\"\n", out);
-        roff_paragraphs(out, "One line an event on standard error: time (UTC), level, name, and key=value pairs. What strangers sent is escaped "
-                             "and cut. Lines of level error want somebody to act.");
+        roff_paragraphs(out, "One line an event on standard error: time (UTC), level, name, and key=value pairs. What "
+                             "strangers sent is escaped and cut. Lines of level error want somebody to act.");
         for (gsize t = 0; t < G_N_ELEMENTS(TABLES); t++)
                 for (const LogEvent *e = TABLES[t]; e->name != NULL; e++) {
                         g_autofree char *name = g_strdup_printf("%s (%s)", e->name, LEVELS[e->level]);
@@ -111,14 +113,19 @@ static void
 page_restante(FILE *out)
 {
         roff_title(out, "restante", "1", "a mail server");
-        fputs(".SH SYNOPSIS\n.B restante\n[\\fB\\-c\\fR \\fICONF\\fR] \\fICOMMAND\\fR ... [\\fB\\-\\-json\\fR]\n.SH DESCRIPTION\n", out);
-        roff_paragraphs(out, "Restante receives, routes, keeps and serves mail. What this page describes is one program: the server itself "
-                             "(`restante serve`), and the commands that make a site and look after it. Commands talk to the running server "
-                             "through its control socket, wait up to 10 seconds for one that is starting, and open the site themselves when none "
-                             "is running.");
+        fputs(".SH SYNOPSIS\n.B restante\n[\\fB\\-c\\fR \\fICONF\\fR] \\fICOMMAND\\fR ... [\\fB\\-\\-json\\fR]\n.SH "
+              "DESCRIPTION\n",
+              out);
+        roff_paragraphs(out,
+                        "Restante receives, routes, keeps and serves mail. What this page describes is one program: "
+                        "the server itself (`restante serve`), and the commands that make a site and look after it. "
+                        "Commands talk to the running server through its control socket, wait up to 10 seconds for one "
+                        "that is starting, and open the site themselves when none is running.");
         fputs(".SH OPTIONS\n", out);
-        roff_item(out, "-c CONF", "The site's restante.conf; may stand before or behind the command. RESTANTE_CONFIG is its default.");
-        roff_item(out, "--json", "Answer as JSON: an array for lists, otherwise an object. Times are ISO 8601 in UTC, sizes octets.");
+        roff_item(out, "-c CONF",
+                  "The site's restante.conf; may stand before or behind the command. RESTANTE_CONFIG is its default.");
+        roff_item(out, "--json",
+                  "Answer as JSON: an array for lists, otherwise an object. Times are ISO 8601 in UTC, sizes octets.");
         roff_item(out, "--help", "Tell about the program, a noun or one command.");
         roff_item(out, "--version", "Print the version.");
         fputs(".SH \"A SITE\"\n", out);
@@ -150,20 +157,24 @@ page_conf(FILE *out)
 
         roff_title(out, "restante.conf", "5", "settings of a Restante site");
         fputs(".SH DESCRIPTION\n", out);
-        roff_paragraphs(out, "Lines of key = value in [sections]; whole lines that begin with # are comments. Relative paths count from the file's "
-                             "own directory. SIGHUP makes a running server read the file again: the difference is logged, and a file with "
-                             "a mistake changes nothing. Domains, accounts and routes are not here; restante(1) changes them.");
+        roff_paragraphs(out, "Lines of key = value in [sections]; whole lines that begin with # are comments. Relative "
+                             "paths count from the file's own directory. SIGHUP makes a running server read the file "
+                             "again: the difference is logged, and a file with a mistake changes nothing. Domains, "
+                             "accounts and routes are not here; restante(1) changes them.");
         for (const Setting *s = SETTINGS; s->key != NULL; s++) {
                 if (strcmp(section, s->section) != 0)
                         fprintf(out, ".SH \"[%s]\"\n", s->section);
                 section = s->section;
                 g_autofree char *name = g_strdup_printf("%s = %s", s->key, s->form);
-                g_autofree char *text = s->standard != NULL ? g_strdup_printf("%s Without it: %s.", s->manual, s->standard)
-                                                             : g_strdup(s->manual);
+                g_autofree char *text = s->standard != NULL
+                                                ? g_strdup_printf("%s Without it: %s.", s->manual, s->standard)
+                                                : g_strdup(s->manual);
                 roff_item(out, name, text);
         }
         fputs(".SH EXAMPLE\n", out);
-        roff_example(out, "[site]\nhostname = mail.example.com\n\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\npop3s = 0.0.0.0:995");
+        roff_example(
+                out,
+                "[site]\nhostname = mail.example.com\n\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\npop3s = 0.0.0.0:995");
         fputs(".SH \"SEE ALSO\"\n.BR restante (1)\n", out);
 }
 

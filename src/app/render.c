@@ -9,14 +9,14 @@ struct Render {
         const Operation *operation;
         gboolean as_json;
         FILE *out;
-        json_t *rows;           /* that wait */
+        json_t *rows; /* that wait */
         json_t *result;
         guint n_printed;
 };
 
-#define CELL_MAX   160
-#define GAP        2
-#define STREAM_MIN 12           /* columns of rows that are printed before the next is known */
+#define CELL_MAX 160
+#define GAP 2
+#define STREAM_MIN 12 /* columns of rows that are printed before the next is known */
 
 static const OperationColumn *
 column_of(const Operation *operation, const char *key)
@@ -68,7 +68,8 @@ array_text(const json_t *array)
         const json_t *item;
         gsize i;
 
-        json_array_foreach(array, i, item) {
+        json_array_foreach(array, i, item)
+        {
                 char *dumped = json_is_string(item) ? NULL : json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY);
                 g_string_append_printf(s, "%s%s", i > 0 ? ", " : "", dumped != NULL ? dumped : json_string_value(item));
                 free(dumped);
@@ -135,7 +136,7 @@ cell_text(const json_t *row, const OperationColumn *column)
         return g_strconcat(cut, "...", NULL);
 }
 
-/* Tables ----------------------------------------------------------------------------------------------------------- */
+/* Tables -------------------------------------------------------------------------------------------------------- */
 
 static void
 put_cell(FILE *out, const char *text, gsize width, gboolean is_right, gboolean is_last)
@@ -180,11 +181,11 @@ table_print(Render *r)
 
         while (n < OPERATION_COLUMNS && columns[n].key != NULL)
                 n++;
-        g_autofree char **cells = g_new0(char *, n_rows * n + 1);
+        g_autofree char **cells = g_new0(char *, n_rows *n + 1);
         for (gsize i = 0; i < n_rows * n; i++) {
                 cells[i] = cell_text(json_array_get(r->rows, i / n), &columns[i % n]);
                 widths[i % n] = MAX(widths[i % n], text_width(cells[i]));
-                shown[i % n] |= cells[i][0] != '\0';    /* a column that nobody fills is left out */
+                shown[i % n] |= cells[i][0] != '\0'; /* a column that nobody fills is left out */
         }
         for (gsize i = 0; i < n; i++) {
                 titles[i] = g_ascii_strup(columns[i].title, -1);
@@ -221,7 +222,7 @@ stream_row(Render *r, const json_t *row)
                 g_free(cells[i]);
 }
 
-/* Lines ------------------------------------------------------------------------------------------------------------ */
+/* Lines --------------------------------------------------------------------------------------------------------- */
 
 static void
 put_name(FILE *out, const Operation *operation, const char *key, guint indent, guint width)
@@ -240,7 +241,8 @@ name_width(const Operation *operation, const json_t *object)
         const json_t *value;
         guint width = 0;
 
-        json_object_foreach((json_t *) object, key, value) {
+        json_object_foreach((json_t *) object, key, value)
+        {
                 const OperationColumn *column = column_of(operation, key);
                 if (!json_is_null(value))
                         width = MAX(width, (guint) strlen(column != NULL ? column->title : key));
@@ -270,7 +272,8 @@ list_print(Render *r, const json_t *array, guint indent)
         const json_t *item;
         gsize i;
 
-        json_array_foreach(array, i, item) {
+        json_array_foreach(array, i, item)
+        {
                 if (i > 0)
                         fprintf(r->out, "%*s", (int) indent, "");
                 if (json_is_object(item)) {
@@ -291,10 +294,12 @@ lines_print(Render *r, const json_t *object, const char *except, guint indent, g
         const char *key;
         const json_t *value;
 
-        json_object_foreach((json_t *) object, key, value) {
+        json_object_foreach((json_t *) object, key, value)
+        {
                 const OperationColumn *column = column_of(r->operation, key);
 
-                if (json_is_null(value) || g_strcmp0(key, except) == 0 || (json_is_array(value) && json_array_size(value) == 0))
+                if (json_is_null(value) || g_strcmp0(key, except) == 0 ||
+                    (json_is_array(value) && json_array_size(value) == 0))
                         continue;
                 put_name(r->out, r->operation, key, is_first && !is_first_indented ? 0 : indent, width);
                 is_first = FALSE;
@@ -319,13 +324,13 @@ rows_are_blocks(const Render *r)
         const char *key;
         const json_t *value;
 
-        json_object_foreach((json_t *) first, key, value)
-                if (json_is_object(value) || (json_is_array(value) && json_is_object(json_array_get(value, 0))))
-                        return TRUE;
+        json_object_foreach((json_t *) first, key,
+                            value) if (json_is_object(value) ||
+                                       (json_is_array(value) && json_is_object(json_array_get(value, 0)))) return TRUE;
         return FALSE;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------- */
+/* --------------------------------------------------------------------------------------------------------------- */
 
 Render *
 render_new(const Operation *operation, gboolean as_json, FILE *out)
@@ -391,7 +396,8 @@ render_end(Render *r, gboolean is_done)
                 render_end_json(r, is_done);
         } else {
                 if (r->operation->is_list && rows_are_blocks(r)) {
-                        json_array_foreach(r->rows, i, row) {
+                        json_array_foreach(r->rows, i, row)
+                        {
                                 if (i > 0)
                                         fputc('\n', r->out);
                                 lines_print(r, row, NULL, 0, TRUE);

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
-static const Operation LIST = {.noun = "thing",
-                               .verb = "list",
-                               .columns = {{"name", "name"}, {"size", "size", COLUMN_SIZE}, {"note", "note"}, {"on", "on", COLUMN_YES_NO}},
-                               .is_list = TRUE};
-static const Operation SHOW = {.noun = "thing", .verb = "show", .columns = {{"name", "name"}, {"size", "size", COLUMN_SIZE}}};
+static const Operation LIST = {
+        .noun = "thing",
+        .verb = "list",
+        .columns = {{"name", "name"}, {"size", "size", COLUMN_SIZE}, {"note", "note"}, {"on", "on", COLUMN_YES_NO}},
+        .is_list = TRUE};
+static const Operation SHOW = {
+        .noun = "thing", .verb = "show", .columns = {{"name", "name"}, {"size", "size", COLUMN_SIZE}}};
 static const Operation REPORT = {.noun = "thing", .verb = "run", .columns = {{"name", "name"}}, .rows = "things"};
 
 typedef struct Out {
@@ -89,10 +91,11 @@ lines(void)
         Out out;
 
         out_begin(&out, &SHOW, FALSE);
-        out_result(&out, json_pack("{s:s, s:i, s:n, s:[s,s], s:{s:s, s:s}}", "name", "a", "size", 2048, "nothing", "steps", "one", "two",
-                                   "decision", "kind", "reject", "text", "no"));
+        out_result(&out, json_pack("{s:s, s:i, s:n, s:[s,s], s:{s:s, s:s}}", "name", "a", "size", 2048, "nothing",
+                                   "steps", "one", "two", "decision", "kind", "reject", "text", "no"));
         out_check(&out, TRUE,
-                  "name      a\nsize      2.0K\nsteps     one\n          two\ndecision  kind  reject\n          text  no\n");
+                  "name      a\nsize      2.0K\nsteps     one\n          two\ndecision  kind  reject\n          text  "
+                  "no\n");
 }
 
 /* A stranger's subject does not move the cursor. */
@@ -130,8 +133,14 @@ sizes(void)
         static const struct {
                 guint64 octets;
                 const char *text;
-        } CASES[] = {{0, "0"}, {999, "999"}, {1000, "1.0K"}, {1024, "1.0K"}, {10 * 1024, "10K"}, {1500000, "1.4M"},
-                     {(guint64) 5 << 30, "5.0G"}, {G_MAXUINT64, "16E"}};
+        } CASES[] = {{0, "0"},
+                     {999, "999"},
+                     {1000, "1.0K"},
+                     {1024, "1.0K"},
+                     {10 * 1024, "10K"},
+                     {1500000, "1.4M"},
+                     {(guint64) 5 << 30, "5.0G"},
+                     {G_MAXUINT64, "16E"}};
         char buffer[32];
 
         for (guint i = 0; i < G_N_ELEMENTS(CASES); i++)

@@ -15,25 +15,27 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Landlock ---------------------------------------------------------------------------------------------------------- */
+/* Landlock ------------------------------------------------------------------------------------------------------ */
 
-#define LANDLOCK_READ  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LANDLOCK_WRITE                                                                                                 \
-        (LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
-         LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG)
-#define LANDLOCK_ALL_V1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)        /* the thirteen rights of the first version */
-#define LANDLOCK_REFER    (1ULL << 13)                                  /* since version 2 */
-#define LANDLOCK_TRUNCATE (1ULL << 14)                                  /* since version 3 */
+        (LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                               \
+         LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG)
+#define LANDLOCK_ALL_V1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1) /* the thirteen rights of the first version */
+#define LANDLOCK_REFER (1ULL << 13)                              /* since version 2 */
+#define LANDLOCK_TRUNCATE (1ULL << 14)                           /* since version 3 */
 #define LANDLOCK_FILE_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_TRUNCATE)
 
 /* What libraries read by themselves. Those that are missing are left out. */
+/* clang-format off */
 static const char *const SYSTEM_READ[] = {
-        "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols",
-        "/etc/passwd", "/etc/group", "/etc/localtime", "/etc/timezone", "/etc/ssl", "/etc/pki", "/etc/ld.so.cache",
-        "/run/systemd/resolve", "/usr/share/zoneinfo", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
-        "/usr/share/dns", "/var/lib/unbound", "/etc/unbound", "/usr/lib", "/lib", "/lib64", "/proc/sys", "/sys/devices/system/cpu",
-        "/dev/urandom", "/dev/random", NULL,
+        "/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services",
+        "/etc/protocols", "/etc/passwd", "/etc/group", "/etc/localtime", "/etc/timezone", "/etc/ssl", "/etc/pki",
+        "/etc/ld.so.cache", "/run/systemd/resolve", "/usr/share/zoneinfo", "/usr/share/ca-certificates",
+        "/usr/local/share/ca-certificates", "/usr/share/dns", "/var/lib/unbound", "/etc/unbound", "/usr/lib", "/lib",
+        "/lib64", "/proc/sys", "/sys/devices/system/cpu", "/dev/urandom", "/dev/random", NULL,
 };
+/* clang-format on */
 
 static gboolean
 landlock_add(int ruleset, const char *path, guint64 rights, GError **error)
@@ -49,8 +51,8 @@ landlock_add(int ruleset, const char *path, guint64 rights, GError **error)
                         close(fd);
                 return FALSE;
         }
-        struct landlock_path_beneath_attr rule = {.allowed_access = S_ISDIR(st.st_mode) ? rights : rights & LANDLOCK_FILE_RIGHTS,
-                                                  .parent_fd = fd};
+        struct landlock_path_beneath_attr rule = {
+                .allowed_access = S_ISDIR(st.st_mode) ? rights : rights & LANDLOCK_FILE_RIGHTS, .parent_fd = fd};
         long added = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
         if (added < 0)
                 fault_errno(error, "sandbox: %s", path);
@@ -82,19 +84,23 @@ landlock_enter(const char *const *write, const char *const *read, int abi, GErro
         return is_in;
 }
 
-/* seccomp ----------------------------------------------------------------------------------------------------------- */
+/* seccomp ------------------------------------------------------------------------------------------------------- */
 
 /* Nothing in a mail server asks for these; a library that tries is told no. */
+/* clang-format off */
 static const char *const REFUSED[] = {
-        "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "mount", "umount2", "umount",
-        "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "pivot_root", "chroot", "setns", "unshare",
-        "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "bpf", "perf_event_open", "userfaultfd", "add_key",
-        "request_key", "keyctl", "personality", "swapon", "swapoff", "reboot", "sethostname", "setdomainname", "acct", "quotactl",
-        "quotactl_fd", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "open_by_handle_at", "name_to_handle_at",
-        "io_uring_setup", "io_uring_enter", "io_uring_register", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid",
-        "setgroups", "setfsuid", "setfsgid", "capset", "mknod", "mknodat", "ioperm", "iopl", "modify_ldt", "vhangup", "nfsservctl",
-        "lookup_dcookie", "syslog", "fanotify_init", "tuxcall", "uselib", NULL,
+        "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "mount",
+        "umount2", "umount", "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr",
+        "pivot_root", "chroot", "setns", "unshare", "kexec_load", "kexec_file_load", "init_module", "finit_module",
+        "delete_module", "bpf", "perf_event_open", "userfaultfd", "add_key", "request_key", "keyctl", "personality",
+        "swapon", "swapoff", "reboot", "sethostname", "setdomainname", "acct", "quotactl", "quotactl_fd",
+        "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "open_by_handle_at", "name_to_handle_at",
+        "io_uring_setup", "io_uring_enter", "io_uring_register", "setuid", "setgid", "setreuid", "setregid",
+        "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset", "mknod", "mknodat", "ioperm",
+        "iopl", "modify_ldt", "vhangup", "nfsservctl", "lookup_dcookie", "syslog", "fanotify_init", "tuxcall",
+        "uselib", NULL,
 };
+/* clang-format on */
 
 static gboolean
 seccomp_rules(scmp_filter_ctx ctx)
@@ -104,9 +110,11 @@ seccomp_rules(scmp_filter_ctx ctx)
                 if (number >= 0 && seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), number, 0) < 0)
                         return FALSE;
         }
-        /* glibc falls back from clone3, whose flags can't be seen from here, to clone, whose flags can: threads only. */
+        /* glibc falls back from clone3, whose flags can't be seen from here, to clone, whose flags can: threads only.
+         */
         return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0 &&
-               seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
+               seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) == 0 &&
                seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execve), 0) == 0 &&
                seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execveat), 0) == 0;
 }
@@ -131,12 +139,13 @@ seccomp_enter(gboolean *ret_has, GError **error)
         return fault_errno(error, "sandbox: seccomp");
 }
 
-/* ------------------------------------------------------------------------------------------------------------------- */
+/* --------------------------------------------------------------------------------------------------------------- */
 
 void
 sandbox_preload(void)
 {
-        static const char *const CHARSETS[] = {"ISO-8859-1", "ISO-8859-15", "WINDOWS-1252", "UTF-16", "KOI8-R", "ISO-2022-JP", "GB18030"};
+        static const char *const CHARSETS[] = {"ISO-8859-1", "ISO-8859-15", "WINDOWS-1252", "UTF-16",
+                                               "KOI8-R",     "ISO-2022-JP", "GB18030"};
         struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 
         if (getaddrinfo("localhost", NULL, &hints, &found) == 0)

@@ -171,7 +171,8 @@ try_work(void)
         int fd;
 
         if (mkdir(a, 0700) < 0 || (fd = open(b, O_RDWR | O_CREAT, 0600)) < 0 || posix_fallocate(fd, 0, 65536) != 0 ||
-            mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED || ftruncate(fd, 10) < 0 || fdatasync(fd) < 0)
+            mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED || ftruncate(fd, 10) < 0 ||
+            fdatasync(fd) < 0)
                 return 1;
         if (rename(b, c) < 0)
                 return 2;

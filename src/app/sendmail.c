@@ -17,11 +17,11 @@
 #define CONFIG_STANDARD "/etc/restante/restante.conf"
 
 typedef struct Sendmail {
-        gboolean reads_recipients;      /* -t */
-        gboolean dots_stand;            /* -i */
-        const char *sender;             /* -f */
+        gboolean reads_recipients; /* -t */
+        gboolean dots_stand;       /* -i */
+        const char *sender;        /* -f */
         GPtrArray *recipients;
-        char *own;                      /* user@hostname */
+        char *own; /* user@hostname */
 } Sendmail;
 
 static int
@@ -47,8 +47,9 @@ sendmail_args(Sendmail *s, int argc, char **argv)
                         s->sender = a[2] != '\0' ? a + 2 : argv[++i];
                 } else if (strchr("FBNRVXLhpO", a[1]) != NULL && a[1] != '\0') {
                         i += a[2] == '\0' ? 1 : 0; /* known, and nothing to us */
-                } else if (strncmp(a, "-o", 2) != 0 && strcmp(a, "-v") != 0 && strcmp(a, "-bm") != 0 && strcmp(a, "-m") != 0 &&
-                           strcmp(a, "-n") != 0 && strcmp(a, "-U") != 0 && strcmp(a, "-G") != 0) {
+                } else if (strncmp(a, "-o", 2) != 0 && strcmp(a, "-v") != 0 && strcmp(a, "-bm") != 0 &&
+                           strcmp(a, "-m") != 0 && strcmp(a, "-n") != 0 && strcmp(a, "-U") != 0 &&
+                           strcmp(a, "-G") != 0) {
                         command_complain("sendmail: %s is not understood; -t, -i, -f SENDER and recipients are", a);
                         return EX_USAGE;
                 }
@@ -56,7 +57,8 @@ sendmail_args(Sendmail *s, int argc, char **argv)
         return 0;
 }
 
-/* Header block of standard input, up to and without the empty line. *ret_rest: a first line that belongs to the body. */
+/* Header block of standard input, up to and without the empty line. *ret_rest: a first line that belongs to the body.
+ */
 static GString *
 sendmail_header(FILE *in, const Sendmail *s, char **ret_rest)
 {
@@ -71,7 +73,8 @@ sendmail_header(FILE *in, const Sendmail *s, char **ret_rest)
                 len -= len > 0 && line[len - 1] == '\r' ? 1 : 0;
                 if (len == 0)
                         break;
-                gboolean is_field = (line[0] == ' ' || line[0] == '\t') ? header->len > 0 : memchr(line, ':', len) != NULL;
+                gboolean is_field =
+                        (line[0] == ' ' || line[0] == '\t') ? header->len > 0 : memchr(line, ':', len) != NULL;
                 if (!is_field || (!s->dots_stand && len == 1 && line[0] == '.')) {
                         *ret_rest = g_strdup_printf("%.*s\r\n", (int) len, line);
                         break;
@@ -108,7 +111,8 @@ sendmail_complete(Sendmail *s, Arena *arena, const Header *header, const char *h
         Address from;
 
         if (header_find(header, "From", 0) == NULL &&
-            address_parse(arena, span_of(s->sender != NULL && s->sender[0] != '\0' ? s->sender : s->own), TRUE, &from) == ADDRESS_OK)
+            address_parse(arena, span_of(s->sender != NULL && s->sender[0] != '\0' ? s->sender : s->own), TRUE,
+                          &from) == ADDRESS_OK)
                 compose_field_address(c, "From", &from);
         if (header_find(header, "Date", 0) == NULL)
                 compose_field_date(c, "Date", clock_real());
@@ -206,7 +210,8 @@ sendmail_send(Sendmail *s, const char *config)
         g_ptr_array_add(args, NULL);
         if (freopen("/dev/null", "w", stdout) == NULL) /* programs expect silence */
                 command_complain("sendmail: /dev/null could not be opened");
-        int status = command_run(admin_find("inject", NULL), (const char *const *) args->pdata, config, FALSE, fileno(message));
+        int status = command_run(admin_find("inject", NULL), (const char *const *) args->pdata, config, FALSE,
+                                 fileno(message));
         fclose(message);
         return status;
 }

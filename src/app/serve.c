@@ -10,6 +10,7 @@
 #include "smtp/smtp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
@@ -20,11 +21,10 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <fcntl.h>
 
-#define SITE_PATIENCE  (10 * USEC_PER_SEC)      /* a command of the command line may have the site open */
+#define SITE_PATIENCE (10 * USEC_PER_SEC) /* a command of the command line may have the site open */
 #define DRAIN_PATIENCE (10 * USEC_PER_SEC)
-#define FETCH_PATIENCE (5 * USEC_PER_SEC)       /* of a reload, for sources that are being fetched */
+#define FETCH_PATIENCE (5 * USEC_PER_SEC) /* of a reload, for sources that are being fetched */
 
 /* The doors of one set of settings. Sessions hold on to them, so they live as long as the service. */
 typedef struct Doors {
@@ -38,14 +38,14 @@ typedef struct Doors {
 typedef struct Server {
         Site *site;
         Service *service;
-        Doors *doors;                   /* in force */
+        Doors *doors; /* in force */
         GPtrArray *old_doors;
         Control *control;
         Housekeeping *housekeeping;
         int keeper, signals;
 } Server;
 
-/* Doors ------------------------------------------------------------------------------------------------------------- */
+/* Doors --------------------------------------------------------------------------------------------------------- */
 
 static void
 doors_free(Doors *doors)
@@ -65,8 +65,9 @@ doors_smtp(const Doors *doors, SmtpRole role, const Site *site, const SiteRooms 
         SmtpDoorSettings settings = {.role = role,
                                      .hostname = s->hostname,
                                      .tls = doors->tls,
-                                     .bare_newline = role == SMTP_SUBMISSION || s->bare_newline_normalise ? SMTP_BARE_NORMALISE
-                                                                                                          : SMTP_BARE_REFUSE,
+                                     .bare_newline = role == SMTP_SUBMISSION || s->bare_newline_normalise
+                                                             ? SMTP_BARE_NORMALISE
+                                                             : SMTP_BARE_REFUSE,
                                      .max_size = s->message_size,
                                      .max_recipients = (guint) s->recipients,
                                      .max_errors = 20};
@@ -111,8 +112,9 @@ doors_open(Doors *doors, Service *service, const Listening *listening, guint n, 
 
         for (guint i = 0; i < n; i++) {
                 DoorKind kind = listening[i].door;
-                Listener *l = service_take_listener(service, listening[i].fd, kinds[kind].protocol,
-                                                    kinds[kind].is_implicit_tls ? doors->tls : NULL, kinds[kind].door, error);
+                Listener *l =
+                        service_take_listener(service, listening[i].fd, kinds[kind].protocol,
+                                              kinds[kind].is_implicit_tls ? doors->tls : NULL, kinds[kind].door, error);
                 if (l == NULL)
                         return FALSE;
                 doors->listeners[doors->n_listeners++] = l;
@@ -128,7 +130,7 @@ doors_shut(Doors *doors, Service *service)
         doors->n_listeners = 0;
 }
 
-/* Becoming the server ------------------------------------------------------------------------------------------------ */
+/* Becoming the server ------------------------------------------------------------------------------------------- */
 
 static gboolean
 serve_drop_user(const Settings *settings, GError **error)
@@ -137,13 +139,14 @@ serve_drop_user(const Settings *settings, GError **error)
                 return site_become_owner(settings, error);
         const struct passwd *user = getpwnam(settings->user);
         if (user == NULL)
-                return fault(error, FAULT_INPUT, "%s: [site] user: there is no user %s", settings->path, settings->user);
+                return fault(error, FAULT_INPUT, "%s: [site] user: there is no user %s", settings->path,
+                             settings->user);
         if (initgroups(user->pw_name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
             setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
                 return fault_errno(error, "becoming user %s", settings->user);
         if (access(settings->data, R_OK | W_OK | X_OK) < 0)
-                return fault_errno(error, "%s: [site] data: %s can't be written by user %s", settings->path, settings->data,
-                                   settings->user);
+                return fault_errno(error, "%s: [site] data: %s can't be written by user %s", settings->path,
+                                   settings->data, settings->user);
         return TRUE;
 }
 
@@ -153,7 +156,8 @@ serve_limits(pid_t keeper, GError **error)
 {
         struct rlimit core = {0, 0}, files;
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &core) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CORE, &core) < 0 ||
+            getrlimit(RLIMIT_NOFILE, &files) < 0)
                 return fault_errno(error, "preparing the server process");
         files.rlim_cur = MIN(files.rlim_max, 1048576);
         (void) !setrlimit(RLIMIT_NOFILE, &files);
@@ -167,7 +171,8 @@ serve_sandbox(const Settings *settings, GError **error)
 {
         g_autofree char *certificate_dir = g_path_get_dirname(settings->certificate);
         g_autofree char *key_dir = g_path_get_dirname(settings->key);
-        g_autofree char *authorities_dir = settings->authorities != NULL ? g_path_get_dirname(settings->authorities) : NULL;
+        g_autofree char *authorities_dir =
+                settings->authorities != NULL ? g_path_get_dirname(settings->authorities) : NULL;
         const char *write[] = {settings->data, NULL};
         const char *read[] = {settings->dir, certificate_dir, key_dir, authorities_dir, NULL};
         SandboxReport report;
@@ -175,7 +180,8 @@ serve_sandbox(const Settings *settings, GError **error)
         sandbox_preload();
         if (!sandbox_enter(write, read, &report, error))
                 return FALSE;
-        log_event(&APP_EVENTS[EVENT_SANDBOX], "landlock=%d seccomp=%s", report.landlock_abi, report.has_seccomp ? "yes" : "no");
+        log_event(&APP_EVENTS[EVENT_SANDBOX], "landlock=%d seccomp=%s", report.landlock_abi,
+                  report.has_seccomp ? "yes" : "no");
         return TRUE;
 }
 
@@ -200,7 +206,7 @@ serve_signals(GError **error)
         return fd;
 }
 
-/* Opening ------------------------------------------------------------------------------------------------------------ */
+/* Opening ------------------------------------------------------------------------------------------------------- */
 
 static Site *
 serve_site(const Settings *settings, GError **error)
@@ -265,7 +271,7 @@ server_close(Server *server)
         site_close(server->site);
 }
 
-/* Reload --------------------------------------------------------------------------------------------------------------- */
+/* Reload -------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 receive_head(int keeper, KeeperMessage *ret, int fds[LISTENING_MAX])
@@ -275,9 +281,11 @@ receive_head(int keeper, KeeperMessage *ret, int fds[LISTENING_MAX])
                 char octets[CMSG_SPACE(LISTENING_MAX * sizeof(int))];
         } control;
         struct iovec iov = {ret, sizeof(*ret)};
-        struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        struct msghdr msg = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 
-        if (recvmsg(keeper, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(*ret) || ret->n_fds > LISTENING_MAX)
+        if (recvmsg(keeper, &msg, MSG_WAITALL | MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(*ret) ||
+            ret->n_fds > LISTENING_MAX)
                 return FALSE;
         struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
         if (ret->n_fds == 0)
@@ -345,7 +353,8 @@ server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **er
                 return FALSE;
         }
         doors_shut(server->doors, server->service);
-        fetch_stop(site->rooms->fetch, clock_in(FETCH_PATIENCE)); /* one session for each remote account: the old ones end first */
+        /* One session for each remote account: the old ones end first. */
+        fetch_stop(site->rooms->fetch, clock_in(FETCH_PATIENCE));
         const ServiceLimits limits = serve_limits_of(settings);
         if (!service_set_limits(server->service, &limits))
                 log_event(&APP_EVENTS[EVENT_SETTINGS_LATER], "setting=connections");
@@ -356,7 +365,8 @@ server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **er
         housekeeping_set_rooms(server->housekeeping, rooms);
         g_autoptr(GError) fetch_error = NULL;
         if (!fetch_start(rooms->fetch, &fetch_error)) /* the settings hold all the same */
-                log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=fetch reason=%s", log_text(span_of(fetch_error->message)));
+                log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=fetch reason=%s",
+                          log_text(span_of(fetch_error->message)));
         return TRUE;
 }
 
@@ -376,10 +386,11 @@ server_reload(Server *server)
         gboolean is_applied = server_apply(server, span_make(text, message.text_octets), fds, message.n_fds, &error);
         if (!is_applied)
                 log_event(&APP_EVENTS[EVENT_SETTINGS_REFUSED], "reason=%s", log_text(span_of(error->message)));
-        return write(server->keeper, is_applied ? (const char[]){KEEPER_APPLIED} : (const char[]){KEEPER_REFUSED}, 1) == 1;
+        const char answer = is_applied ? KEEPER_APPLIED : KEEPER_REFUSED;
+        return write(server->keeper, &answer, 1) == 1;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------------ */
+/* --------------------------------------------------------------------------------------------------------------- */
 
 static void
 server_loop(Server *server)
@@ -408,23 +419,26 @@ server_become(Server *server, const Settings *settings, GError **error)
                 close(null);
         }
         /* The death signal is forgotten when the user changes: set it afterwards. */
-        return (server->signals = serve_signals(error)) >= 0 && serve_drop_user(settings, error) && serve_limits(keeper, error) &&
-               serve_sandbox(settings, error);
+        return (server->signals = serve_signals(error)) >= 0 && serve_drop_user(settings, error) &&
+               serve_limits(keeper, error) && serve_sandbox(settings, error);
 }
 
 int
 serve_main(const Settings *settings, const Listening *listening, guint n, int control, int keeper)
 {
         g_autoptr(GError) error = NULL;
-        Server server = {.keeper = keeper, .signals = -1, .old_doors = g_ptr_array_new_with_free_func((GDestroyNotify) doors_free)};
+        Server server = {.keeper = keeper,
+                         .signals = -1,
+                         .old_doors = g_ptr_array_new_with_free_func((GDestroyNotify) doors_free)};
 
-        if (!server_become(&server, settings, &error) || !server_open(&server, settings, listening, n, control, &error)) {
+        if (!server_become(&server, settings, &error) ||
+            !server_open(&server, settings, listening, n, control, &error)) {
                 command_complain("%s", error->message);
                 server_close(&server); /* what was opened is left in order */
                 return 1;
         }
-        log_event(&APP_EVENTS[EVENT_SERVER_STARTED], "hostname=%s clean=%s version=" RESTANTE_VERSION, settings->hostname,
-                  db_was_clean(server.site->db) ? "yes" : "no");
+        log_event(&APP_EVENTS[EVENT_SERVER_STARTED], "hostname=%s clean=%s version=" RESTANTE_VERSION,
+                  settings->hostname, db_was_clean(server.site->db) ? "yes" : "no");
         if (write(keeper, (const char[]){KEEPER_READY}, 1) == 1)
                 server_loop(&server);
         log_event(&APP_EVENTS[EVENT_SERVER_STOPPING], "%s", "");

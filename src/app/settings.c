@@ -15,7 +15,7 @@ const char *const DOOR_NAMES[DOOR_KINDS] = {"smtp", "submission", "submissions",
 const guint16 DOOR_PORTS[DOOR_KINDS] = {25, 587, 465, 0, 110, 995};
 const guint16 DOOR_LOOPBACK_PORTS[DOOR_KINDS] = {2525, 2587, 2465, 2524, 2110, 2995};
 
-/* Setters: one for each form of value. They fill *error with what would be right; the place is put before it. ------- */
+/* Setters: one for each form of value. They fill *error with what would be right; the place is put before it. */
 
 #define FIELD(settings, setting, Type) ((Type *) (void *) ((char *) (settings) + (setting)->offset))
 
@@ -93,8 +93,8 @@ set_number(const Setting *setting, Settings *settings, const ConfEntry *entry, G
         guint64 n;
 
         if (!span_to_number(span_of(entry->value), setting->max, &n) || n < setting->min)
-                return fault(error, FAULT_INPUT, "give a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, setting->min,
-                             setting->max);
+                return fault(error, FAULT_INPUT, "give a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+                             setting->min, setting->max);
         *FIELD(settings, setting, guint64) = n;
         return TRUE;
 }
@@ -111,8 +111,10 @@ set_size(const Setting *setting, Settings *settings, const ConfEntry *entry, GEr
 
         if (!span_to_number(span_make(entry->value, len - (shift > 0 ? 1 : 0)), setting->max >> shift, &n) ||
             n << shift < setting->min)
-                return fault(error, FAULT_INPUT, "give octets, with K, M or G behind them if you like, from %" G_GUINT64_FORMAT
-                             " to %" G_GUINT64_FORMAT "M", setting->min, setting->max >> 20);
+                return fault(error, FAULT_INPUT,
+                             "give octets, with K, M or G behind them if you like, from %" G_GUINT64_FORMAT
+                             " to %" G_GUINT64_FORMAT "M",
+                             setting->min, setting->max >> 20);
         *FIELD(settings, setting, guint64) = n << shift;
         return TRUE;
 }
@@ -155,14 +157,17 @@ listen_one(const Settings *settings, const char *word, ListenAddress *ret, GErro
         guint64 port;
 
         if (g_str_has_prefix(word, "unix:") && word[5] != '\0') {
-                g_autofree char *path = g_canonicalize_filename(word + 5, settings->data != NULL ? settings->data : settings->dir);
+                g_autofree char *path =
+                        g_canonicalize_filename(word + 5, settings->data != NULL ? settings->data : settings->dir);
                 *ret = (ListenAddress){g_strconcat("unix:", path, NULL), 0};
                 return TRUE;
         }
         if (colon == NULL || !span_to_number(span_of(colon + 1), 65535, &port) || port == 0)
-                return fault(error, FAULT_INPUT, "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH", word);
+                return fault(error, FAULT_INPUT,
+                             "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH", word);
         gboolean is_bracketed = word[0] == '[' && colon > word && colon[-1] == ']';
-        g_autofree char *address = g_strndup(word + (is_bracketed ? 1 : 0), (gsize) (colon - word) - (is_bracketed ? 2 : 0));
+        g_autofree char *address =
+                g_strndup(word + (is_bracketed ? 1 : 0), (gsize) (colon - word) - (is_bracketed ? 2 : 0));
         if (!address_is_numeric(address) || (strchr(address, ':') != NULL) != is_bracketed)
                 return fault(error, FAULT_INPUT, "'%s': give a numeric address, IPv6 in brackets, or unix:PATH", word);
         *ret = (ListenAddress){g_steal_pointer(&address), (guint16) port};
@@ -181,7 +186,8 @@ listen_clear(ListenList *list)
 static gboolean
 listen_is_local(const ListenAddress *at)
 {
-        return g_str_has_prefix(at->address, "unix:") || g_str_has_prefix(at->address, "127.") || strcmp(at->address, "::1") == 0;
+        return g_str_has_prefix(at->address, "unix:") || g_str_has_prefix(at->address, "127.") ||
+               strcmp(at->address, "::1") == 0;
 }
 
 static gboolean
@@ -201,75 +207,92 @@ set_listen(const Setting *setting, Settings *settings, const ConfEntry *entry, G
                         return FALSE;
                 list->n++;
                 if (strcmp(entry->key, "lmtp") == 0 && !listen_is_local(&list->at[list->n - 1]))
-                        return fault(error, FAULT_INPUT, "'%s': LMTP listens on loopback addresses or unix:PATH only", words[i]);
+                        return fault(error, FAULT_INPUT, "'%s': LMTP listens on loopback addresses or unix:PATH only",
+                                     words[i]);
         }
         return TRUE;
 }
 
-/* The table --------------------------------------------------------------------------------------------------------- */
+/* The table ----------------------------------------------------------------------------------------------------- */
 
 #define AT(field) G_STRUCT_OFFSET(Settings, field)
 #define LISTEN_FORM "ADDRESS:PORT[, ...]"
 
 const Setting SETTINGS[] = {
         {"site", "hostname", "HOST", NULL,
-         "Name of this server, in its greetings, its Received lines and its certificate.", set_hostname, AT(hostname), 0, 0},
+         "Name of this server, in its greetings, its Received lines and its certificate.", set_hostname, AT(hostname),
+         0, 0},
         {"site", "data", "DIRECTORY", "data",
-         "Everything the site keeps: database, message bodies, keys. Changing it needs a restart.", set_path, AT(data), 0, 0},
+         "Everything the site keeps: database, message bodies, keys. Changing it needs a restart.", set_path, AT(data),
+         0, 0},
         {"site", "control", "PATH", "control",
-         "Socket that the command line talks to. Anybody may connect; only root and the server's user may do more than send mail "
-         "as themselves. Changing it needs a restart.", set_path, AT(control), 0, 0},
+         "Socket that the command line talks to. Anybody may connect; only root and the server's user may do more than "
+         "send mail as themselves. Changing it needs a restart.",
+         set_path, AT(control), 0, 0},
         {"site", "user", "NAME", NULL,
          "User the server runs as when it is started by root. Changing it needs a restart.", set_text, AT(user), 0, 0},
         {"site", "loopback", "yes|no", "no",
-         "A site for one machine: passwords without TLS are allowed from 127.0.0.0/8, and 127.0.0.1 is exempt from connection limits "
-         "and login delays.", set_yes_no, AT(is_loopback), 0, 0},
+         "A site for one machine: passwords without TLS are allowed from 127.0.0.0/8, and 127.0.0.1 is exempt from "
+         "connection limits and login delays.",
+         set_yes_no, AT(is_loopback), 0, 0},
         {"site", "postmaster", "ADDRESS", NULL,
-         "Account that gets what is for postmaster and abuse; postmaster@ the host name without it.", set_address, AT(postmaster), 0, 0},
+         "Account that gets what is for postmaster and abuse; postmaster@ the host name without it.", set_address,
+         AT(postmaster), 0, 0},
         {"site", "smart-host", "NEXTHOP", NULL,
-         "Where mail for other domains is sent, HOST[:PORT], [IP][:PORT] or mx(DOMAIN). Without it, the MX of each domain.",
+         "Where mail for other domains is sent, HOST[:PORT], [IP][:PORT] or mx(DOMAIN). Without it, the MX of each "
+         "domain.",
          set_next_hop, AT(smart_host), 0, 0},
 
         {"listen", "smtp", LISTEN_FORM, NULL, "Mail from other servers.", set_listen, AT(doors[DOOR_SMTP]), 0, 0},
         {"listen", "submission", LISTEN_FORM, NULL, "Mail from our own users, after STARTTLS and login.", set_listen,
          AT(doors[DOOR_SUBMISSION]), 0, 0},
-        {"listen", "submissions", LISTEN_FORM, NULL, "The same with TLS from the first octet.", set_listen, AT(doors[DOOR_SUBMISSIONS]), 0, 0},
+        {"listen", "submissions", LISTEN_FORM, NULL, "The same with TLS from the first octet.", set_listen,
+         AT(doors[DOOR_SUBMISSIONS]), 0, 0},
         {"listen", "lmtp", LISTEN_FORM " or unix:PATH", NULL,
-         "Mail from a local server that we trust. Loopback addresses or unix:PATH only; a relative path counts from the data directory.",
+         "Mail from a local server that we trust. Loopback addresses or unix:PATH only; a relative path counts from "
+         "the data directory.",
          set_listen, AT(doors[DOOR_LMTP]), 0, 0},
         {"listen", "pop3", LISTEN_FORM, NULL, "Reading mail, after STLS.", set_listen, AT(doors[DOOR_POP3]), 0, 0},
-        {"listen", "pop3s", LISTEN_FORM, NULL, "Reading mail with TLS from the first octet.", set_listen, AT(doors[DOOR_POP3S]), 0, 0},
+        {"listen", "pop3s", LISTEN_FORM, NULL, "Reading mail with TLS from the first octet.", set_listen,
+         AT(doors[DOOR_POP3S]), 0, 0},
 
-        {"tls", "certificate", "FILE", "certificate.pem", "Certificate chain in PEM form.", set_path, AT(certificate), 0, 0},
+        {"tls", "certificate", "FILE", "certificate.pem", "Certificate chain in PEM form.", set_path, AT(certificate),
+         0, 0},
         {"tls", "key", "FILE", "key.pem", "Its private key.", set_path, AT(key), 0, 0},
         {"tls", "authorities", "FILE", NULL,
-         "Certificates in PEM form that are trusted beside the system's when this server connects to others.", set_path, AT(authorities), 0, 0},
+         "Certificates in PEM form that are trusted beside the system's when this server connects to others.", set_path,
+         AT(authorities), 0, 0},
 
-        {"limits", "message-size", "OCTETS", "50M", "Largest message that is taken.", set_size, AT(message_size), 64 * 1024,
-         (guint64) 2 << 30},
-        {"limits", "recipients", "N", "1000", "Most recipients of one message.", set_number, AT(recipients), 100, 10000},
+        {"limits", "message-size", "OCTETS", "50M", "Largest message that is taken.", set_size, AT(message_size),
+         64 * 1024, (guint64) 2 << 30},
+        {"limits", "recipients", "N", "1000", "Most recipients of one message.", set_number, AT(recipients), 100,
+         10000},
         {"limits", "connections", "N", "25000", "Most connections in all.", set_number, AT(connections), 1, 1000000},
         {"limits", "connections-per-address", "N", "100", "Most connections of one client address.", set_number,
          AT(connections_per_address), 1, 1000000},
-        {"limits", "connections-per-second", "N", "50", "Most new connections of one client address in a second.", set_number,
-         AT(connections_per_second), 1, 1000000},
+        {"limits", "connections-per-second", "N", "50", "Most new connections of one client address in a second.",
+         set_number, AT(connections_per_second), 1, 1000000},
         {"limits", "workers", "N", "128", "Most threads that serve connections.", set_number, AT(workers), 2, 4096},
         {"limits", "disk-minimum", "OCTETS", "256M",
-         "While less than this, or less than 2 % of the disk, is free, new mail is refused with 452; reading and deleting go on.",
+         "While less than this, or less than 2 % of the disk, is free, new mail is refused with 452; reading and "
+         "deleting go on.",
          set_size, AT(disk_minimum), 0, (guint64) 1 << 40},
 
         {"smtp", "bare-newline", "refuse|normalise", "refuse",
          "What happens to mail from other servers in which a line ends in a bare CR or LF.", set_bare_newline,
          AT(bare_newline_normalise), 0, 0},
 
-        {"resolver", "server", "ADDRESS[@PORT]", NULL, "Name server to ask, instead of those of /etc/resolv.conf.", set_text,
-         AT(resolver_server), 0, 0},
+        {"resolver", "server", "ADDRESS[@PORT]", NULL, "Name server to ask, instead of those of /etc/resolv.conf.",
+         set_text, AT(resolver_server), 0, 0},
 
-        {"fetch", "parallel", "N", "8", "Most external accounts that are fetched at the same time.", set_number, AT(fetch_parallel), 1, 256},
+        {"fetch", "parallel", "N", "8", "Most external accounts that are fetched at the same time.", set_number,
+         AT(fetch_parallel), 1, 256},
 
-        {"trace", "days", "N", "30", "How long is remembered where messages went and why.", set_number, AT(trace_days), 1, 3650},
+        {"trace", "days", "N", "30", "How long is remembered where messages went and why.", set_number, AT(trace_days),
+         1, 3650},
 
-        {"log", "level", "error|warning|info|debug", "info", "What is written to the log (stderr).", set_log_level, AT(log_level), 0, 0},
+        {"log", "level", "error|warning|info|debug", "info", "What is written to the log (stderr).", set_log_level,
+         AT(log_level), 0, 0},
         {NULL},
 };
 
@@ -313,19 +336,21 @@ settings_entry(Settings *settings, const ConfEntry *entry, GError **error)
         if (setting != NULL) {
                 if (setting->set(setting, settings, entry, error))
                         return TRUE;
-                fault_prefix(error, "%s:%u: [%s] %s = %s: ", settings->path, entry->line, entry->section, entry->key, entry->value);
+                fault_prefix(error, "%s:%u: [%s] %s = %s: ", settings->path, entry->line, entry->section, entry->key,
+                             entry->value);
                 return FALSE;
         }
         gboolean has_section = setting_find(entry->section, NULL) != NULL;
         g_autofree char *names = setting_names(has_section ? entry->section : NULL);
         if (entry->section[0] == '\0')
-                return fault(error, FAULT_INPUT, "%s:%u: %s stands before the first section; sections are %s", settings->path, entry->line,
-                             entry->key, names);
+                return fault(error, FAULT_INPUT, "%s:%u: %s stands before the first section; sections are %s",
+                             settings->path, entry->line, entry->key, names);
         if (!has_section)
-                return fault(error, FAULT_INPUT, "%s:%u: %s stands in [%s], and there is no such section; sections are %s", settings->path,
+                return fault(error, FAULT_INPUT,
+                             "%s:%u: %s stands in [%s], and there is no such section; sections are %s", settings->path,
                              entry->line, entry->key, entry->section, names);
-        return fault(error, FAULT_INPUT, "%s:%u: there is no setting %s in [%s]; its settings are %s", settings->path, entry->line, entry->key,
-                     entry->section, names);
+        return fault(error, FAULT_INPUT, "%s:%u: there is no setting %s in [%s]; its settings are %s", settings->path,
+                     entry->line, entry->key, entry->section, names);
 }
 
 /* Standards first, in the table's order, so that paths that count from others find them. */
@@ -344,11 +369,14 @@ static gboolean
 settings_finish(Settings *settings, GError **error)
 {
         if (settings->hostname == NULL)
-                return fault(error, FAULT_INPUT, "%s: [site] hostname = HOST is missing: the name of this server", settings->path);
+                return fault(error, FAULT_INPUT, "%s: [site] hostname = HOST is missing: the name of this server",
+                             settings->path);
         if (settings->postmaster == NULL)
                 settings->postmaster = g_strconcat("postmaster@", settings->hostname, NULL);
-        if (settings->data == NULL || settings->control == NULL || settings->certificate == NULL || settings->key == NULL)
-                return fault(error, FAULT_INPUT, "%s: data, control, certificate and key can't be empty", settings->path);
+        if (settings->data == NULL || settings->control == NULL || settings->certificate == NULL ||
+            settings->key == NULL)
+                return fault(error, FAULT_INPUT, "%s: data, control, certificate and key can't be empty",
+                             settings->path);
         return TRUE;
 }
 
@@ -410,15 +438,16 @@ settings_free(Settings *settings)
                 return;
         for (guint i = 0; i < DOOR_KINDS; i++)
                 listen_clear(&settings->doors[i]);
-        char **texts[] = {&settings->path, &settings->text, &settings->dir,  &settings->hostname,   &settings->data,
-                          &settings->control,    &settings->user, &settings->postmaster, &settings->smart_host,
-                          &settings->certificate, &settings->key, &settings->authorities, &settings->resolver_server};
+        char **texts[] = {&settings->path,           &settings->text,        &settings->dir,  &settings->hostname,
+                          &settings->data,           &settings->control,     &settings->user, &settings->postmaster,
+                          &settings->smart_host,     &settings->certificate, &settings->key,  &settings->authorities,
+                          &settings->resolver_server};
         for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
                 g_free(*texts[i]);
         g_free(settings);
 }
 
-/* Showing ------------------------------------------------------------------------------------------------------------ */
+/* Showing ------------------------------------------------------------------------------------------------------- */
 
 static char *
 listen_show(const ListenList *list)
@@ -431,7 +460,8 @@ listen_show(const ListenList *list)
                 if (at->port == 0)
                         g_string_append_printf(s, "%s%s", comma, at->address);
                 else
-                        g_string_append_printf(s, strchr(at->address, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u", comma, at->address, at->port);
+                        g_string_append_printf(s, strchr(at->address, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u", comma,
+                                               at->address, at->port);
         }
         return g_string_free(s, FALSE);
 }
@@ -460,7 +490,9 @@ settings_keep_fixed(const Settings *now, Settings *fresh, void (*later)(const ch
                 const char *name;
                 char *const was;
                 char **is;
-        } fixed[] = {{"data", now->data, &fresh->data}, {"control", now->control, &fresh->control}, {"user", now->user, &fresh->user}};
+        } fixed[] = {{"data", now->data, &fresh->data},
+                     {"control", now->control, &fresh->control},
+                     {"user", now->user, &fresh->user}};
 
         for (guint i = 0; i < G_N_ELEMENTS(fixed); i++) {
                 if (g_strcmp0(fixed[i].was, *fixed[i].is) == 0)
@@ -508,8 +540,9 @@ template_comment(GString *s, const char *text)
 char *
 settings_template(const char *const *values)
 {
-        GString *s = g_string_new("# restante.conf -- settings of this site; restante.conf(5) has the manual.\n"
-                                  "# After a change: kill -HUP the keeper. Domains and accounts are not here: `restante --help`.\n");
+        GString *s =
+                g_string_new("# restante.conf -- settings of this site; restante.conf(5) has the manual.\n# After a "
+                             "change: kill -HUP the keeper. Domains and accounts are not here: `restante --help`.\n");
         const char *section = "";
 
         for (const Setting *t = SETTINGS; t->key != NULL; t++) {

@@ -32,7 +32,9 @@ static void
 addresses(void)
 {
         g_autoptr(GError) error = NULL;
-        g_autoptr(Settings) s = parse("[site]\nhostname = a.example\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\nlmtp = unix:lmtp\npop3 = off\n", &error);
+        g_autoptr(Settings) s = parse(
+                "[site]\nhostname = a.example\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\nlmtp = unix:lmtp\npop3 = off\n",
+                &error);
 
         g_assert_no_error(error);
         g_assert_cmpuint(s->doors[DOOR_SMTP].n, ==, 2);
@@ -49,17 +51,20 @@ mistakes(void)
 {
         static const struct {
                 const char *text;
-                const char *said;       /* in it */
+                const char *said; /* in it */
         } CASES[] = {
                 {"", "hostname = HOST is missing"},
                 {"[site]\nhostname =\n", ":2: [site] hostname"},
                 {"[site]\nhostname = [127.0.0.1]\n", "host name such as"},
-                {"[site]\nhostname = a.example\nhostnam = b\n", ":3: there is no setting hostnam in [site]; its settings are hostname, data"},
-                {"[sight]\nhostname = a.example\n", ":2: hostname stands in [sight], and there is no such section; sections are [site], [listen]"},
+                {"[site]\nhostname = a.example\nhostnam = b\n",
+                 ":3: there is no setting hostnam in [site]; its settings are hostname, data"},
+                {"[sight]\nhostname = a.example\n",
+                 ":2: hostname stands in [sight], and there is no such section; sections are [site], [listen]"},
                 {"hostname = a.example\n", ":1: hostname stands before the first section"},
                 {"[site]\nhostname = a.example\nloopback = maybe\n", ":3: [site] loopback = maybe: give yes or no"},
                 {"[site]\nhostname = a.example\npostmaster = joe\n", "an address such as"},
-                {"[listen]\nsmtp = localhost:25\n", ":2: [listen] smtp = localhost:25: 'localhost:25': give a numeric address"},
+                {"[listen]\nsmtp = localhost:25\n",
+                 ":2: [listen] smtp = localhost:25: 'localhost:25': give a numeric address"},
                 {"[listen]\nsmtp = 127.0.0.1\n", "give ADDRESS:PORT"},
                 {"[listen]\nsmtp = 127.0.0.1:0\n", "give ADDRESS:PORT"},
                 {"[listen]\nsmtp = 127.0.0.1:70000\n", "give ADDRESS:PORT"},
@@ -96,7 +101,8 @@ sizes(void)
 
         for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
                 g_autoptr(GError) error = NULL;
-                g_autofree char *text = g_strdup_printf("[site]\nhostname = a.example\n[limits]\nmessage-size = %s\n", CASES[i].text);
+                g_autofree char *text =
+                        g_strdup_printf("[site]\nhostname = a.example\n[limits]\nmessage-size = %s\n", CASES[i].text);
                 g_autoptr(Settings) s = parse(text, &error);
                 g_assert_no_error(error);
                 g_assert_cmpuint(s->message_size, ==, CASES[i].octets);
@@ -104,10 +110,10 @@ sizes(void)
 }
 
 /* What init writes is read back as the same values, and every setting stands in it. */
-static void
-template(void)
+static void template(void)
 {
-        static const char *const VALUES[] = {"site.hostname=mx.example", "site.loopback=yes", "listen.smtp=127.0.0.1:2525", NULL};
+        static const char *const VALUES[] = {"site.hostname=mx.example", "site.loopback=yes",
+                                             "listen.smtp=127.0.0.1:2525", NULL};
         g_autoptr(GError) error = NULL;
         g_autofree char *text = settings_template(VALUES);
         g_autoptr(Settings) s = parse(text, &error);
@@ -130,7 +136,8 @@ static void
 differences(void)
 {
         g_autoptr(Settings) a = parse("[site]\nhostname = a.example\n[listen]\nsmtp = 127.0.0.1:25\n", NULL);
-        g_autoptr(Settings) b = parse("[site]\nhostname = a.example\n[listen]\nsmtp = [::1]:26\n[log]\nlevel = debug\n", NULL);
+        g_autoptr(Settings) b =
+                parse("[site]\nhostname = a.example\n[listen]\nsmtp = [::1]:26\n[log]\nlevel = debug\n", NULL);
         g_auto(GStrv) none = settings_differences(a, a);
         g_auto(GStrv) some = settings_differences(a, b);
 
