@@ -53,20 +53,13 @@ static gboolean
 domain_pairs_are_right(AdminCall *call, AdminResult *ret_result)
 {
         g_autoptr(GError) error = NULL;
-        const char *unknown = admin_pair(call, "unknown");
-        const char *kind = admin_pair(call, "kind");
-        const char *next_hop = admin_pair(call, "next-hop");
-        const Policy *policies;
-        gsize n;
+        const KeyValue *pairs;
+        gsize n = admin_pairs(call, &pairs);
 
-        if (unknown != NULL && !router_policy_parse(admin_arena(call), unknown, &policies, &n, &error))
-                *ret_result = admin_refuse(call, "unknown=%s: %s", unknown, error->message);
-        else if (kind != NULL && g_str_has_prefix(kind, "relay:") &&
-                 !router_next_hop_check(kind + strlen("relay:"), &error))
-                *ret_result = admin_refuse(call, "kind=%s: %s", kind, error->message);
-        else if (next_hop != NULL && next_hop[0] != '\0' && !router_next_hop_check(next_hop, &error))
-                *ret_result = admin_refuse(call, "next-hop=%s: %s", next_hop, error->message);
-        return error == NULL;
+        if (router_domain_check(admin_rooms(call)->router, pairs, n, &error) == CHANGE_DONE)
+                return TRUE;
+        *ret_result = admin_refuse(call, "%s", error->message);
+        return FALSE;
 }
 
 static void

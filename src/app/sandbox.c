@@ -1,9 +1,10 @@
 /* sandbox.c -- Landlock and seccomp. */
 #include "app/sandbox.h"
 
+#include "mail/charset.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <iconv.h>
 #include <linux/landlock.h>
 #include <netdb.h>
 #include <pwd.h>
@@ -144,19 +145,13 @@ seccomp_enter(gboolean *ret_has, GError **error)
 void
 sandbox_preload(void)
 {
-        static const char *const CHARSETS[] = {"ISO-8859-1", "ISO-8859-15", "WINDOWS-1252", "UTF-16",
-                                               "KOI8-R",     "ISO-2022-JP", "GB18030"};
         struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
 
         if (getaddrinfo("localhost", NULL, &hints, &found) == 0)
                 freeaddrinfo(found);
         (void) getpwuid(0);
         tzset();
-        for (gsize i = 0; i < G_N_ELEMENTS(CHARSETS); i++) {
-                iconv_t converter = iconv_open("UTF-8", CHARSETS[i]);
-                if (converter != (iconv_t) -1)
-                        iconv_close(converter);
-        }
+        mail_charsets_preload();
 }
 
 gboolean

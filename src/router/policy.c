@@ -214,8 +214,10 @@ router_domain_check(Router *router, const KeyValue *pairs, gsize n, GError **err
                         is_right = check_next_hop(router, value + strlen("relay:"), error);
                 else if (strcmp(key, "next-hop") == 0 && *value != '\0')
                         is_right = check_next_hop(router, value, error);
-                if (!is_right)
+                if (!is_right) {
+                        fault_prefix(error, "%s=%s: ", key, value);
                         return CHANGE_INVALID;
+                }
         }
         return CHANGE_DONE;
 }
