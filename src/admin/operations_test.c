@@ -218,6 +218,46 @@ inject(void)
         test_answer_clear(&answer);
 }
 
+static void
+fetches(void)
+{
+        TestAnswer answer;
+
+        done("domain", "add", WORDS("fet.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@fet.example"));
+        expect(ADMIN_USAGE, "no key nonsense", "canary-password", "fetch", "add", WORDS("one", "nonsense=1"));
+        expect(ADMIN_REFUSED, "this very server", "canary-password", "fetch", "add",
+               WORDS("one", "host=127.0.0.1", "port=2110", "tls=none", "user=joe", "owner=joe@fet.example"));
+        expect(ADMIN_DONE, NULL, "canary-password", "fetch", "add",
+               WORDS("one", "host=127.0.0.1", "port=1", "tls=none", "user=joe", "owner=joe@fet.example",
+                     "max-recipients=3"));
+        expect(ADMIN_REFUSED, "one", "canary-password", "fetch", "add",
+               WORDS("one", "host=127.0.0.1", "port=1", "tls=none", "user=joe", "owner=joe@fet.example"));
+
+        test_call(&site, &answer, NULL, NULL, "fetch", "show", WORDS("one"));
+        g_assert_cmpstr(text_of(answer.object, "user"), ==, "joe");
+        g_assert_cmpstr(text_of(answer.object, "max_recipients"), ==, "3");
+        g_autofree char *shown = json_dumps(answer.object, 0);
+        g_assert_null(strstr(shown, "canary"));
+        test_answer_clear(&answer);
+        test_call(&site, &answer, NULL, NULL, "fetch", "list", NULL);
+        g_assert_cmpuint(json_array_size(answer.rows), ==, 1);
+        test_answer_clear(&answer);
+
+        expect(ADMIN_USAGE, "nothing to set", NULL, "fetch", "set", WORDS("one"));
+        expect(ADMIN_REFUSED, "no password came", NULL, "fetch", "set", WORDS("one", "--password"));
+        done("fetch", "set", WORDS("one", "poll=900"));
+        g_assert_cmpint(count("SELECT count(*) FROM history WHERE operation = 'fetch set' AND after LIKE '%900%'"), ==,
+                        1);
+        expect(ADMIN_REFUSED, NULL, NULL, "fetch", "run", WORDS("one")); /* nobody listens there */
+        expect(ADMIN_REFUSED, "there is no source two", NULL, "fetch", "run", WORDS("two"));
+        done("fetch", "remove", WORDS("one"));
+        expect(ADMIN_REFUSED, "one", NULL, "fetch", "remove", WORDS("one"));
+        g_assert_cmpint(
+                count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') LIKE '%canary%'"),
+                ==, 0);
+}
+
 /* What was stored is what came, with every line end CRLF, wherever the pieces were cut. */
 static void
 inject_line_ends(void)
@@ -335,6 +375,7 @@ main(int argc, char **argv)
         g_test_add_func("/admin/operations/aliases-groups-bouncers", aliases);
         g_test_add_func("/admin/operations/routes-and-explain", routes);
         g_test_add_func("/admin/operations/inject-queue-trace-verify", inject);
+        g_test_add_func("/admin/operations/fetch-sources-without-their-secrets", fetches);
         g_test_add_func("/admin/operations/inject-makes-every-line-end-crlf", inject_line_ends);
         g_test_add_func("/admin/operations/every-change-has-its-history-without-secrets", history);
         g_test_add_func("/admin/operations/unknown-names-most-frequent-first", unknown_names);

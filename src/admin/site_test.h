@@ -2,8 +2,8 @@
 #pragma once
 
 #include "admin/admin.h"
+#include "base/testing.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 typedef struct TestSite {
@@ -18,8 +18,7 @@ test_site_open(TestSite *site)
         static guint8 key[32] = {1, 2, 3};
 
         memset(site, 0, sizeof(*site));
-        site->dir = g_dir_make_tmp("restante-admin-XXXXXX", &error);
-        g_assert_no_error(error);
+        site->dir = test_dir_make();
         AdminRooms *r = &site->rooms;
         r->hostname = "mx.test.example";
         r->is_loopback_site = TRUE;
@@ -38,14 +37,18 @@ test_site_open(TestSite *site)
         IntakeSettings settings = {.hostname = r->hostname, .max_size = 1000000, .max_recipients = 100, .max_received = 100,
                                    .loop_key = span_make(key, sizeof(key))};
         r->intake = intake_new(&below, &settings);
+        FetchSettings fetch = {.hostname = r->hostname, .is_loopback_site = TRUE, .seal_key = span_make(key, sizeof(key)),
+                               .max_parallel = 1, .own_ports = (const guint16[]){2110, 0}, .max_size = 1000000};
+        r->fetch = fetch_new(r->db, r->directory, r->router, r->intake, &fetch, &error);
+        g_assert_no_error(error);
 }
 
 static void
 test_site_close(TestSite *site)
 {
         AdminRooms *r = &site->rooms;
-        g_autofree char *command = g_strdup_printf("rm -rf '%s'", site->dir);
 
+        fetch_free(r->fetch);
         intake_free(r->intake);
         guesses_free(r->guesses);
         queue_free(r->queue);
@@ -54,7 +57,7 @@ test_site_close(TestSite *site)
         directory_free(r->directory);
         blob_close(r->blob);
         db_close(r->db);
-        g_assert_cmpint(system(command), ==, 0);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 

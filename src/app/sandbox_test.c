@@ -1,15 +1,14 @@
 /* sandbox_test.c -- what the server process can't do, tried in children that enter the sandbox (RELIABILITY.md §3). */
 #include "app/sandbox.h"
+#include "base/testing.h"
 #include "base/thread.h"
 #include "db/db.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -227,10 +226,9 @@ static char *
 make_dir(void)
 {
         g_autoptr(GError) error = NULL;
-        char *dir = g_dir_make_tmp("restante-sandbox-XXXXXX", &error);
+        char *dir = test_dir_make();
         g_autofree char *file = g_build_filename(dir, "file", NULL);
 
-        g_assert_no_error(error);
         g_assert_true(g_file_set_contents(file, "x", 1, &error));
         return dir;
 }
@@ -257,10 +255,8 @@ main(int argc, char **argv)
         g_test_add_func("/app/sandbox/files-of-the-site-are-written", files_work);
         g_test_add_func("/app/sandbox/the-database-works", database_works);
         int status = g_test_run();
-        const char *dirs[] = {data_dir, read_dir, foreign_dir};
-        for (guint i = 0; i < G_N_ELEMENTS(dirs); i++) {
-                g_autofree char *command = g_strdup_printf("rm -rf '%s'", dirs[i]);
-                (void) !system(command);
-        }
+        test_dir_remove(data_dir);
+        test_dir_remove(read_dir);
+        test_dir_remove(foreign_dir);
         return status;
 }
