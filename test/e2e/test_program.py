@@ -1,0 +1,244 @@
+"""The program itself: commands with and without a server, reload, restarts, rights, sendmail, what people and machines read."""
+import json
+import os
+import pathlib
+import signal
+import smtplib
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+from site_under_test import RESTANTE, Site
+
+
+@pytest.fixture
+def site(tmp_path):
+    with Site("program.example", directory=tmp_path) as s:
+        yield s
+
+
+def hang_up(site):
+    """Have restante.conf read again, and wait for what the log says of it."""
+    before = site.log().count("settings.")
+    site.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 15
+    while site.log().count("settings.") == before:
+        assert time.monotonic() < end, site.log()[-2000:]
+        time.sleep(0.02)
+
+
+def set_setting(site, section, key, value):
+    site.conf.write_text(site.conf.read_text() + f"\n[{section}]\n{key} = {value}\n")
+
+
+def test_init_prints_the_postmasters_password_once_and_it_works(tmp_path):
+    s = Site("init.example", directory=tmp_path)
+    s.init()
+    out = subprocess.run([RESTANTE, "init", str(tmp_path / "two"), "--hostname", "two.example", "--loopback", "--json"],
+                         capture_output=True, text=True, check=True)
+    made = json.loads(out.stdout)
+    assert made["postmaster"] == "postmaster@two.example" and len(made["password"]) >= 16
+    rights = {p.name: p.stat().st_mode & 0o777 for p in (tmp_path / "two").iterdir()}
+    assert rights["data"] == 0o700 and rights["key.pem"] == 0o600 and rights["restante.conf"] == 0o644
+    assert (tmp_path / "two/data/secret.key").stat().st_mode & 0o777 == 0o600
+    for p in (tmp_path / "two").rglob("*"):
+        if p.is_file():
+            assert made["password"].encode() not in p.read_bytes()
+
+
+def test_commands_work_without_a_server_and_then_with_it(tmp_path):
+    s = Site("both.example", directory=tmp_path)
+    s.init()
+    s.command("domain", "add", "before.example")
+    s.account("joe@before.example")
+    s.start()
+    try:
+        assert [d["name"] for d in s.json("domain", "list")] == ["before.example", "both.example"]
+        s.command("domain", "add", "during.example")
+    finally:
+        s.stop()
+    assert "during.example" in [d["name"] for d in s.json("domain", "list")]
+    assert not (s.path / "control").exists()
+
+
+def test_the_configuration_may_stand_anywhere_and_in_the_environment(site):
+    for args, env in [(["-c", str(site.conf), "domain", "list", "--json"], {}), (["domain", "list", "--json", "-c", str(site.conf)], {}),
+                      (["--json", "domain", "list"], {"RESTANTE_CONFIG": str(site.conf)})]:
+        out = subprocess.run([RESTANTE, *args], env=os.environ | env, capture_output=True, text=True)
+        assert out.returncode == 0 and json.loads(out.stdout)[0]["name"] == "program.example"
+    out = subprocess.run([RESTANTE, "domain", "list"], env={k: v for k, v in os.environ.items() if k != "RESTANTE_CONFIG"},
+                         capture_output=True, text=True)
+    assert out.returncode == 2 and "RESTANTE_CONFIG" in out.stderr
+
+
+def test_status_and_one_line_of_reason(site):
+    for args, status in [(["domain", "add"], 2), (["domain", "ad"], 2), (["dom"], 2), (["domain", "show", "none.example"], 1),
+                         (["domain", "add", "x.example", "unknwn=reject"], 2), (["domain", "add", "x.example", "unknown=perhaps"], 1),
+                         (["account", "add", "joe@none.example"], 1), (["queue", "show", "99"], 1), (["queue", "show", "x"], 2),
+                         (["trace"], 2), (["trace", "<none@none.example>"], 1)]:
+        for more in ([], ["--json"]):
+            out = site.try_command(*args, *more)
+            assert (out.returncode, out.stdout, out.stderr.count("\n")) == (status, "", 1), (args, out)
+            assert out.stderr.startswith("restante: ")
+    assert [d["name"] for d in site.json("domain", "list")] == ["program.example"]
+
+
+def test_commands_wait_for_a_server_that_is_starting(tmp_path):
+    s = Site("wait.example", directory=tmp_path)
+    s.init()
+    results = []
+
+    def ask():
+        results.append(s.try_command("domain", "list", "--json"))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    starter = threading.Thread(target=s.start)
+    for t in threads[:3]:
+        t.start()
+    starter.start()
+    for t in threads[3:]:
+        t.start()
+    for t in [starter, *threads]:
+        t.join()
+    try:
+        assert [r.returncode for r in results] == [0] * 6, [r.stderr for r in results]
+        # and for one that is being started again
+        s.kill_server()
+        assert s.try_command("domain", "list").returncode == 0
+    finally:
+        s.stop()
+
+
+def test_reload_opens_and_closes_ports_and_keeps_sessions(site):
+    extra = socket.socket()
+    extra.bind(("127.0.0.1", 0))
+    port = extra.getsockname()[1]
+    extra.close()
+    with smtplib.SMTP("127.0.0.1", site.port("smtp"), timeout=20) as old:
+        old.ehlo()
+        set_setting(site, "listen", "smtp", f"127.0.0.1:{site.port('smtp')}, 127.0.0.1:{port}")
+        set_setting(site, "limits", "message-size", "1M")
+        hang_up(site)
+        assert old.noop()[0] == 250
+        for p in (site.port("smtp"), port):
+            with smtplib.SMTP("127.0.0.1", p, timeout=20) as new:
+                new.ehlo()
+                assert new.esmtp_features["size"] == str(1 << 20)
+        assert old.noop()[0] == 250
+    assert "message-size: 52428800 -> 1048576" in site.log()
+    set_setting(site, "listen", "smtp", f"127.0.0.1:{site.port('smtp')}")
+    hang_up(site)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
+    # the server that comes after a crash has the new settings too
+    site.kill_server()
+    site.wait_until_serving()
+    with smtplib.SMTP("127.0.0.1", site.port("smtp"), timeout=20) as new:
+        new.ehlo()
+        assert new.esmtp_features["size"] == str(1 << 20)
+
+
+def test_a_reload_that_can_not_bind_changes_nothing(site):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        set_setting(site, "listen", "pop3", f"127.0.0.1:{taken.getsockname()[1]}")
+        set_setting(site, "limits", "message-size", "1M")
+        hang_up(site)
+    assert "settings.refused" in site.log() and "in use" in site.log()
+    socket.create_connection(("127.0.0.1", site.port("pop3")), timeout=10).close()
+    with smtplib.SMTP("127.0.0.1", site.port("smtp"), timeout=20) as s:
+        s.ehlo()
+        assert s.esmtp_features["size"] == str(50 << 20)
+
+
+def test_a_new_certificate_is_served_after_a_reload(site):
+    def served():
+        import ssl
+        return ssl.get_server_certificate(("127.0.0.1", site.port("pop3s")))
+    before = served()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=program.example", "-keyout", str(site.path / "key.pem"), "-out", str(site.path / "certificate.pem")],
+                   check=True, capture_output=True)
+    hang_up(site)
+    assert served() != before
+
+
+def test_the_server_dies_with_its_keeper_and_the_next_start_is_whole(site):
+    site.account("joe@program.example")
+    pid = site.server_pid()
+    site.kill_keeper()
+    end = time.monotonic() + 10
+    while pathlib.Path(f"/proc/{pid}").exists() and pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    site.start()
+    assert site.json("account", "show", "joe@program.example")["has_password"]
+    assert site.json("verify")["complaints"] == 0
+
+
+def test_sendmail_takes_recipients_from_the_header_and_hides_bcc(site):
+    for user in ("joe", "ann", "eve"):
+        site.account(f"{user}@program.example")
+    link = site.directory / "sendmail"
+    link.symlink_to(RESTANTE)
+    message = ("To: Joe <joe@program.example>\nCc: ann@program.example\nBcc: eve@program.example\nSubject: hello\n\n"
+               "one\n.\ntwo\n")
+    out = subprocess.run([str(link), "-t", "-i", "-f", "postmaster@program.example"], input=message, text=True, capture_output=True,
+                         env=os.environ | {"RESTANTE_CONFIG": str(site.conf)})
+    assert (out.returncode, out.stdout, out.stderr) == (0, "", "")
+    import poplib
+    for user in ("joe", "ann", "eve"):
+        p = poplib.POP3("127.0.0.1", site.port("pop3"), timeout=20)
+        p.user(f"{user}@program.example")
+        p.pass_("secret")
+        text = b"\n".join(p.retr(1)[1]).decode()
+        p.quit()
+        assert text.startswith("Return-Path: <postmaster@program.example>") and "one\n.\ntwo" in text
+        assert "Bcc" not in text and "eve" not in text.replace("Delivered-To: eve@program.example", "")
+        assert "Date: " in text and "Message-ID: <" in text and "From: <postmaster@program.example>" in text
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
+def test_other_users_may_only_send_as_themselves(tmp_path):
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    with Site("rights.example", directory=tmp_path) as s:
+        s.account("joe@rights.example")
+
+        def run(*args, stdin=""):
+            return subprocess.run([*other, RESTANTE, "-c", str(s.conf), *args], input=stdin, capture_output=True, text=True)
+        assert run("account", "list").returncode == 1
+        assert run("inject", "-f", "boss@rights.example", "joe@rights.example", stdin="a: b\n\nc\n").returncode == 1
+        out = run("inject", "joe@rights.example", stdin="a: b\n\nc\n")
+        assert out.returncode == 0, out.stderr
+        assert s.json("trace", "--to", "joe@rights.example")[0]["sender"].startswith("nobody@")
+
+
+def test_secrets_are_in_no_log_and_no_history(site):
+    site.account("joe@program.example", "canary-Wert-7731")
+    site.command("fetch", "add", "s", "host=127.0.0.1", "port=1", "tls=none", "user=u", "owner=joe@program.example", stdin="canary-Wert-7732\n")
+    site.command("fetch", "set", "s", "--password", stdin="canary-Wert-7733\n")
+    site.stop()
+    assert "canary" not in site.log()
+    for p in site.path.rglob("*"):
+        if p.is_file() and p.name != "reserve":
+            assert b"canary-Wert" not in p.read_bytes(), p
+
+
+def test_every_command_has_help():
+    top = subprocess.run([RESTANTE, "--help"], capture_output=True, text=True)
+    assert top.returncode == 0
+    names = [line[2:22].split() for line in top.stdout.splitlines() if line.startswith("  ")]
+    assert len(names) > 35
+    for words in names:
+        out = subprocess.run([RESTANTE, *words, "--help"], capture_output=True, text=True)
+        assert out.returncode == 0 and out.stdout.startswith("usage: restante ") and "\nExample\n" in out.stdout, words
+        assert max(map(len, out.stdout.splitlines())) <= 120 and out.stderr == ""
+    for page in ("restante.1", "restante.conf.5"):
+        roff = subprocess.run([RESTANTE, "man", page], capture_output=True, text=True, check=True).stdout
+        assert roff.startswith(".TH ")
