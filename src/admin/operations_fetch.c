@@ -193,8 +193,7 @@ const Operation FETCH_ADD = {
                   "to one account (owner=), or, for a provider that collects the mail of a whole domain, each message "
                   "to its real recipient (domains= and recipe=). The password is one line from standard input; on a "
                   "terminal it is asked for. It is kept sealed.",
-        .example = "restante fetch add provider host=pop.provider.example user=default@uk.example.com \
-"
+        .example = "restante fetch add provider host=pop.provider.example user=default@uk.example.com \\\n"
                    "      domains=uk.example.com recipe='header X-Rcpt-To' unknown=policy < password",
         .args = {{"NAME", FALSE, FALSE, "a name for the source"}},
         .keys = FETCH_KEYS,
