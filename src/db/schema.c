@@ -90,12 +90,11 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE trace ("
          " message INTEGER PRIMARY KEY," /* Id: rises with time */
          " at INTEGER NOT NULL, origin TEXT NOT NULL, client TEXT, helo TEXT, account TEXT,"
-         " sender TEXT NOT NULL, message_id TEXT, subject TEXT, size INTEGER NOT NULL);"
-         "CREATE TABLE trace_recipient ("
-         " message INTEGER NOT NULL, position INTEGER NOT NULL,"
-         " recipient TEXT NOT NULL,"              /* as in RCPT, before rewriting */
-         " outcome TEXT NOT NULL,"                /* word of ROUTING.md 2 */
-         " target TEXT, status TEXT, steps TEXT," /* target: account, next hop...; steps: JSON array of text */
+         " sender TEXT NOT NULL, message_id TEXT, subject TEXT, size INTEGER NOT NULL,"
+         " lines TEXT NOT NULL);" /* of its recipients: see trace.c */
+         /* ... and of the tries after the first */
+         "CREATE TABLE trace_later ("
+         " message INTEGER NOT NULL, position INTEGER NOT NULL, lines TEXT NOT NULL,"
          " PRIMARY KEY (message, position)) WITHOUT ROWID;"
          /* look-ups of the trace by sender, recipient and Message-ID: see textkey.h */
          "CREATE TABLE trace_key ("

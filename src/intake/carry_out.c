@@ -1,5 +1,5 @@
-/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements: its
- * mailbox, its entry, its line of the trace. */
+/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements:
+ * two for its mailbox, one for its entry. */
 #include "intake/internal.h"
 
 static void
@@ -129,7 +129,7 @@ claim_report(Message *m, DbTxn *txn, gboolean *ret_changed, GError **error)
 /* The trace -------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-trace_message(Message *m, DbTxn *txn, guint *ret_position, GError **error)
+trace_message(Message *m, DbTxn *txn, GError **error)
 {
         const Submission *sub = m->sub;
         TraceMessage row = {
@@ -143,49 +143,13 @@ trace_message(Message *m, DbTxn *txn, guint *ret_position, GError **error)
                 .message_id = m->facts.message_id,
                 .subject = m->facts.subject,
                 .size = submission_size(sub),
+                .lines = m->trace_lines->str,
         };
 
-        *ret_position = 0;
-        if (sub->retried != NULL)
-                return trace_next_position(txn, sub->id, ret_position, error);
-        return trace_put_message(txn, &row, error);
-}
-
-static const char *
-leaf_outcome(const Leaf *leaf)
-{
-        return route_kind_name(leaf->is_reported ? ROUTE_BOUNCE : leaf->kind);
-}
-
-static gboolean
-trace_leaf(Message *m, DbTxn *txn, const Leaf *leaf, guint position, GError **error)
-{
-        char status[16];
-        TraceLine line = {
-                .message = m->sub->id,
-                .position = position,
-                .recipient = m->names[leaf->recipient],
-                .outcome = leaf_outcome(leaf),
-                .target = leaf->target,
-                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status,
-                                      sizeof(status)),
-                .steps = leaf->steps,
-        };
-
-        return trace_put_line(txn, &line, error);
-}
-
-static gboolean
-trace_leaves(Message *m, DbTxn *txn, GError **error)
-{
-        guint position;
-
-        if (!trace_message(m, txn, &position, error))
+        if (sub->retried != NULL ? !trace_put_later(txn, sub->id, row.lines, error)
+                                 : !trace_put_message(txn, &row, error))
                 return FALSE;
-        for (guint i = 0; i < m->leaves->len; i++)
-                if (!trace_leaf(m, txn, leaf_at(m, i), position++, error))
-                        return FALSE;
-        return trace_put_keys(txn, m->sub->id, m->trace_keys, m->n_trace_keys, error);
+        return trace_put_keys(txn, sub->id, m->trace_keys, m->n_trace_keys, error);
 }
 
 /* The transaction -------------------------------------------------------------------------------------------------- */
@@ -201,7 +165,8 @@ carry_message(Message *m, DbTxn *txn, gboolean *ret_changed, GError **error)
         for (guint i = 0; i < m->sendings->len; i++)
                 if (!put_sending(m, txn, &g_array_index(m->sendings, CopyOut, i), error))
                         return FALSE;
-        if (!count_bouncers(m, txn, error) || !claim_report(m, txn, ret_changed, error) || !trace_leaves(m, txn, error))
+        if (!count_bouncers(m, txn, error) || !claim_report(m, txn, ret_changed, error) ||
+            !trace_message(m, txn, error))
                 return FALSE;
         return m->sub->also == NULL || *ret_changed || m->sub->also(txn, m->sub, m->sub->also_data, error);
 }

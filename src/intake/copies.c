@@ -272,16 +272,29 @@ find_delivered_to(Maker *maker, GError **error)
         return TRUE;
 }
 
-/* What the trace will say of each leaf. */
+/* The trace -------------------------------------------------------------------------------------------------------- */
+
 static gboolean
-describe_leaf(Message *m, Leaf *leaf, GError **error)
+trace_leaf(Message *m, const Leaf *leaf, GError **error)
 {
-        leaf->target = leaf->kind == ROUTE_RELAY || leaf->kind == ROUTE_HOLD
-                               ? arena_printf(m->arena, "%s via %s", address_string(m->arena, leaf->address),
-                                              leaf->route->next_hop)
-                               : address_string(m->arena, leaf->address);
-        leaf->steps = trace_steps(m->arena, leaf->route->steps, leaf->route->n_steps, leaf->note);
-        return (leaf->target != NULL && leaf->steps != NULL) || out_of_memory(error);
+        char status[16];
+        const char *target = address_string(m->arena, leaf->address);
+
+        if (leaf->kind == ROUTE_RELAY || leaf->kind == ROUTE_HOLD)
+                target = arena_printf(m->arena, "%s via %s", target, leaf->route->next_hop);
+        if (target == NULL)
+                return out_of_memory(error);
+        const TraceRecipient line = {
+                .recipient = m->names[leaf->recipient],
+                .outcome = route_kind_name(leaf->is_reported ? ROUTE_BOUNCE : leaf->kind),
+                .target = target,
+                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status,
+                                      sizeof(status)),
+                .steps = leaf->route->steps,
+                .n_steps = leaf->route->n_steps,
+        };
+        trace_add_line(m->trace_lines, &line, leaf->note);
+        return TRUE;
 }
 
 static int
@@ -337,6 +350,7 @@ message_make_copies(Message *m, GError **error)
 
         g_array_set_size(m->deliveries, 0);
         g_array_set_size(m->sendings, 0);
+        g_string_truncate(m->trace_lines, 0);
         composer_free(m->prefixes);
         m->prefixes = maker.c = composer_new((gsize) m->leaves->len * PREFIX_OCTETS);
         if (maker.return_path == NULL || !find_delivered_to(&maker, error))
@@ -345,7 +359,7 @@ message_make_copies(Message *m, GError **error)
         g_autoptr(GHashTable) made = g_hash_table_new(key_hash, key_equal);
         maker.made = made;
         for (guint i = 0; i < m->leaves->len; i++)
-                if (!make_copy(&maker, i, error) || !describe_leaf(m, leaf_at(m, i), error))
+                if (!make_copy(&maker, i, error) || !trace_leaf(m, leaf_at(m, i), error))
                         return FALSE;
         if (composer_is_over(m->prefixes) || !make_trace_keys(m, error))
                 return composer_is_over(m->prefixes) ? out_of_memory(error) : FALSE;

@@ -61,11 +61,10 @@ test_merged(Site *site, gconstpointer data)
 {
         g_assert_cmpint(site_send(site, "a@b.example", "joe@ex.org sales@ex.org", MESSAGE), ==, INTAKE_ACCEPTED);
         g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 1);
-        g_assert_cmpint(
-                site_number(site,
-                            "SELECT count(*) FROM trace_recipient WHERE target = 'joe@ex.org' AND outcome = 'deliver'"),
-                ==, 2);
-        g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace_recipient WHERE recipient = 'sales@ex.org'"), ==,
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES
+                                          " WHERE target = 'joe@ex.org' AND outcome = 'deliver'"),
+                        ==, 2);
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE recipient = 'sales@ex.org'"), ==,
                         1);
 }
 
@@ -367,7 +366,9 @@ retry(Site *site)
 static void
 test_local_retry(Site *site, gconstpointer data)
 {
+        const TraceRecord *found;
         const QueueRow *rows;
+        gsize n;
 
         make_waiting(site);
         g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 1);
@@ -391,7 +392,11 @@ test_local_retry(Site *site, gconstpointer data)
         g_assert_true(g_str_has_suffix(box[0], "\r\n" MESSAGE));
         g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 1);
         g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace"), ==, 1);
-        g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace_recipient"), ==, 3);
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES), ==, 3);
+        g_assert_true(trace_find(site->db, site->arena, &(TraceFilter){.to = "new@later.org"}, &found, &n, NULL));
+        g_assert_cmpuint(n, ==, 1);
+        g_assert_cmpuint(found->n_recipients, ==, 3); /* both tries of one recipient */
+        g_assert_cmpstr(found->recipients[2].target, ==, "box@later.org");
         g_assert_cmpuint(site_verify(site), ==, 2);
 }
 
@@ -561,7 +566,7 @@ test_discard(Site *site, gconstpointer data)
 {
         site_domain_set(site, "ex.org", "unknown", "discard");
         g_assert_cmpint(site_send(site, "a@b.example", "nobody@ex.org", MESSAGE), ==, INTAKE_ACCEPTED);
-        g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace_recipient WHERE outcome = 'discard' AND "
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE outcome = 'discard' AND "
                                           "recipient = 'nobody@ex.org'"),
                         ==, 1);
         g_assert_cmpint(site_number(site, "SELECT count(*) FROM body"), ==, 0);
@@ -582,7 +587,7 @@ test_fetch_ways(Site *site, gconstpointer data)
         site_accept(sub);
         g_assert_cmpuint(site_count(site, "postmaster@ex.org"), ==, 1);
         g_assert_cmpint(
-                site_number(site, "SELECT count(*) FROM trace_recipient WHERE steps LIKE '%no recipient found%'"), ==,
+                site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE steps LIKE '%no recipient found%'"), ==,
                 1);
 
         g_autoptr(Submission) bounced = site_begin(site, "a@b.example");
@@ -597,7 +602,7 @@ test_fetch_ways(Site *site, gconstpointer data)
         g_assert_cmpint(intake_recipient_discard(dropped, &unknown, "source says so").verdict, ==, INTAKE_ACCEPTED);
         site_data(dropped, MESSAGE);
         site_accept(dropped);
-        g_assert_cmpint(site_number(site, "SELECT count(*) FROM trace_recipient WHERE outcome = 'discard'"), ==, 1);
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE outcome = 'discard'"), ==, 1);
         site_verify(site);
 }
 

@@ -163,9 +163,8 @@ typedef struct Leaf {
         const char *mailbox;    /* DELIVER: chosen by the rules */
         Status status;          /* of the answer, as it stands */
         const char *text;
-        const char *note;           /* last step of the trace, or NULL */
-        const Account *account;     /* DELIVER */
-        const char *target, *steps; /* for the trace, made before the transaction */
+        const char *note;       /* last step of the trace, or NULL */
+        const Account *account; /* DELIVER */
         gboolean is_over_quota;
         gboolean is_postmaster; /* stands in for what could not be bounced */
         gboolean is_replaced;   /* by leaves of the postmaster */
@@ -202,6 +201,7 @@ typedef struct Message {
         GArray *leaves;           /* Leaf */
         GArray *deliveries;       /* CopyOut */
         GArray *sendings;         /* CopyOut */
+        GString *trace_lines;
         const gint64 *trace_keys;
         gsize n_trace_keys;
         Composer *prefixes; /* all of them, one behind the other */

@@ -11,6 +11,7 @@ message_free(gpointer data)
 
         submission_free(m->report);
         composer_free(m->prefixes);
+        g_string_free(m->trace_lines, TRUE);
         g_array_unref(m->leaves);
         g_array_unref(m->deliveries);
         g_array_unref(m->sendings);
@@ -27,6 +28,7 @@ message_new(Submission *sub)
         m->sub = sub;
         m->now = clock_real();
         m->arena = arena_new(ROUTING_OCTETS);
+        m->trace_lines = g_string_new(NULL);
         m->leaves = g_array_new(FALSE, TRUE, sizeof(Leaf));
         m->deliveries = g_array_new(FALSE, TRUE, sizeof(CopyOut));
         m->sendings = g_array_new(FALSE, TRUE, sizeof(CopyOut));

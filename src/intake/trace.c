@@ -4,32 +4,37 @@
 #include "base/text.h"
 #include "db/textkey.h"
 
-#include <jansson.h>
-
 #define STEPS_MAX 200
 #define STEP_TEXT 320
+#define LINES_OCTETS ((gsize) 4 * 1024 * 1024) /* of one message: what has no room is not told */
 #define PURGE_MESSAGES 300
 #define PURGE_ROWS 700
 
-DB_SQL(TRACE_ADD, "INSERT INTO trace (message, at, origin, client, helo, account, sender, message_id, subject, size)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-DB_SQL(LINE_ADD, "INSERT INTO trace_recipient (message, position, recipient, outcome, target, status, steps)"
-                 " VALUES (?, ?, ?, ?, ?, ?, ?)");
+/* The record of a message is one row, so that a message to a hundred recipients is not a hundred rows: `lines` is a
+ * JSON array of one array each,
+ *
+ *      [["sales@ex.org","deliver","joe@ex.org","2.0.0","alias sales@ex.org","account joe@ex.org"], ...]
+ *
+ * recipient, outcome, target, status, then the steps. What a row of the queue tells when it is tried again goes into
+ * trace_later. */
+DB_SQL(TRACE_ADD,
+       "INSERT INTO trace (message, at, origin, client, helo, account, sender, message_id, subject, size, lines)"
+       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(LATER_ADD, "INSERT INTO trace_later (message, position, lines)"
+                  " SELECT ?1, coalesce(max(position), -1) + 1, ?2 FROM trace_later WHERE message = ?1");
 DB_SQL(KEY_ADD, "INSERT INTO trace_key (key, message) VALUES (?, ?) ON CONFLICT DO NOTHING");
-DB_SQL(LINE_NEXT, "SELECT coalesce(max(position), -1) + 1 FROM trace_recipient WHERE message = ?");
 
 gboolean
 trace_put_message(DbTxn *txn, const TraceMessage *m, GError **error)
 {
-        return db_run(txn, &TRACE_ADD, error, "iisssssssi", (gint64) m->message, (gint64) m->at, m->origin, m->client,
-                      m->helo, m->account, m->sender, m->message_id, m->subject, (gint64) m->size);
+        return db_run(txn, &TRACE_ADD, error, "iisssssssis", (gint64) m->message, (gint64) m->at, m->origin, m->client,
+                      m->helo, m->account, m->sender, m->message_id, m->subject, (gint64) m->size, m->lines);
 }
 
 gboolean
-trace_put_line(DbTxn *txn, const TraceLine *l, GError **error)
+trace_put_later(DbTxn *txn, Id message, const char *lines, GError **error)
 {
-        return db_run(txn, &LINE_ADD, error, "iisssss", (gint64) l->message, (gint64) l->position, l->recipient,
-                      l->outcome, l->target, l->status, l->steps);
+        return db_run(txn, &LATER_ADD, error, "is", (gint64) message, lines);
 }
 
 gboolean
@@ -41,39 +46,54 @@ trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **err
         return TRUE;
 }
 
-gboolean
-trace_next_position(DbTxn *txn, Id message, guint *ret, GError **error)
+/* Lines are made for every recipient: put together by hand, because a library's values would cost more than storing
+ * them. */
+static void
+add_string(GString *json, const char *text)
 {
-        gint64 next;
+        g_autofree char *clean = text_is_utf8(span_of(text)) ? NULL : text_escape(span_of(text), STEP_TEXT);
+        const char *rest = clean != NULL ? clean : text;
 
-        if (db_get_int(txn, &LINE_NEXT, &next, error, "i", (gint64) message) != DB_ROW)
-                return FALSE;
-        *ret = (guint) next;
-        return TRUE;
+        g_string_append_c(json, '"');
+        for (;;) {
+                gsize plain = 0;
+                while ((guint8) rest[plain] >= 0x20 && rest[plain] != '"' && rest[plain] != '\\')
+                        plain++;
+                g_string_append_len(json, rest, (gssize) plain);
+                rest += plain;
+                if (*rest == '\0')
+                        break;
+                g_string_append_printf(json, "\\u%04x", (guint) *rest++);
+        }
+        g_string_append_c(json, '"');
 }
 
 static void
-add_step(json_t *list, Arena *arena, const char *step)
+add_next(GString *json, const char *text)
 {
-        if (!text_is_utf8(span_of(step)))
-                step = text_escape_in(arena, span_of(step), STEP_TEXT);
-        json_array_append_new(list, json_string(step));
+        g_string_append_c(json, ',');
+        add_string(json, text);
 }
 
-const char *
-trace_steps(Arena *arena, const char *const *steps, gsize n, const char *last)
+void
+trace_add_line(GString *lines, const TraceRecipient *line, const char *last)
 {
-        json_t *list = json_array();
-
-        for (gsize i = 0; i < MIN(n, STEPS_MAX); i++)
-                add_step(list, arena, steps[i]);
+        if (lines->len > LINES_OCTETS)
+                return;
+        if (lines->len == 0)
+                g_string_append_c(lines, '[');
+        else
+                lines->str[lines->len - 1] = ',';
+        g_string_append_c(lines, '[');
+        add_string(lines, line->recipient);
+        add_next(lines, line->outcome);
+        add_next(lines, line->target);
+        add_next(lines, line->status);
+        for (gsize i = 0; i < MIN(line->n_steps, STEPS_MAX); i++)
+                add_next(lines, line->steps[i]);
         if (last != NULL)
-                add_step(list, arena, last);
-        char *text = json_dumps(list, JSON_COMPACT);
-        const char *kept = arena_strdup(arena, text);
-        free(text);
-        json_decref(list);
-        return kept;
+                add_next(lines, last);
+        g_string_append(lines, "]]");
 }
 
 /* Purging --------------------------------------------------------------------------------------------------------- */
@@ -81,9 +101,9 @@ trace_steps(Arena *arena, const char *const *steps, gsize n, const char *last)
 /* Ids rise with time, so the oldest come first without an index of times. */
 DB_SQL(OLDEST_MESSAGES, "SELECT message, at FROM trace ORDER BY message LIMIT ?");
 DB_SQL(OLDEST_REFUSALS, "SELECT id, at FROM refusal ORDER BY id LIMIT ?");
-DB_SQL(PURGE_OLD_LINES,
-       "DELETE FROM trace_recipient WHERE (message, position) IN"
-       " (SELECT message, position FROM trace_recipient WHERE message <= ? ORDER BY message, position LIMIT ?)");
+DB_SQL(PURGE_OLD_LATER,
+       "DELETE FROM trace_later WHERE (message, position) IN"
+       " (SELECT message, position FROM trace_later WHERE message <= ? ORDER BY message, position LIMIT ?)");
 DB_SQL(PURGE_OLD_KEYS, "DELETE FROM trace_key WHERE (key, message) IN"
                        " (SELECT key, message FROM trace_key WHERE key >= ? AND key < ? AND message <= ? LIMIT ?)");
 DB_SQL(PURGE_OLD_MESSAGES, "DELETE FROM trace WHERE message <= ?");
@@ -138,7 +158,7 @@ purge_messages(DbTxn *txn, Usec before, gboolean *ret_more, GError **error)
         if (!purge_keys(txn, ids, n, &left, error))
                 return FALSE;
         if (left > 0) {
-                if (!db_run(txn, &PURGE_OLD_LINES, error, "ii", ids[n - 1], left))
+                if (!db_run(txn, &PURGE_OLD_LATER, error, "ii", ids[n - 1], left))
                         return FALSE;
                 left -= db_changes(txn);
         }

@@ -56,23 +56,17 @@ typedef struct TraceMessage {
         Usec at;
         const char *origin, *client, *helo, *account, *sender, *message_id, *subject;
         guint64 size;
+        const char *lines; /* from trace_add_line() */
 } TraceMessage;
 gboolean trace_put_message(DbTxn *txn, const TraceMessage *message, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* One line of it; steps: JSON array of text, from trace_steps(). Lines of one message have different positions, rising.
- */
-typedef struct TraceLine {
-        Id message;
-        guint position;
-        const char *recipient, *outcome, *target, *status, *steps;
-} TraceLine;
-gboolean trace_put_line(DbTxn *txn, const TraceLine *line, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What became of one recipient: one more line of the text that the record keeps, which is best made before the
+ * transaction begins. */
+void trace_add_line(GString *lines, const TraceRecipient *line, const char *last); /* last: one more step, or NULL */
+/* Lines of a message that was traced before. */
+gboolean trace_put_later(DbTxn *txn, Id message, const char *lines, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* What trace_find() looks it up by: textkey() of sender, Message-ID and each recipient, best in rising order. */
 gboolean trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-const char *trace_steps(Arena *arena, const char *const *steps, gsize n,
-                        const char *last); /* last: one more, or NULL */
-/* The first free position of a message that was traced before. */
-gboolean trace_next_position(DbTxn *txn, Id message, guint *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Housekeeping: drop what is older than `before` (at most 1,000 rows a call, *ret_more). */
 gboolean trace_purge(Db *db, Usec before, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;

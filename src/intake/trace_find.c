@@ -6,12 +6,13 @@
 
 #include <jansson.h>
 
+#define FIRST_STEP 4 /* in the array of a line: see trace.c */
 #define FIND_DEFAULT 100
 #define FIND_MAX 1000
 
 #define RECORD_COLUMNS                                                                                                 \
-        "t.message, t.at, t.origin, t.client, t.helo, t.account, t.sender, t.message_id, t.subject, t.size FROM "      \
-        "trace t"
+        "t.message, t.at, t.origin, t.client, t.helo, t.account, t.sender, t.message_id, t.subject, t.size, t.lines"   \
+        " FROM trace t"
 
 /* A filter that is not asked for is NULL or 0; the most selective one leads. Hashes collide, so the text is compared
  * too. */
@@ -20,14 +21,11 @@ DB_SQL(FIND_BY_ID, "SELECT " RECORD_COLUMNS " WHERE t.message = ?");
 DB_SQL(FIND_BY_MESSAGE_ID, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
                            " AND t.message_id = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
 DB_SQL(FIND_BY_TO, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
-                   " AND EXISTS (SELECT 1 FROM trace_recipient r WHERE r.message = t.message"
-                   " AND lower(r.recipient) = ?) AND t.at >= ? AND (? IS NULL OR lower(t.sender) = ?) ORDER BY "
-                   "t.message DESC LIMIT ?");
+                   " AND t.at >= ? AND (? IS NULL OR lower(t.sender) = ?) ORDER BY t.message DESC");
 DB_SQL(FIND_BY_FROM, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
                      " AND lower(t.sender) = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
 DB_SQL(FIND_ALL, "SELECT " RECORD_COLUMNS " WHERE t.at >= ? ORDER BY t.message DESC LIMIT ?");
-DB_SQL(FIND_LINES, "SELECT recipient, outcome, target, status, steps FROM trace_recipient WHERE message = ? ORDER BY "
-                   "position LIMIT ?");
+DB_SQL(FIND_LATER, "SELECT lines FROM trace_later WHERE message = ? ORDER BY position");
 DB_SQL(FIND_REFUSALS,
        "SELECT at, client, sender, recipient, status, text, times FROM refusal WHERE at >= ?"
        " AND (? IS NULL OR lower(recipient) = ?) AND (? IS NULL OR lower(sender) = ?) ORDER BY id DESC LIMIT ?");
@@ -74,8 +72,8 @@ query_records(DbTxn *txn, const Wanted *w, GError **error)
                 return db_query(txn, &FIND_BY_MESSAGE_ID, error, "isii", textkey_hash(span_of(w->message_id)),
                                 w->message_id, (gint64) w->since, w->max);
         if (w->to != NULL)
-                return db_query(txn, &FIND_BY_TO, error, "isissi", textkey_hash(span_of(w->to)), w->to,
-                                (gint64) w->since, w->from, w->from, w->max);
+                return db_query(txn, &FIND_BY_TO, error, "iiss", textkey_hash(span_of(w->to)), (gint64) w->since,
+                                w->from, w->from);
         if (w->from != NULL)
                 return db_query(txn, &FIND_BY_FROM, error, "isii", textkey_hash(span_of(w->from)), w->from,
                                 (gint64) w->since, w->max);
@@ -83,40 +81,66 @@ query_records(DbTxn *txn, const Wanted *w, GError **error)
 }
 
 static gboolean
-read_steps(Arena *arena, const char *json, TraceRecipient *ret)
+too_much(GError **error)
 {
-        json_t *list = json != NULL ? json_loads(json, 0, NULL) : NULL;
-        gsize n = list != NULL ? json_array_size(list) : 0;
+        return fault(error, FAULT_BUSY, "too much to show at once: ask for less");
+}
+
+static const char *
+string_at(Arena *arena, const json_t *line, gsize i)
+{
+        return arena_strdup(arena, json_string_value(json_array_get(line, i)));
+}
+
+static gboolean
+read_line(Arena *arena, const json_t *line, TraceRecipient *ret)
+{
+        gsize n = json_array_size(line) > FIRST_STEP ? json_array_size(line) - FIRST_STEP : 0;
         const char **steps = arena_new_array(arena, const char *, n);
 
         for (gsize i = 0; steps != NULL && i < n; i++)
-                steps[i] = arena_strdup(arena, json_string_value(json_array_get(list, i)));
-        json_decref(list);
-        ret->steps = steps;
-        ret->n_steps = n;
+                steps[i] = string_at(arena, line, FIRST_STEP + i);
+        *ret = (TraceRecipient){
+                .recipient = string_at(arena, line, 0),
+                .outcome = string_at(arena, line, 1),
+                .target = string_at(arena, line, 2),
+                .status = string_at(arena, line, 3),
+                .steps = steps,
+                .n_steps = n,
+        };
         return !arena_is_over(arena);
 }
 
 static gboolean
-read_lines(DbTxn *txn, Arena *arena, TraceRecord *record, GError **error)
+read_lines(Arena *arena, const char *text, GArray *lines)
 {
-        g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(TraceRecipient));
-        DbStep step;
+        json_t *list = text != NULL ? json_loads(text, 0, NULL) : NULL;
+        gboolean has_room = TRUE;
 
-        g_autoptr(DbRows) rows = db_query(txn, &FIND_LINES, error, "ii", (gint64) record->message, (gint64) FIND_MAX);
-        if (rows == NULL)
-                return FALSE;
-        while ((step = db_rows_next(rows, error)) == DB_ROW) {
-                TraceRecipient line = {
-                        .recipient = arena_strdup(arena, db_text(rows, 0)),
-                        .outcome = arena_strdup(arena, db_text(rows, 1)),
-                        .target = arena_strdup(arena, db_text(rows, 2)),
-                        .status = arena_strdup(arena, db_text(rows, 3)),
-                };
-                if (!read_steps(arena, db_text(rows, 4), &line))
-                        return fault(error, FAULT_BUSY, "too much to show at once: ask for less");
+        for (gsize i = 0; has_room && i < json_array_size(list) && lines->len < FIND_MAX; i++) {
+                TraceRecipient line;
+                has_room = read_line(arena, json_array_get(list, i), &line);
                 g_array_append_val(lines, line);
         }
+        json_decref(list);
+        return has_room;
+}
+
+/* Of the first try, `text`, and of those after it. */
+static gboolean
+read_recipients(DbTxn *txn, Arena *arena, const char *text, TraceRecord *record, GError **error)
+{
+        g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(TraceRecipient));
+        g_autoptr(DbRows) rows = db_query(txn, &FIND_LATER, error, "i", (gint64) record->message);
+        DbStep step = DB_ROW_FAILED;
+
+        if (rows == NULL)
+                return FALSE;
+        if (!read_lines(arena, text, lines))
+                return too_much(error);
+        while ((step = db_rows_next(rows, error)) == DB_ROW)
+                if (!read_lines(arena, db_text(rows, 0), lines))
+                        return too_much(error);
         record->n_recipients = lines->len;
         record->recipients =
                 (const TraceRecipient *) arena_copy(arena, span_make(lines->data, lines->len * sizeof(TraceRecipient)))
@@ -124,39 +148,45 @@ read_lines(DbTxn *txn, Arena *arena, TraceRecord *record, GError **error)
         return step == DB_ROW_END;
 }
 
+/* Another text may have the hash that was asked for. */
+static gboolean
+is_wanted(const Wanted *w, const TraceRecord *record)
+{
+        if (w->to == NULL || w->message != 0 || w->message_id != NULL)
+                return TRUE;
+        for (gsize i = 0; i < record->n_recipients; i++)
+                if (record->recipients[i].recipient != NULL &&
+                    g_ascii_strcasecmp(record->recipients[i].recipient, w->to) == 0)
+                        return TRUE;
+        return FALSE;
+}
+
 static gboolean
 find_records(DbTxn *txn, Arena *arena, const Wanted *w, GArray *found, GError **error)
 {
-        guint first = found->len;
-        DbStep step;
+        g_autoptr(DbRows) rows = query_records(txn, w, error);
+        DbStep step = rows != NULL ? DB_ROW : DB_ROW_FAILED;
 
-        {
-                g_autoptr(DbRows) rows = query_records(txn, w, error);
-                if (rows == NULL)
+        while (rows != NULL && found->len < w->max && (step = db_rows_next(rows, error)) == DB_ROW) {
+                TraceRecord record = {
+                        .message = (Id) db_int(rows, 0),
+                        .at = db_int(rows, 1),
+                        .origin = arena_strdup(arena, db_text(rows, 2)),
+                        .client = arena_strdup(arena, db_text(rows, 3)),
+                        .helo = arena_strdup(arena, db_text(rows, 4)),
+                        .account = arena_strdup(arena, db_text(rows, 5)),
+                        .sender = arena_strdup(arena, db_text(rows, 6)),
+                        .message_id = arena_strdup(arena, db_text(rows, 7)),
+                        .subject = arena_strdup(arena, db_text(rows, 8)),
+                        .size = (guint64) db_int(rows, 9),
+                        .times = 1,
+                };
+                if (!read_recipients(txn, arena, db_text(rows, 10), &record, error))
                         return FALSE;
-                while ((step = db_rows_next(rows, error)) == DB_ROW) {
-                        TraceRecord record = {
-                                .message = (Id) db_int(rows, 0),
-                                .at = db_int(rows, 1),
-                                .origin = arena_strdup(arena, db_text(rows, 2)),
-                                .client = arena_strdup(arena, db_text(rows, 3)),
-                                .helo = arena_strdup(arena, db_text(rows, 4)),
-                                .account = arena_strdup(arena, db_text(rows, 5)),
-                                .sender = arena_strdup(arena, db_text(rows, 6)),
-                                .message_id = arena_strdup(arena, db_text(rows, 7)),
-                                .subject = arena_strdup(arena, db_text(rows, 8)),
-                                .size = (guint64) db_int(rows, 9),
-                                .times = 1,
-                        };
+                if (is_wanted(w, &record))
                         g_array_append_val(found, record);
-                }
-                if (step == DB_ROW_FAILED)
-                        return FALSE;
         }
-        for (guint i = first; i < found->len; i++)
-                if (!read_lines(txn, arena, &g_array_index(found, TraceRecord, i), error))
-                        return FALSE;
-        return TRUE;
+        return step != DB_ROW_FAILED;
 }
 
 static gboolean
@@ -174,7 +204,7 @@ find_refusals(DbTxn *txn, Arena *arena, const Wanted *w, GArray *found, GError *
                 TraceRecipient *line = arena_new0(arena, TraceRecipient);
                 const char **why = arena_new_array(arena, const char *, 1);
                 if (line == NULL || why == NULL)
-                        return fault(error, FAULT_BUSY, "too much to show at once: ask for less");
+                        return too_much(error);
                 why[0] = arena_strdup(arena, db_text(rows, 5));
                 *line = (TraceRecipient){
                         .recipient = arena_strdup(arena, db_text(rows, 3)),
@@ -217,5 +247,5 @@ trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **
         g_array_set_size(found, (guint) MIN((gint64) found->len, w.max));
         *ret = (const TraceRecord *) arena_copy(arena, span_make(found->data, found->len * sizeof(TraceRecord))).data;
         *ret_n = found->len;
-        return !arena_is_over(arena) || fault(error, FAULT_BUSY, "too much to show at once: ask for less");
+        return !arena_is_over(arena) || too_much(error);
 }

@@ -103,20 +103,26 @@ test_purge(Site *site, gconstpointer data)
         for (more = TRUE; more; calls++)
                 g_assert_true(trace_purge(site->db, clock_real() + 1, &more, &error));
         g_assert_cmpuint(calls, >=, 3); /* in slices */
-        g_assert_cmpint(site_number(site, "SELECT (SELECT count(*) FROM trace) + (SELECT count(*) FROM trace_recipient)"
+        g_assert_cmpint(site_number(site, "SELECT (SELECT count(*) FROM trace) + (SELECT count(*) FROM trace_later)"
                                           " + (SELECT count(*) FROM trace_key) + (SELECT count(*) FROM refusal)"),
                         ==, 0);
         g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 400);
 }
 
 static void
-test_steps(Site *site, gconstpointer data)
+test_lines(Site *site, gconstpointer data)
 {
         const char *const steps[] = {"a \"quoted\" step", "bad \xff octet", "tab\there"};
+        const TraceRecipient first = {"joe@ex.org", "deliver", "joe@ex.org", "2.0.0", steps, 3};
+        const TraceRecipient second = {"ann@ex.org", "reject", "ann@ex.org", "5.1.1", NULL, 0};
+        g_autoptr(GString) lines = g_string_new(NULL);
 
-        g_assert_cmpstr(trace_steps(site->arena, steps, 3, "last"), ==,
-                        "[\"a \\\"quoted\\\" step\",\"bad \\\\xff octet\",\"tab\\there\",\"last\"]");
-        g_assert_cmpstr(trace_steps(site->arena, NULL, 0, NULL), ==, "[]");
+        trace_add_line(lines, &first, "last");
+        trace_add_line(lines, &second, NULL);
+        g_assert_cmpstr(lines->str, ==,
+                        "[[\"joe@ex.org\",\"deliver\",\"joe@ex.org\",\"2.0.0\",\"a \\u0022quoted\\u0022 step\",\"bad "
+                        "\\u005cxff octet\","
+                        "\"tab\\u0009here\",\"last\"],[\"ann@ex.org\",\"reject\",\"ann@ex.org\",\"5.1.1\"]]");
 }
 
 int
@@ -128,6 +134,6 @@ main(int argc, char **argv)
         ADD("refusals are counted", test_refusals);
         ADD("refusals are bounded", test_refusals_bounded);
         ADD("purged in slices", test_purge);
-        ADD("steps are JSON whatever is in them RFC 8259 §7", test_steps);
+        ADD("steps are JSON whatever is in them RFC 8259 §7", test_lines);
         return g_test_run();
 }
