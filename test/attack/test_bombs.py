@@ -1,4 +1,6 @@
 """Messages that nobody should have to read (RELIABILITY §2, RFC 5322): refused or stored, and the server goes on as before."""
+import os
+
 import pytest
 
 from site_under_test import Site
@@ -56,6 +58,10 @@ MESSAGES = {
 }
 
 
+# Sanitizers keep what is freed for a while: a build with them says nothing about memory.
+GROWTH_MAX = (40 if "RESTANTE_SANITIZED" not in os.environ else 1000) << 20
+
+
 def rss(site):
     with open(f"/proc/{site.server_pid()}/status") as f:
         return int(next(x for x in f if x.startswith("VmHWM:")).split()[1]) * 1024
@@ -90,7 +96,7 @@ def test_a_monstrous_message_is_stored_whole_or_refused(bombed, name):
     for message in found:
         assert message.endswith(octets if octets else b"\r\n")
     assert site.server_pid() == pid, "the server died"
-    assert rss(site) - before < 40 << 20
+    assert rss(site) - before < GROWTH_MAX
 
 
 def test_a_domain_that_bounces_what_it_can_not_read_says_so_and_lives_rfc3464_2():

@@ -130,15 +130,13 @@ def test_half_closed_connections_get_their_answers_and_end_rfc5321_3_8(site):
 
 def test_the_server_ends_while_slow_peers_are_connected():
     with Site("mx.end.example") as site:
-        held = [connect(site.port("smtp"), f"127.7.0.{i % 3 + 1}") for i in range(30)]
-        for s in held:
-            s.sendall(b"EHLO c.example\r\nMA")
+        held = [Wire(site.port("smtp"), f"127.7.0.{i % 3 + 1}") for i in range(30)]
+        for w in held:
+            assert w.code(b"EHLO c.example") == 250
+            w.say(b"MA")
         begin = time.monotonic()
         site.stop()
         assert time.monotonic() - begin < 20
-        for s in held:
-            got = b""
-            while more := s.recv(65536):
-                got += more
-            assert got.splitlines()[-1].startswith(b"421 ")     # RFC 5321 §3.8
-            s.close()
+        for w in held:
+            assert w.code() == 421          # RFC 5321 §3.8
+            assert w.is_closed()
