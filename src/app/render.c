@@ -124,13 +124,14 @@ text_width(const char *text)
         return width;
 }
 
+/* Cut where something stands behind it. */
 static char *
-cell_text(const json_t *row, const OperationColumn *column)
+cell_text(const json_t *row, const OperationColumn *column, gboolean is_last)
 {
         const json_t *value = json_object_get(row, column->key);
         g_autofree char *text = value != NULL ? value_text(value, column->kind) : g_strdup("");
 
-        if (g_utf8_strlen(text, -1) <= CELL_MAX)
+        if (is_last || g_utf8_strlen(text, -1) <= CELL_MAX)
                 return g_steal_pointer(&text);
         g_autofree char *cut = g_utf8_substring(text, 0, CELL_MAX - 3);
         return g_strconcat(cut, "...", NULL);
@@ -183,7 +184,7 @@ table_print(Render *r)
                 n++;
         g_autofree char **cells = g_new0(char *, n_rows *n + 1);
         for (gsize i = 0; i < n_rows * n; i++) {
-                cells[i] = cell_text(json_array_get(r->rows, i / n), &columns[i % n]);
+                cells[i] = cell_text(json_array_get(r->rows, i / n), &columns[i % n], i % n == n - 1);
                 widths[i % n] = MAX(widths[i % n], text_width(cells[i]));
                 shown[i % n] |= cells[i][0] != '\0'; /* a column that nobody fills is left out */
         }
@@ -212,7 +213,7 @@ stream_row(Render *r, const json_t *row)
         guint n = 0;
 
         for (; n < OPERATION_COLUMNS && columns[n].key != NULL; n++) {
-                cells[n] = cell_text(row, &columns[n]);
+                cells[n] = cell_text(row, &columns[n], n + 1 == OPERATION_COLUMNS || columns[n + 1].key == NULL);
                 shown[n] = json_object_get(row, columns[n].key) != NULL;
                 widths[n] = columns[n].width != 0 ? columns[n].width : column_is_right(&columns[n]) ? 6 : STREAM_MIN;
         }

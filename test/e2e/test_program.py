@@ -5,6 +5,7 @@ import pathlib
 import signal
 import smtplib
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -228,6 +229,50 @@ def test_secrets_are_in_no_log_and_no_history(site):
     for p in site.path.rglob("*"):
         if p.is_file() and p.name != "reserve":
             assert b"canary-Wert" not in p.read_bytes(), p
+
+
+class Dns(threading.Thread):
+    """A name server that knows a few MX and A records."""
+
+    def __init__(self, records):
+        super().__init__(daemon=True)
+        self.records = records
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1@{self.socket.getsockname()[1]}"
+
+    @staticmethod
+    def encode(name):
+        return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label) + b"\0"
+
+    def data(self, kind, value):
+        return struct.pack(">H", 10) + self.encode(value) if kind == 15 else socket.inet_aton(value)
+
+    def run(self):
+        while True:
+            question, peer = self.socket.recvfrom(4096)
+            labels, i = [], 12
+            while question[i]:
+                labels.append(question[i + 1:i + 1 + question[i]].decode().lower())
+                i += question[i] + 1
+            name, kind = ".".join(labels), struct.unpack(">H", question[i + 1:i + 3])[0]
+            values = [self.data(kind, v) for n, k, v in self.records if (n, k) == (name, kind)]
+            known = name in ("", "example") or any(n == name for n, k, v in self.records)
+            self.socket.sendto(question[:2] + struct.pack(">HHHHH", 0x8580 | (0 if known else 3), 1, len(values), 0, 0) + question[12:i + 5] +
+                               b"".join(b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, 60, len(v)) + v for v in values), peer)
+
+
+def test_domain_add_says_when_the_mx_points_elsewhere(tmp_path):
+    mx, a = 15, 1
+    dns = Dns([("far.example", mx, "mx.far.example"), ("mx.far.example", a, "192.0.2.9"), ("near.example", mx, "mx.program.example"),
+               ("other-name.example", mx, "mail.other-name.example"), ("mail.other-name.example", a, "192.0.2.1"),
+               ("mx.program.example", a, "192.0.2.1")])
+    dns.start()
+    with Site("mx.program.example", directory=tmp_path, settings=f"\n[resolver]\nserver = {dns.address}\n") as s:
+        for domain, is_warned in [("far.example", True), ("near.example", False), ("other-name.example", False), ("unheard-of.example", False)]:
+            out = s.try_command("domain", "add", domain)
+            assert out.returncode == 0 and ("mx.far.example" in out.stderr) == is_warned and (is_warned or out.stderr == ""), out
+        assert any("mx.far.example" in row["text"] for row in s.json("check"))
 
 
 def test_every_command_has_help():
