@@ -24,6 +24,16 @@ claim_row(Run *run, guint32 i, guint64 hash, SeenState state)
         return item->row;
 }
 
+/* In a transaction. After a reload another Fetch may be reading the same mailboxes: what it takes must not be taken
+ * twice. */
+static gboolean
+put_row(DbTxn *txn, const Run *run, const SeenRow *row, const char *outcome, GError **error)
+{
+        if (g_atomic_int_get(&run->job->fetch->is_abandoned))
+                return fault(error, FAULT_IO, "broken off");
+        return seen_put(txn, run->source->id, row, outcome, error);
+}
+
 /* Left messages --------------------------------------------------------------------------------------------------- */
 
 typedef struct Left {
@@ -55,7 +65,7 @@ left_put(const Run *run, GError **error)
                 return DB_FAILED;
         for (guint i = 0; i < run->left->len; i++) {
                 const Left *left = &g_array_index(run->left, Left, i);
-                if (!seen_put(txn, run->source->id, left->row, left->reason, error))
+                if (!put_row(txn, run, left->row, left->reason, error))
                         return DB_FAILED;
         }
         return db_take_commit(g_steal_pointer(&txn), error);
@@ -135,7 +145,7 @@ put_outcome(DbTxn *txn, Submission *sub, gpointer data, GError **error)
 {
         const BatchEntry *entry = data;
 
-        return seen_put(txn, entry->run->source->id, entry->row, entry->word, error);
+        return put_row(txn, entry->run, entry->row, entry->word, error);
 }
 
 void

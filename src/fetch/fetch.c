@@ -521,7 +521,7 @@ wait_for_runs(Fetch *fetch, Usec until)
 }
 
 /* Those that run end after their batch. Who then still waits for a server is interrupted; who is still connecting is
- * not waited for: fetch_free() does that. */
+ * not waited for: fetch_free() does that. A batch that comes to its end even later is not committed. */
 void
 fetch_stop(Fetch *fetch, Usec deadline)
 {
@@ -532,6 +532,7 @@ fetch_stop(Fetch *fetch, Usec deadline)
         for (guint i = 0; i < fetch->clients->len; i++)
                 pop3_client_interrupt(fetch->clients->pdata[i]);
         is_quiet = is_quiet || wait_for_runs(fetch, clock_in(INTERRUPTED_WAIT));
+        g_atomic_int_set(&fetch->is_abandoned, TRUE);
         mutex_unlock(&fetch->lock);
         for (guint i = 0; is_quiet && i < fetch->threads->len; i++)
                 thread_take_join(fetch->threads->pdata[i]);

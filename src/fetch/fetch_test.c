@@ -873,6 +873,36 @@ test_stop(House *h, gconstpointer data)
         g_assert_null(show(h)->stopped);
 }
 
+static void
+run_in_vain(gpointer data)
+{
+        House *h = data;
+        FetchSummary summary;
+
+        g_assert_cmpint(fetch_run(h->fetch, "s", note_report, h, &summary, NULL), ==, FETCH_FAILED);
+}
+
+/* After a reload somebody else fetches the same account: what commits late would be there twice. */
+static void
+test_late_batch(House *h, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        put_mail(h, "1", "joe@ex.org", "one");
+        source_add(h, MULTIDROP);
+        DbTxn *turn = db_begin(h->site.db, &error); /* the batch waits for it */
+        g_assert_no_error(error);
+        Thread *late = thread_new("late", run_in_vain, h, &error);
+        g_assert_no_error(error);
+        g_usleep(500000);
+        fetch_stop(h->fetch, clock_monotonic());
+        g_assert_cmpint(db_take_commit(turn, &error), ==, DB_COMMITTED);
+        thread_take_join(late);
+        g_assert_cmpuint(site_count(&h->site, "joe@ex.org"), ==, 0);
+        g_assert_cmpint(ask_int(h, &COUNT_SEEN), ==, 0);
+        g_assert_cmpuint(h->provider.mail->len, ==, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -908,5 +938,6 @@ main(int argc, char **argv)
         ADD("run/nobody there", test_nobody_there, NULL);
         ADD("schedule/polls", test_polling, NULL);
         ADD("schedule/the end does not wait for a stalling server", test_stop, NULL);
+        ADD("schedule/what comes after the end is not committed", test_late_batch, NULL);
         return g_test_run();
 }

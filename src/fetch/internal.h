@@ -199,6 +199,7 @@ struct Fetch {
         guint max_parallel;
         TlsContext *tls;
         gint is_stopping;       /* atomic; written under lock */
+        gint is_abandoned;      /* atomic: nothing that still runs may commit, somebody else fetches the same accounts now */
 
         Mutex lock;             /* "fetch": everything below */
         Cond changed;
