@@ -23,10 +23,9 @@ pop3_door_new(const Pop3DoorSettings *settings, Store *store, Auth *auth)
         Pop3Door *door = g_new0(Pop3Door, 1);
 
         door->hostname = g_strdup(settings->hostname);
-        door->tls = settings->tls != NULL ? tls_context_ref(settings->tls) : NULL;
+        door->tls = tls_context_ref(settings->tls);
         door->store = store;
         door->auth = auth;
-        mutex_init(&door->lock, "pop3.door");
         return door;
 }
 
@@ -35,32 +34,9 @@ pop3_door_free(Pop3Door *door)
 {
         if (door == NULL)
                 return;
-        if (door->tls != NULL)
-                tls_context_unref(door->tls);
-        mutex_done(&door->lock);
+        tls_context_unref(door->tls);
         g_free(door->hostname);
         g_free(door);
-}
-
-void
-pop3_door_replace_tls(Pop3Door *door, TlsContext *tls)
-{
-        TlsContext *old;
-
-        {
-                MUTEX_SCOPE(&door->lock);
-                old = door->tls;
-                door->tls = tls != NULL ? tls_context_ref(tls) : NULL;
-        }
-        if (old != NULL)
-                tls_context_unref(old);
-}
-
-TlsContext *
-pop3_door_tls(Pop3Door *door)
-{
-        MUTEX_SCOPE(&door->lock);
-        return door->tls != NULL ? tls_context_ref(door->tls) : NULL;
 }
 
 Pop3Door *

@@ -9,7 +9,6 @@
 #pragma once
 
 #include "base/log.h"
-#include "base/thread.h"
 #include "pop3/dot.h"
 #include "pop3/pop3.h"
 
@@ -21,7 +20,6 @@ struct Pop3Door {
         char *hostname;
         Store *store;
         Auth *auth;
-        Mutex lock;             /* "pop3.door": tls */
         TlsContext *tls;
 };
 
@@ -71,7 +69,6 @@ typedef enum Pop3Step {
 } Pop3Step;
 
 Pop3Door *pop3_door(const Pop3Session *s);
-TlsContext *pop3_door_tls(Pop3Door *door);      /* a reference, or NULL */
 
 /* session.c */
 void pop3_ok(Pop3Session *s, const char *text);

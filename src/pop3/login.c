@@ -17,10 +17,7 @@ pop3_forget_user(Pop3Session *s)
 gboolean
 pop3_offers_tls(const Pop3Session *s)
 {
-        if (stream_is_tls(s->session.stream) || strcmp(s->client, "unix") == 0)
-                return FALSE;
-        g_autoptr(TlsContext) tls = pop3_door_tls(pop3_door(s));
-        return tls != NULL;
+        return !stream_is_tls(s->session.stream) && strcmp(s->client, "unix") != 0 && pop3_door(s)->tls != NULL;
 }
 
 void
@@ -43,7 +40,7 @@ pop3_stls(Pop3Session *s, Span args)
 Pop3Step
 pop3_step_handshake(Pop3Session *s)
 {
-        g_autoptr(TlsContext) tls = pop3_door_tls(pop3_door(s));
+        TlsContext *tls = pop3_door(s)->tls;
         StreamAnswer answer = tls != NULL ? stream_start_tls(s->session.stream, tls, NULL) : STREAM_FAILED;
 
         if (answer == STREAM_AGAIN)

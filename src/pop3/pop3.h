@@ -21,7 +21,6 @@ typedef struct Pop3DoorSettings {
 typedef struct Pop3Door Pop3Door;
 Pop3Door *pop3_door_new(const Pop3DoorSettings *settings, Store *store, Auth *auth) G_GNUC_WARN_UNUSED_RESULT;
 void pop3_door_free(Pop3Door *door);
-void pop3_door_replace_tls(Pop3Door *door, TlsContext *tls);
 extern const Protocol POP3_PROTOCOL;
 
 /* Tables with their manual inside. The events end with a row whose name is NULL. */

@@ -31,11 +31,10 @@ smtp_door_new(const SmtpDoorSettings *settings, Intake *intake, Auth *auth, Gues
         door->hostname = g_strdup(settings->hostname);
         door->settings.hostname = door->hostname;
         door->settings.tls = NULL;
-        door->tls = settings->tls != NULL ? tls_context_ref(settings->tls) : NULL;
+        door->tls = tls_context_ref(settings->tls);
         door->intake = intake;
         door->auth = auth;
         door->guesses = guesses;
-        mutex_init(&door->lock, "smtp.door");
         return door;
 }
 
@@ -44,32 +43,9 @@ smtp_door_free(SmtpDoor *door)
 {
         if (door == NULL)
                 return;
-        if (door->tls != NULL)
-                tls_context_unref(door->tls);
-        mutex_done(&door->lock);
+        tls_context_unref(door->tls);
         g_free(door->hostname);
         g_free(door);
-}
-
-void
-smtp_door_replace_tls(SmtpDoor *door, TlsContext *tls)
-{
-        TlsContext *old;
-
-        {
-                MUTEX_SCOPE(&door->lock);
-                old = door->tls;
-                door->tls = tls != NULL ? tls_context_ref(tls) : NULL;
-        }
-        if (old != NULL)
-                tls_context_unref(old);
-}
-
-TlsContext *
-smtp_door_tls(SmtpDoor *door)
-{
-        MUTEX_SCOPE(&door->lock);
-        return door->tls != NULL ? tls_context_ref(door->tls) : NULL;
 }
 
 static const SmtpRoleRow ROLES[] = {

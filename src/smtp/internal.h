@@ -9,7 +9,6 @@
 #pragma once
 
 #include "base/log.h"
-#include "base/thread.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/reply.h"
@@ -26,7 +25,6 @@ struct SmtpDoor {
         Intake *intake;
         Auth *auth;
         Guesses *guesses;
-        Mutex lock;             /* "smtp.door": tls */
         TlsContext *tls;
 };
 
@@ -92,7 +90,6 @@ typedef struct SmtpRoleRow {
 } SmtpRoleRow;
 const SmtpRoleRow *smtp_role(const SmtpSession *s);
 SmtpDoor *smtp_door(const SmtpSession *s);
-TlsContext *smtp_door_tls(SmtpDoor *door);      /* a reference, or NULL */
 
 typedef enum SmtpStep {
         STEP_AGAIN = 0,         /* park until something comes */

@@ -10,10 +10,7 @@
 gboolean
 smtp_offers_tls(const SmtpSession *s)
 {
-        if (stream_is_tls(s->session.stream) || strcmp(s->client, "unix") == 0)
-                return FALSE;
-        g_autoptr(TlsContext) tls = smtp_door_tls(smtp_door(s));
-        return tls != NULL;
+        return !stream_is_tls(s->session.stream) && strcmp(s->client, "unix") != 0 && smtp_door(s)->tls != NULL;
 }
 
 void
@@ -59,7 +56,7 @@ forget_everything(SmtpSession *s)
 SmtpStep
 smtp_step_handshake(SmtpSession *s)
 {
-        g_autoptr(TlsContext) tls = smtp_door_tls(smtp_door(s));
+        TlsContext *tls = smtp_door(s)->tls;
         StreamAnswer answer = tls != NULL ? stream_start_tls(s->session.stream, tls, NULL) : STREAM_FAILED;
 
         if (answer == STREAM_AGAIN)

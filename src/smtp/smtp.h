@@ -44,8 +44,6 @@ typedef struct SmtpDoor SmtpDoor;
 /* auth may be NULL for MX and LMTP, guesses NULL for LMTP. */
 SmtpDoor *smtp_door_new(const SmtpDoorSettings *settings, Intake *intake, Auth *auth, Guesses *guesses) G_GNUC_WARN_UNUSED_RESULT;
 void smtp_door_free(SmtpDoor *door);
-/* Swap the certificate for connections that come from now on. */
-void smtp_door_replace_tls(SmtpDoor *door, TlsContext *tls);
 
 /* For service_take_listener(); its `door` is a SmtpDoor. */
 extern const Protocol SMTP_PROTOCOL;
