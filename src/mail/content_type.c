@@ -312,3 +312,28 @@ param_find(const Param *params, gsize n, const char *name)
                         return params[i].value;
         return SPAN_EMPTY;
 }
+
+TransferEncoding
+transfer_encoding_parse(Span body)
+{
+        static const struct {
+                const char *name;
+                TransferEncoding encoding;
+        } known[] = {
+                {"7bit", TRANSFER_7BIT},     {"8bit", TRANSFER_8BIT},
+                {"base64", TRANSFER_BASE64}, {"quoted-printable", TRANSFER_QUOTED_PRINTABLE},
+                {"binary", TRANSFER_BINARY},
+        };
+        Scan s = scan_from(body);
+        Span word;
+
+        scan_skip_cfws(&s);
+        if (scan_at_end(&s))
+                return TRANSFER_7BIT;
+        if (!scan_run(&s, &CLASS_TOKEN, G_MAXSIZE, &word))
+                return TRANSFER_UNKNOWN;
+        for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
+                if (span_is(word, known[i].name))
+                        return known[i].encoding;
+        return TRANSFER_UNKNOWN;
+}

@@ -174,6 +174,29 @@ test_arena_over(void)
         assert_span(t.subtype, "plain");
 }
 
+static void
+test_transfer_encoding(void)
+{
+        static const struct {
+                const char *body;
+                TransferEncoding encoding;
+        } cases[] = {
+                {"", TRANSFER_7BIT},
+                {" (only a comment)\r\n", TRANSFER_7BIT},
+                {" 7bit\r\n", TRANSFER_7BIT},
+                {" 8BIT", TRANSFER_8BIT},
+                {" Binary", TRANSFER_BINARY},
+                {" (c) Quoted-Printable (d)", TRANSFER_QUOTED_PRINTABLE},
+                {" BASE64;", TRANSFER_BASE64},
+                {" x-uuencode", TRANSFER_UNKNOWN},
+                {" base64x", TRANSFER_UNKNOWN},
+                {" =", TRANSFER_UNKNOWN},
+        };
+
+        for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
+                g_assert_cmpint(transfer_encoding_parse(span_of(cases[i].body)), ==, cases[i].encoding);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -183,6 +206,7 @@ main(int argc, char **argv)
         g_test_add_func("/mail/content-type/as-the-world-writes-it", test_wild);
         g_test_add_func("/mail/content-type/boundary-keeps-its-octets", test_boundary_is_octets);
         g_test_add_func("/mail/content-type/disposition RFC 2183 §2", test_disposition);
+        g_test_add_func("/mail/content-type/transfer-encoding RFC 2045 §6", test_transfer_encoding);
         g_test_add_func("/mail/content-type/limits", test_limits);
         g_test_add_func("/mail/content-type/arena-over-is-an-answer", test_arena_over);
         return g_test_run();

@@ -36,6 +36,18 @@ gboolean content_type_parse(Arena *arena, Span body, ContentType *ret);
 gboolean disposition_parse(Arena *arena, Span body, Span *ret_kind, const Param **ret_params, gsize *ret_n);
 Span param_find(const Param *params, gsize n, const char *name);                /* empty when missing */
 
+/* Content-Transfer-Encoding (RFC 2045 §6). */
+typedef enum TransferEncoding {
+        TRANSFER_UNKNOWN = 0,   /* none that we know: the octets can't be decoded */
+        TRANSFER_7BIT,          /* also when the field is missing or empty        */
+        TRANSFER_8BIT,
+        TRANSFER_BINARY,
+        TRANSFER_QUOTED_PRINTABLE,
+        TRANSFER_BASE64,
+} TransferEncoding;
+
+TransferEncoding transfer_encoding_parse(Span body);
+
 /* One node of the MIME tree. A part that was not looked into (a limit, no boundary, an encoded container) is a leaf, what
  * ever its type says: only is_multipart and is_message tell that it has children. A multipart may have none. */
 typedef struct Part {

@@ -86,12 +86,9 @@ is_type(const ContentType *t, const char *type, const char *subtype)
 static gboolean
 is_encoded(const Header *h)
 {
-        Scan s = scan_from(header_body_of(h, "Content-Transfer-Encoding"));
-        Span encoding;
+        TransferEncoding encoding = transfer_encoding_parse(header_body_of(h, "Content-Transfer-Encoding"));
 
-        scan_skip_cfws(&s);
-        return scan_run(&s, &CLASS_TOKEN, G_MAXSIZE, &encoding) &&
-               (span_is(encoding, "base64") || span_is(encoding, "quoted-printable"));
+        return encoding == TRANSFER_BASE64 || encoding == TRANSFER_QUOTED_PRINTABLE;
 }
 
 /* The type by its field, or the default of its container (RFC 2046 §5.1.5). FALSE: the arena is over. */
