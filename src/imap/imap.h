@@ -1,0 +1,42 @@
+/* imap.h -- IMAP4rev2 and IMAP4rev1, the server's side: a door over the store.
+ *
+ * What is advertised works; each extension is a row of IMAP_CAPABILITIES and can be switched off for clients by their ID and for accounts (settings
+ * `imap.off`). A session is parked wherever it waits for its client: between commands, in a literal, in IDLE, in AUTHENTICATE, and when 64 KiB of
+ * its output wait for a slow reader (FETCH, LIST, SEARCH... keep a position).
+ *
+ * Threads  doors never change after imap_door_new().
+ * Memory   a parked session: under 2 KiB beside the stream; a mailbox that is selected is a shared view (store/view.h). A command has at most 64 KiB before
+ *          login, 1 MiB after; literals of APPEND go to the blob writer.
+ * RFC      9051, 3501 and those in IMAP_CAPABILITIES; doc/rfc.md.
+ */
+#pragma once
+
+#include "auth/auth.h"
+#include "base/log.h"
+#include "net/service.h"
+#include "store/store.h"
+
+typedef struct ImapDoorSettings {
+        const char *hostname;
+        TlsContext *tls;         /* for STARTTLS; NULL: not offered          */
+        guint64 max_size;        /* APPENDLIMIT: octets of one message       */
+        guint message_limit;     /* MESSAGELIMIT: messages of one command, 0: none */
+        const char *const *off;  /* rules "CAPABILITY client=NAME/VERSION-GLOB" or "CAPABILITY account=ADDRESS"; NULL-terminated or NULL */
+} ImapDoorSettings;
+typedef struct ImapDoor ImapDoor;
+ImapDoor *imap_door_new(const ImapDoorSettings *settings, Store *store, Auth *auth, Directory *directory) G_GNUC_WARN_UNUSED_RESULT;
+void imap_door_free(ImapDoor *door);
+extern const Protocol IMAP_PROTOCOL;
+
+/* Tables with their manual inside. */
+typedef struct ImapCapability {
+        const char *name;
+        const char *rfc;
+        const char *manual;
+} ImapCapability;
+const ImapCapability *imap_capability(gsize i); /* from 0; NULL behind the last */
+typedef struct ImapCommandRow {
+        const char *word, *form, *rfc, *manual;
+} ImapCommandRow;
+const ImapCommandRow *imap_command(gsize i); /* from 0; NULL behind the last */
+extern const LogEvent IMAP_EVENTS[];         /* ends with a row whose name is NULL */

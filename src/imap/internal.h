@@ -1,0 +1,201 @@
+/* internal.h -- what the files of the IMAP door share.
+ *
+ *      session.c    the loop: gathers a command with its literals, looks it up in the table, runs it, tells what changed, answers
+ *      args.c       the arguments of a command: atoms, strings, literals, lists, sets, dates, mailbox names
+ *      write.c      what goes out: strings, flags, dates, response codes
+ *      login.c      greeting, CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, COMPRESS
+ *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC; telling a session what changed; IDLE, NOOP
+ *      list.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c, notify.c
+ *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
+ *      search*.c, sort.c, thread.c, context.c
+ *
+ * A command is a function that reads its arguments, does its work and ends with exactly one of imap_ok/imap_no/imap_bad; or, when its work or output is long, starts a task and
+ * leaves the answer to it. Tasks run in pieces: they return IMAP_TASK_AGAIN when stream_is_full() or after some 50 ms, and go on from their position later. Nothing
+ * is kept on the stack. While a task is there no other command begins (RFC 9051 §5.5 lets us answer one after the other).
+ */
+#pragma once
+
+#include "base/scan.h"
+#include "imap/imap.h"
+#include "store/change.h"
+#include "store/mailbox.h"
+#include "store/search.h"
+#include "store/view.h"
+
+typedef struct ImapSession ImapSession;
+
+/* States of RFC 9051 §3, as bits for the command table. */
+typedef enum ImapState {
+        IMAP_STATE_NONE = 1 << 0,               /* not authenticated */
+        IMAP_STATE_AUTHENTICATED = 1 << 1,
+        IMAP_STATE_SELECTED = 1 << 2,
+} ImapState;
+#define IMAP_STATE_IN  (IMAP_STATE_AUTHENTICATED | IMAP_STATE_SELECTED)
+#define IMAP_STATE_ANY (IMAP_STATE_NONE | IMAP_STATE_IN)
+
+/* What ENABLE (and commands that imply it) switched on. */
+typedef enum ImapEnabled {
+        IMAP_ENABLED_REV2 = 1 << 0,             /* IMAP4rev2: UTF-8 names, no RECENT, ESEARCH answers      */
+        IMAP_ENABLED_UTF8 = 1 << 1,             /* UTF8=ACCEPT: UTF-8 in quoted strings                    */
+        IMAP_ENABLED_CONDSTORE = 1 << 2,
+        IMAP_ENABLED_QRESYNC = 1 << 3,          /* VANISHED instead of EXPUNGE                             */
+        IMAP_ENABLED_UIDONLY = 1 << 4,          /* RFC 9586: UIDFETCH, VANISHED, no sequence numbers       */
+} ImapEnabled;
+
+/* Arguments --------------------------------------------------------------------------------------------------------- */
+
+/* A command as gathered: one buffer in which each literal's octets follow its "{n}" and CRLF. Results point into the buffer or the arena. Each function moves on
+ * and says TRUE, or leaves the cursor and says FALSE. */
+typedef struct ImapArgs {
+        Scan scan;
+        Arena *arena;
+        guint enabled;          /* ImapEnabled: quoted strings may hold UTF-8 */
+} ImapArgs;
+gboolean args_space(ImapArgs *a);                               /* exactly one SP */
+gboolean args_end(const ImapArgs *a);
+gboolean args_open(ImapArgs *a);                                /* "(" */
+gboolean args_close(ImapArgs *a);                               /* ")" */
+gboolean args_word(ImapArgs *a, const char *word);              /* exactly this atom, ASCII case apart; what follows is no atom character */
+gboolean args_atom(ImapArgs *a, Span *ret);
+gboolean args_string(ImapArgs *a, Span *ret);                   /* quoted or literal; NUL only in literal8 */
+gboolean args_literal8(ImapArgs *a, Span *ret, gboolean *ret_is_binary);
+gboolean args_astring(ImapArgs *a, Span *ret);
+gboolean args_nstring(ImapArgs *a, Span *ret, gboolean *ret_is_nil);
+gboolean args_number(ImapArgs *a, guint64 max, guint64 *ret);
+gboolean args_flag(ImapArgs *a, guint64 *ret_system, Span *ret_keyword);         /* one flag: system bit or keyword; \Recent is refused */
+gboolean args_flag_list(ImapArgs *a, guint64 *ret_system, const Span **ret_keywords, gsize *ret_n);  /* parenthesized, or bare (STORE) */
+gboolean args_date(ImapArgs *a, Usec *ret_midnight_utc);        /* SEARCH: 1-Feb-1994 or quoted */
+gboolean args_date_time(ImapArgs *a, Usec *ret);                /* APPEND: " 1-Feb-1994 12:00:00 +0100" */
+/* A mailbox name: astring in modified UTF-7, or UTF-8 when enabled; *ret is UTF-8. FALSE also when it is neither (then "BAD" would be wrong: *ret_is_bad TRUE -> NO [CANNOT]). */
+gboolean args_mailbox(ImapArgs *a, Span *ret, gboolean *ret_is_bad);
+gboolean args_list_mailbox(ImapArgs *a, Span *ret, gboolean *ret_is_bad);        /* with wildcards */
+
+/* Sets of numbers: "1:5,7,*" or "$". As given: '*' is G_MAXUINT32. Ranges are put in order (first <= last unless '*'), at most 10,000. */
+typedef struct ImapSet {
+        const UidRange *ranges;
+        gsize n;
+        gboolean is_saved;      /* "$" (RFC 5182) */
+} ImapSet;
+gboolean args_set(ImapArgs *a, ImapSet *ret);
+
+/* Modified UTF-7 (RFC 3501 §5.1.3) */
+gboolean utf7_to_utf8(Arena *arena, Span name, Span *ret) G_GNUC_WARN_UNUSED_RESULT;    /* FALSE: not well-formed */
+Span utf7_from_utf8(Arena *arena, Span name);
+
+/* Answers ----------------------------------------------------------------------------------------------------------- */
+
+/* The tagged answer of the running command; code: "" or "TRYCREATE", without brackets. Each may be called once. */
+void imap_ok(ImapSession *s, const char *code, const char *text);
+void imap_no(ImapSession *s, const char *code, const char *text);
+void imap_bad(ImapSession *s, const char *text);                 /* counts as an error of the client's: too many close */
+void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE]/[OVERQUOTA...] by fault code, and the log */
+void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const char *doing);      /* every MailboxAnswer but DONE */
+void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */
+
+/* Untagged and pieces, straight to the stream. */
+void imap_put(ImapSession *s, const char *text);
+void imap_printf(ImapSession *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void imap_put_span(ImapSession *s, Span octets);
+void imap_put_number(ImapSession *s, guint64 number);
+void imap_put_string(ImapSession *s, Span octets);               /* quoted if it can be, else literal */
+void imap_put_nstring(ImapSession *s, Span octets, gboolean is_nil);
+void imap_put_astring(ImapSession *s, Span octets);
+void imap_put_literal(ImapSession *s, Span octets, gboolean is_binary);  /* "{n}\r\n" octets, NUL as 0x80; is_binary: "~{n}" with NULs */
+void imap_put_mailbox(ImapSession *s, Span utf8_name);           /* in the form this client knows */
+void imap_put_flags(ImapSession *s, const View *view, guint64 flags);    /* "(\\Seen $Forwarded)" */
+void imap_put_date_time(ImapSession *s, Usec when);              /* quoted INTERNALDATE, UTC */
+void imap_put_ranges(ImapSession *s, const UidRange *ranges, gsize n);   /* "1:3,7" */
+gboolean imap_is_full(const ImapSession *s);                     /* stream_is_full(): return IMAP_TASK_AGAIN */
+
+/* Tasks ------------------------------------------------------------------------------------------------------------- */
+
+typedef enum ImapTaskStep {
+        IMAP_TASK_AGAIN = 0,    /* come back when output has drained or after others had their turn */
+        IMAP_TASK_DONE,         /* it has answered */
+} ImapTaskStep;
+typedef struct ImapTask {
+        ImapTaskStep (*run)(ImapSession *s, struct ImapTask *task);
+        void (*free)(struct ImapTask *task);
+} ImapTask;
+/* Takes it; the first run is at once. The command's arena (s->arena) and buffer stay until the task is over. */
+void imap_start_task(ImapSession *s, ImapTask *task);
+
+/* A command with streamed literals (APPEND, REPLACE): gets each piece as it comes. Set by the command table for its word. */
+typedef enum ImapLiteral {
+        IMAP_LITERAL_GATHER = 0,        /* keep it in the command's buffer, within the ledger */
+        IMAP_LITERAL_STREAM,            /* octets go to literal_octets() */
+        IMAP_LITERAL_REFUSED,           /* a tagged answer has been given: synchronizing literals are not asked for, others are passed over */
+} ImapLiteral;
+
+typedef struct ImapCommand {
+        const char *word;
+        guint states;
+        void (*run)(ImapSession *s, ImapArgs *args);
+        gboolean has_uid;               /* also "UID word": s->is_uid */
+        gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1) */
+        const char *capability;         /* shown and allowed only while this one is on, or NULL */
+        const char *form, *rfc, *manual;
+        /* APPEND and the like: text so far (this line up to the literal), its size. is_sync: it waits for our "+". */
+        ImapLiteral (*literal)(ImapSession *s, Span gathered, guint64 size, gboolean is_binary, gboolean is_sync);
+        void (*literal_octets)(ImapSession *s, Span octets);
+} ImapCommand;
+extern const ImapCommand IMAP_COMMANDS[];       /* commands.c: the one table */
+
+/* Sessions ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct ImapSelected {
+        char *name;             /* as the client named it, UTF-8 */
+        gint64 mailbox;
+        guint rights;           /* Right */
+        gboolean is_read_only;  /* EXAMINE */
+        View *view;             /* what the client has been told */
+        Watch *watch;
+        GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
+        gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
+        void (*contexts_free)(gpointer contexts);
+} ImapSelected;
+
+struct ImapSession {
+        Session session;                /* first */
+        guint8 phase;                   /* session.c */
+        guint8 errors;
+        gboolean is_uid;                /* the running command came as UID ... */
+        guint state;                    /* one ImapState */
+        guint enabled;
+        char tag[64];
+        const ImapCommand *command;     /* running */
+        gboolean is_answered;
+        GByteArray *gathered;           /* the command's octets so far, NULL between commands */
+        Arena *arena;                   /* of the running command, NULL between commands */
+        ImapTask *task;
+        gpointer append;                /* append.c: between literals; freed by append_free */
+        gpointer login;                 /* login.c: AUTHENTICATE under way */
+        Viewer who;                     /* after login */
+        char *address;                  /* who.address */
+        char *client_id;                /* of ID: "Thunderbird/115", NULL */
+        guint64 capabilities_off;       /* bits by index of IMAP_CAPABILITIES rows, for this client and account */
+        ImapSelected *selected;
+        gpointer notify;                /* notify.c: NOTIFY SET, NULL: none */
+        Watch *tree_watch;
+        gint woken;                     /* atomic: a watch has fired since the last look */
+};
+
+ImapDoor *imap_door(const ImapSession *s);
+Store *imap_store(const ImapSession *s);
+const ImapDoorSettings *imap_settings(const ImapSession *s);
+gboolean imap_has(const ImapSession *s, const char *capability);        /* on for this client and account */
+
+/* select.c: telling what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
+ * may_expunge nothing is told of newer views in which something vanished beyond flags of entries both have and new entries: then the old view stays. FALSE: the mailbox is gone or a fault;
+ * the session has been told (BYE or CLOSED). */
+gboolean imap_tell_changes(ImapSession *s, gboolean may_expunge);
+/* For commands that change and answer themselves (STORE): move the view on, telling everything but changed flags of these. */
+void imap_unselect(ImapSession *s);
+/* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
+ * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
+typedef struct IndexRange {
+        guint32 first, last;
+} IndexRange;
+gboolean imap_indexes(ImapSession *s, const ImapSet *set, const IndexRange **ret, gsize *ret_n) G_GNUC_WARN_UNUSED_RESULT;
+/* The same as UIDs, for the functions of change.h. */
+UidSet imap_uids(ImapSession *s, const IndexRange *ranges, gsize n);
