@@ -92,7 +92,7 @@ sendmail_take_recipients(Sendmail *s, Arena *arena, const Header *header, const 
         const Field *field;
 
         for (gsize nth = 0; (field = header_find(header, name, nth)) != NULL; nth++) {
-                Mailbox *list;
+                ListedAddress *list;
                 gsize n;
 
                 (void) !address_list_parse(arena, header_field_body(header, field), &list, &n);

@@ -114,7 +114,7 @@ consider(Search *search, const char *where, const char *prefix, Address address)
 static void
 consider_field(Search *search, const Field *field, const char *where, const char *prefix)
 {
-        Mailbox *list = NULL;
+        ListedAddress *list = NULL;
         gsize n = 0;
 
         if (!address_list_parse(search->arena, header_field_body(search->header, field), &list, &n))

@@ -56,17 +56,17 @@ Address address_copy(Arena *arena, const Address *a);
 
 /* Header fields ------------------------------------------------------------------------------------------------- */
 
-typedef struct Mailbox {        /* one entry of an address list */
+typedef struct ListedAddress {  /* one entry of an address list */
         Span display_name;      /* decoded to UTF-8 (RFC 2047), comments dropped; may be empty  */
         Address address;
         Span group;             /* name of the group it stands in, else empty                   */
         gboolean is_valid;      /* FALSE: text that is no address, kept in display_name         */
-} Mailbox;
+} ListedAddress;
 
 #define ADDRESS_LIST_MAX 10000
 
 /* Read an address-list body (To, Cc, From, ...) as the world writes it: groups, comments, obsolete routes and dots, quoted
- * strings, folding, semicolons, empty elements. Never fails on syntax: what can't be read becomes an invalid Mailbox and
+ * strings, folding, semicolons, empty elements. Never fails on syntax: what can't be read becomes an invalid ListedAddress and
  * reading goes on at the next comma. *ret_n at most ADDRESS_LIST_MAX; FALSE when the arena or that limit ran over (what was
- * read so far is given). Empty groups yield one Mailbox with empty address and the group's name. */
-gboolean address_list_parse(Arena *arena, Span body, Mailbox **ret, gsize *ret_n);
+ * read so far is given). Empty groups yield one ListedAddress with empty address and the group's name. */
+gboolean address_list_parse(Arena *arena, Span body, ListedAddress **ret, gsize *ret_n);

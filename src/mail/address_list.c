@@ -34,7 +34,7 @@ typedef struct ListReader {
         Arena *arena;
         Scan s;
         Octets words; /* the word or phrase being put together */
-        Mailbox *list;
+        ListedAddress *list;
         gsize n, max;
         Span group;
         gboolean in_group, group_has_member;
@@ -286,7 +286,7 @@ read_addr_spec(ListReader *r, Span text, Address *ret)
 /* The list ------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-list_add(ListReader *r, Mailbox mailbox)
+list_add(ListReader *r, ListedAddress mailbox)
 {
         if (r->n == r->max)
                 return FALSE;
@@ -309,12 +309,12 @@ is_blank(Span text)
 static gboolean
 list_add_element(ListReader *r, const Element *e)
 {
-        Mailbox m = {.is_valid = TRUE};
+        ListedAddress m = {.is_valid = TRUE};
 
         if (!e->has_angle && is_blank(e->text))
                 return TRUE;
         if (!read_addr_spec(r, e->has_angle ? e->angle : e->text, &m.address))
-                return list_add(r, (Mailbox){.display_name = header_decode(r->arena, e->text)});
+                return list_add(r, (ListedAddress){.display_name = header_decode(r->arena, e->text)});
         if (e->has_angle)
                 m.display_name = read_phrase(r, e->phrase);
         if (m.display_name.len == 0)
@@ -325,7 +325,7 @@ list_add_element(ListReader *r, const Element *e)
 static gboolean
 end_group(ListReader *r)
 {
-        gboolean fits = r->group_has_member || r->group.len == 0 || list_add(r, (Mailbox){.is_valid = FALSE});
+        gboolean fits = r->group_has_member || r->group.len == 0 || list_add(r, (ListedAddress){.is_valid = FALSE});
 
         r->in_group = FALSE;
         return fits;
@@ -363,12 +363,12 @@ count_separators(Span body)
 }
 
 gboolean
-address_list_parse(Arena *arena, Span body, Mailbox **ret, gsize *ret_n)
+address_list_parse(Arena *arena, Span body, ListedAddress **ret, gsize *ret_n)
 {
         g_auto(ListReader) r = {.arena = arena, .s = scan_from(body), .words = OCTETS_INIT(WORD_MAX)};
 
         r.max = MIN(count_separators(body), ADDRESS_LIST_MAX);
-        r.list = arena_new_array(arena, Mailbox, r.max);
+        r.list = arena_new_array(arena, ListedAddress, r.max);
         *ret = r.list;
         *ret_n = 0;
         if (r.list == NULL)

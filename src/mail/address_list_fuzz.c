@@ -9,7 +9,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         g_autoptr(Arena) arena = arena_new(1024 * 1024);
-        Mailbox *list;
+        ListedAddress *list;
         gsize n;
 
         gboolean is_whole = address_list_parse(arena, span_make(data, size), &list, &n);
@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!is_whole)
                 return 0;
         for (gsize i = 0; i < n; i++) {
-                const Mailbox *m = &list[i];
+                const ListedAddress *m = &list[i];
 
                 g_assert(text_is_utf8(m->display_name) && text_is_utf8(m->group));
                 g_assert(m->is_valid == (m->address.local.len > 0));

@@ -9,12 +9,12 @@ list_to_text(Span body)
 {
         g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
         g_autoptr(GString) text = g_string_new(NULL);
-        Mailbox *list;
+        ListedAddress *list;
         gsize n;
 
         g_assert_true(address_list_parse(arena, body, &list, &n));
         for (gsize i = 0; i < n; i++) {
-                const Mailbox *m = &list[i];
+                const ListedAddress *m = &list[i];
                 g_autofree char *name = span_dup(m->display_name);
                 g_autofree char *local = span_dup(m->address.local);
                 g_autofree char *domain = span_dup(m->address.domain);
@@ -166,7 +166,7 @@ test_limit(void)
 {
         g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
         g_autoptr(GString) body = g_string_new(NULL);
-        Mailbox *list;
+        ListedAddress *list;
         gsize n;
 
         for (guint i = 0; i < ADDRESS_LIST_MAX; i++)
@@ -189,7 +189,7 @@ test_unclosed_is_linear(void)
         for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++) {
                 g_autoptr(Arena) arena = arena_new(8 * 1024 * 1024);
                 g_autoptr(GString) body = g_string_new(NULL);
-                Mailbox *list;
+                ListedAddress *list;
                 gsize n;
 
                 while (body->len < 1024 * 1024)
