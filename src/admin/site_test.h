@@ -30,7 +30,7 @@ test_site_open(TestSite *site)
         directory_set_postmaster(r->directory, "postmaster@mx.test.example");
         RouterSettings router = {.hostname = r->hostname, .postmaster = "postmaster@mx.test.example"};
         r->router = router_new(r->directory, r->db, &router);
-        r->store = store_new(r->db, r->blob);
+        r->store = store_new(r->db, r->blob, r->directory);
         r->queue = queue_new(r->db, r->blob);
         r->guesses = guesses_new();
         IntakeRooms below = {r->db, r->blob, r->directory, r->router, r->store, r->queue};

@@ -152,7 +152,7 @@ site_open_core(Site *site, const Settings *settings, GError **error)
                 return FALSE;
         site->directory = directory_new(site->db);
         directory_set_postmaster(site->directory, settings->postmaster);
-        site->store = store_new(site->db, site->blob);
+        site->store = store_new(site->db, site->blob, site->directory);
         site->queue = queue_new(site->db, site->blob);
         site->guesses = guesses_new();
         return TRUE;

@@ -36,7 +36,7 @@ site_open(Site *site)
         g_assert_no_error(error);
         site->directory = directory_new(site->db);
         site->router = router_new(site->directory, site->db, &routing);
-        site->store = store_new(site->db, site->blob);
+        site->store = store_new(site->db, site->blob, site->directory);
         site->queue = queue_new(site->db, site->blob);
         const IntakeRooms rooms = {site->db, site->blob, site->directory, site->router, site->store, site->queue};
         const IntakeSettings settings = {

@@ -7,6 +7,7 @@
 struct Store {
         Db *db;
         Blob *blob;
+        Directory *directory;
         Mutex lock;             /* leaf: the set below */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
 };

@@ -5,12 +5,13 @@
 #define REMOVE_SLICE 1000
 
 Store *
-store_new(Db *db, Blob *blob)
+store_new(Db *db, Blob *blob, Directory *directory)
 {
         Store *store = g_new0(Store, 1);
 
         store->db = db;
         store->blob = blob;
+        store->directory = directory;
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;

@@ -14,10 +14,12 @@
 #include "blob/blob.h"
 #include "blob/copy.h"
 #include "db/db.h"
+#include "directory/directory.h"
 
 typedef struct Store Store;
 
-Store *store_new(Db *db, Blob *blob) G_GNUC_WARN_UNUSED_RESULT;
+/* All three outlive it. The directory says who the owner of a mailbox is and who may see it. */
+Store *store_new(Db *db, Blob *blob, Directory *directory) G_GNUC_WARN_UNUSED_RESULT;
 void store_free(Store *store);
 
 /* Delivery, inside intake's transaction -------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ typedef struct Site {
         char *dir;
         Db *db;
         Blob *blob;
+        Directory *directory;
         Store *store;
         Arena *arena;
 } Site;
@@ -21,13 +22,15 @@ site_open(Site *site)
         g_assert_no_error(error);
         site->blob = blob_open(site->dir, site->db, &error);
         g_assert_no_error(error);
-        site->store = store_new(site->db, site->blob);
+        site->directory = directory_new(site->db);
+        site->store = store_new(site->db, site->blob, site->directory);
 }
 
 static void
 site_close(Site *site)
 {
         store_free(site->store);
+        directory_free(site->directory);
         blob_close(site->blob);
         db_close(site->db);
 }
