@@ -9,7 +9,8 @@
  *    own.
  * 3. A batch ends by COMMIT when nobody is in line, when it has BATCH_CALLERS_MAX callers or is BATCH_AGE_MAX old; the
  *    caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
- * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches.
+ * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches. Those of
+ *    callers of whom nothing is kept run once the engine has undone it, and before the turn goes on too.
  * 5. The turn goes straight to the head of the line, whose thread is the only one woken.
  * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
  * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
@@ -155,9 +156,19 @@ turn_pass(Db *db)
         return next != NULL || is_free;
 }
 
-/* The batch is over: its callers are the result. */
+static void
+hooks_run(DbTxn *txn, gboolean is_committed)
+{
+        for (Hook *hook = txn->hooks; hook != NULL; hook = hook->next) {
+                void (*fn)(gpointer data) = is_committed ? hook->committed : hook->undone;
+                if (fn != NULL)
+                        fn(hook->data);
+        }
+}
+
+/* The batch is over, committed or undone: its callers are the result, their hooks have run. */
 static TxnList
-batch_end(Db *db)
+batch_end(Db *db, gboolean is_committed)
 {
         TxnList gathered = db->batch.gathered;
 
@@ -165,6 +176,8 @@ batch_end(Db *db)
         db->batch.n_last = db->batch.n_callers;
         db->batch.n_callers = 0;
         db->batch.gathered = (TxnList){NULL, NULL};
+        for (DbTxn *txn = gathered.first; txn != NULL; txn = txn->next)
+                hooks_run(txn, is_committed);
         return gathered;
 }
 
@@ -177,14 +190,6 @@ callers_tell(TxnList callers, TxnState state, const GError *fault)
                         txn->fault = g_error_copy(fault);
                 wake_send(&txn->wake); /* it may be gone now */
         }
-}
-
-static void
-hooks_run(const TxnList *callers)
-{
-        for (DbTxn *txn = callers->first; txn != NULL; txn = txn->next)
-                for (Hook *hook = txn->hooks; hook != NULL; hook = hook->next)
-                        hook->fn(hook->data);
 }
 
 /* COMMIT, and what invariant 7 says about its answer. */
@@ -208,10 +213,9 @@ batch_close(Db *db, GError **error)
 {
         gboolean is_written = batch_write(db, error);
         guint n_callers = db->batch.n_callers;
-        TxnList callers = batch_end(db);
+        TxnList callers = batch_end(db, is_written);
 
         if (is_written) {
-                hooks_run(&callers);
                 MUTEX_SCOPE(&db->turn);
                 db->stats.commits++;
                 db->stats.transactions += n_callers;
@@ -291,7 +295,7 @@ batch_check(DbTxn *txn, const GError *cause)
                 return;
         txn->is_dead = TRUE;
         txn->fault = g_error_copy(cause);
-        callers_tell(batch_end(db), TXN_FAILED, cause);
+        callers_tell(batch_end(db, FALSE), TXN_FAILED, cause);
 }
 
 /* A savepoint that can't be rolled back or released leaves no way to save the others. */
@@ -319,8 +323,9 @@ batch_leave(DbTxn *txn)
                         batch_abandon(txn);
         } else if (!txn->is_dead) {
                 run(txn->conn, &ROLLBACK_BATCH);
-                batch_end(db);
+                batch_end(db, FALSE);
         }
+        hooks_run(txn, FALSE);
         turn_done(db);
 }
 
@@ -335,6 +340,8 @@ batch_commit(DbTxn *txn, GError **error)
         gboolean is_gathered = !txn->is_dead;
         if (is_gathered)
                 txn_list_push(&db->batch.gathered, txn);
+        else
+                hooks_run(txn, FALSE);
         turn_done(db);
         if (is_gathered)
                 wake_wait(&txn->wake);

@@ -331,9 +331,17 @@ db_take_commit(DbTxn *txn, GError **error)
 void
 db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release)
 {
+        db_on_end(txn, fn, NULL, data, release);
+}
+
+void
+db_on_end(DbTxn *txn, void (*committed)(gpointer data), void (*undone)(gpointer data), gpointer data,
+          GDestroyNotify release)
+{
         Hook *hook = g_new0(Hook, 1);
 
-        hook->fn = fn;
+        hook->committed = committed;
+        hook->undone = undone;
         hook->data = data;
         hook->release = release;
         *txn->hooks_end = hook;

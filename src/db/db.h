@@ -81,6 +81,11 @@ DbCommit db_take_commit(DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * after rollback, on the thread of the transaction. */
 void db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release);
 
+/* The same, and undone(data) in its place when nothing of the transaction is kept, whatever the reason: before anybody else gets the
+ * write connection. For who remembers in memory what the write connection sees. */
+void db_on_end(DbTxn *txn, void (*committed)(gpointer data), void (*undone)(gpointer data), gpointer data,
+               GDestroyNotify release);
+
 /* Statements. format has one letter a parameter: i gint64 (pass (gint64)), s const char * (NULL is NULL), b Span as a blob,
  * t Span as text, n NULL (no argument). Bound memory must live until the call (db_run) or the rows (db_query) end.
  *

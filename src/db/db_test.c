@@ -299,6 +299,33 @@ test_hooks(Site *site, gconstpointer data)
 }
 
 static void
+trail_undo(gpointer data)
+{
+        g_string_append_c(((Trail *) data)->text, '-');
+        trail_write(data);
+}
+
+/* What a transaction undid is forgotten before the next one begins. */
+static void
+test_undo_hooks(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Trail a = {text, 'A'}, b = {text, 'B'};
+        DbTxn *txn = begin(site->db);
+
+        db_on_end(txn, trail_write, trail_undo, &a, trail_release);
+        put(txn, "a", "1");
+        commit(txn);
+        g_assert_cmpstr(text->str, ==, "Aa");
+        txn = begin(site->db);
+        put(txn, "b", "1");
+        db_on_end(txn, trail_write, trail_undo, &b, trail_release);
+        db_on_commit(txn, trail_write, &a, NULL);
+        db_txn_free(txn);
+        g_assert_cmpstr(text->str, ==, "Aa-Bb");
+}
+
+static void
 test_full(Site *site, gconstpointer data)
 {
         g_autoptr(GError) error = NULL;
@@ -633,6 +660,7 @@ main(int argc, char **argv)
         site_test("/db/text-made-at-run-time", test_query_text);
         site_test("/db/get-int-without-row", test_get_int_without_row);
         site_test("/db/hooks-run-after-commit-only", test_hooks);
+        site_test("/db/undo-hooks-run-when-nothing-is-kept", test_undo_hooks);
         site_test("/db/full-lets-only-deleters-in", test_full);
         site_test("/db/one-process-owns-it", test_one_owner);
         site_test("/db/clean-mark-and-recovery-after-crash", test_clean_mark);

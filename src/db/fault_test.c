@@ -250,6 +250,12 @@ caller_start(Caller *caller, Db *db, const char *name)
         }
 }
 
+static void
+count_up(gpointer data)
+{
+        ++*(guint *) data;
+}
+
 /* No room while the batch is written: all of its callers are told, nothing of it is kept, and with room it goes on. */
 static void
 test_full_commit(Site *site, gconstpointer data)
@@ -261,9 +267,12 @@ test_full_commit(Site *site, gconstpointer data)
                 Caller caller;
                 gint64 before = count(site->db, &COUNT);
                 DbTxn *txn = db_begin(site->db, NULL);
+                guint committed = 0, undone = 0;
                 g_autofree char *a = g_strdup_printf("a%d", after), *b = g_strdup_printf("b%d", after);
 
                 g_assert_true(db_run(txn, &PUT, NULL, "ss", a, "1"));
+                db_on_end(txn, count_up, NULL, &committed, NULL);
+                db_on_end(txn, NULL, count_up, &undone, NULL);
                 caller_start(&caller, site->db, b);
                 fault_now = (Fault){.file = SQLITE_OPEN_WAL, .write_rc = SQLITE_FULL, .after = after};
                 DbCommit answer = db_take_commit(txn, &error);
@@ -271,6 +280,8 @@ test_full_commit(Site *site, gconstpointer data)
                 fault_now = (Fault){0};
                 g_assert_cmpint(answer, ==, caller.answer);
                 failed += answer == DB_FAILED;
+                g_assert_cmpuint(committed, ==, answer == DB_COMMITTED);
+                g_assert_cmpuint(undone, ==, answer == DB_FAILED);
                 if (answer == DB_FAILED) {
                         g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
                         g_assert_error(caller.error, RESTANTE_ERROR, FAULT_FULL);
@@ -342,6 +353,10 @@ test_dead_batch_tells_gathered(Site *site, gconstpointer data)
         g_autoptr(GError) error = NULL;
         Killer killer = {site->db, FALSE, NULL};
         DbTxn *txn = db_begin(site->db, NULL);
+        guint committed = 0, undone = 0;
+
+        db_on_end(txn, NULL, count_up, &undone, NULL);
+        db_on_end(txn, count_up, NULL, &committed, NULL);
 
         g_assert_true(db_run(txn, &PUT, NULL, "ss", "gathered", "1"));
         killer.thread = thread_new("kill", kill_batch, &killer, NULL);
@@ -353,6 +368,8 @@ test_dead_batch_tells_gathered(Site *site, gconstpointer data)
         g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
         thread_take_join(killer.thread);
         g_assert_true(killer.was_refused);
+        g_assert_cmpuint(undone, ==, 1);
+        g_assert_cmpuint(committed, ==, 0);
         g_assert_cmpint(count(site->db, &COUNT), ==, 0);
         g_assert_cmpint(put(site->db, "gathered", NULL), ==, DB_COMMITTED);
 }

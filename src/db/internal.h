@@ -52,7 +52,8 @@ void engine_init(void);
 typedef struct Hook Hook;
 struct Hook {
         Hook *next;
-        void (*fn)(gpointer data);
+        void (*committed)(gpointer data); /* either may be NULL */
+        void (*undone)(gpointer data);
         gpointer data;
         GDestroyNotify release;
 };
