@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The figures of Restante beside Postfix and Dovecot, in one run on one machine; everything durable before its answer.
 
-usage: ./dev bench [smtp] [pop3] [fetch] [memory] [--runs N] [--quick]
+usage: ./dev bench [smtp] [pop3] [fetch] [memory] [imap] [imap100k] [--runs N] [--quick]
 
 Rates are medians of N runs (three unless told), peers measured between ours so that a noisy machine disturbs both. CPU is user and
 system time of all the server's processes. Postfix and Dovecot come from ./.dev/peers and listen on loopback only.
@@ -25,6 +25,7 @@ from peers.postfix import Postfix  # noqa: E402
 from site_under_test import Site  # noqa: E402
 
 LOAD = str(ROOT / "build/bench/load")
+IMAP = str(ROOT / "build/bench/imap")
 DOMAIN = "bench.example"
 USERS = [f"u{i}" for i in range(100)]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -140,9 +141,10 @@ def measure_restante(site, connections, messages, recipients):
 table = []
 
 
-def row(figure, ours, peer, unit, goal, is_met):
+def row(figure, ours, peer, unit, goal, is_met, is_time=False):
+    """A ratio says how many times better we are: of rates ours to theirs, of times theirs to ours."""
     table.append((figure, ours, peer, unit, goal, is_met))
-    ratio = f"{ours / peer:8.1f} x" if peer else " " * 10
+    ratio = f"{peer / ours if is_time else ours / peer:8.1f} x" if peer else " " * 10
     print(f"{figure:54} {ours:10.1f} {peer or float('nan'):10.1f} {ratio}  {unit:10} {goal:22} {'met' if is_met else 'NOT MET'}", flush=True)
 
 
@@ -250,24 +252,229 @@ def hold(site, port, connections, tls):
     return (after - before) / connections / 1024
 
 
+def hold_idle(site, n, tls):
+    """Sessions in IDLE, all with the same mailbox of 10,000 messages selected."""
+    before = resident(site.process.pid)
+    holder = subprocess.Popen([IMAP, "idle", "127.0.0.1", str(site.port("imaps" if tls else "imap")), f"connections={n}", f"user=u0@{DOMAIN}",
+                               "password=password", "select=1", f"tls={int(tls)}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    if holder.stdout.readline() != "holding\n":
+        sys.exit("imap idle failed")
+    time.sleep(1)
+    after = resident(site.process.pid)
+    holder.stdin.close()
+    if holder.wait(timeout=60) != 0:
+        sys.exit("imap idle: a connection was refused")
+    return (after - before) / n / 1024
+
+
 def bench_memory(runs, quick):
     n = 1000 if quick else 5000
-    for name, port, tls, goal in (("SMTP, plaintext", "smtp", False, 8), ("POP3, plaintext", "pop3", False, 8), ("POP3, TLS", "pop3s", True, 24)):
+    for name, port, tls, goal in (("SMTP, plaintext", "smtp", False, 8), ("POP3, plaintext", "pop3", False, 8), ("POP3, TLS", "pop3s", True, 24),
+                                  ("IMAP IDLE, plaintext", None, False, 8), ("IMAP IDLE, TLS", None, True, 24)):
         values = []
         for _ in range(runs):
             with Restante(["u0"]) as site:
-                hold(site, site.port(port), 10, tls)        # code and tables that any first connection brings in
-                values.append(hold(site, site.port(port), n, tls))
+                if port is None:
+                    load("smtp", "127.0.0.1", site.port("smtp"), "connections=8", f"messages={2 * n}", "users=1", f"domain={DOMAIN}")
+                for connections in (10, n):     # the first ones bring in code and tables
+                    value = hold_idle(site, connections, tls) if port is None else hold(site, site.port(port), connections, tls)
+                values.append(value)
         kib = statistics.median(values)
         row(f"memory of a parked connection, {name}, {n} of them", kib, None, "KiB", f"at most {goal}", kib <= goal)
 
 
-BENCHES = {"smtp": bench_smtp, "pop3": bench_pop3, "fetch": bench_fetch, "memory": bench_memory}
+# IMAP ------------------------------------------------------------------------------------------------------------------
+
+THUNDERBIRD = "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To"
+APPLE_MAIL = ("date subject from to cc message-id in-reply-to references content-type x-priority x-uniform-type-identifier "
+              "x-universally-unique-identifier list-id list-unsubscribe reply-to sender bcc")
+K9 = "date subject from content-type to cc reply-to message-id references in-reply-to list-unsubscribe X-K9mail-Identity Chat-Version sender"
+ENVELOPES = "FETCH 1:* (FLAGS UID INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)"
+
+
+def fields(names):
+    return f"FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({names})])"
+
+
+# label, commands (the last one is timed, the best of `times`), what Restante must reach of the faster Dovecot
+IMAP_STEPS = [
+    ("login", ["login"], 10, 1),
+    ("SELECT", ["EXAMINE Other", "SELECT INBOX"], 5, 1),
+    ("FETCH FLAGS", ["FETCH 1:* (FLAGS)"], 5, 1),
+    ("FETCH ENVELOPE BODYSTRUCTURE", [ENVELOPES], 5, 5),
+    ("header fields, Thunderbird", [fields(THUNDERBIRD)], 5, 5),
+    ("header fields, Apple Mail", [fields(APPLE_MAIL)], 5, 5),
+    ("header fields, K-9", [fields(K9)], 5, 5),
+    ("1,000 bodies", ["FETCH 1:1000 BODY.PEEK[]"], 5, 1),
+    ("SEARCH SUBJECT", ['SEARCH SUBJECT "message 77"'], 5, 1),
+    ("SEARCH UNSEEN", ["SEARCH UNSEEN"], 5, 1),
+    ("SEARCH BODY, in none", ['SEARCH BODY "quokkafish"'], 3, 20),
+    ("SEARCH BODY, in one of a thousand", ['SEARCH BODY "serial7x7"'], 3, 20),
+    ("SEARCH BODY, in all", ['SEARCH BODY "ordinary"'], 3, 1),
+    ("STORE +FLAGS on all", ["STORE 1:* -FLAGS.SILENT (\\Answered)", "STORE 1:* +FLAGS.SILENT (\\Answered)"], 3, 1),
+    ("APPEND of 1,000", ["append 1000 Other"], 3, 2),
+    ("MULTIAPPEND of 1,000", ["multiappend 1000 Other"], 3, 5),
+    ("COPY of all", ["COPY 1:* Copies"], 1, 10),
+    ("EXPUNGE of all", ["SELECT Copies", "STORE 1:* +FLAGS.SILENT (\\Deleted)", "EXPUNGE"], 1, 4),
+]
+IMAP_COLD = [("SELECT, cold", 1), ("FETCH ENVELOPE BODYSTRUCTURE, cold", 20)]
+STORE_MS = {1000: 12, 10000: 12, 100000: 100}
+
+
+def imap_text(i):
+    """A message of about 4 KiB: words of which one is in all, one in one of a thousand."""
+    seed, words = i * 7919 + 1, []
+    while len(words) < 560:
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff
+        words.append("abcdefghijklmnopqrstuvwxyz"[seed >> 8 & 15] + f"{seed >> 12 & 0xfffff:x}")
+    words[100] = "ordinary"
+    words[200] = "serial7x7" if i % 1000 == 7 else "series"
+    body = "\r\n".join(" ".join(words[k:k + 10]) for k in range(0, len(words), 10))
+    return (f"From: Somebody <somebody{i % 50}@sender.example>\r\nTo: <u0@{DOMAIN}>\r\nSubject: message {i}\r\nMessage-ID: <{i}@load.example>\r\n"
+            f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n{body}\r\n").encode()
+
+
+def imap_time(port, user, lines):
+    out = subprocess.run([IMAP, "time", "127.0.0.1", str(port), f"user={user}", "password=password"], input="\n".join(lines) + "\n",
+                         capture_output=True, text=True, timeout=1200)
+    if out.returncode != 0:
+        sys.exit(f"imap {lines[:3]}: {out.stderr[-500:]}{out.stdout[-500:]}")
+    return [json.loads(line)["ms"] for line in out.stdout.splitlines()]
+
+
+def imap_steps(port, user):
+    """Milliseconds of each step, by label."""
+    imap_time(port, user, ["CREATE Other", "CREATE Copies", "SELECT INBOX", ENVELOPES, fields(THUNDERBIRD), "FETCH 1:* BODY.PEEK[]"])
+    result = {}
+    for label, lines, times, _ in IMAP_STEPS:
+        taken = imap_time(port, user, ["SELECT INBOX"] + lines * times)[1:]
+        result[label] = statistics.median(taken[len(lines) - 1::len(lines)])
+    return result
+
+
+def drop_caches():
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3")
+
+
+def imap_cold(server, user):
+    """The first look at a mailbox that was filled and never read, by a server just started, on a disk nobody has read from."""
+    server.stop()
+    drop_caches()
+    server.start_again()
+    result = imap_time(server.imap(), user, ["SELECT INBOX", ENVELOPES])
+    return {IMAP_COLD[0][0]: result[0], IMAP_COLD[1][0]: result[1]}
+
+
+def imap_mix(port, user, pid):
+    cpu = cpu_seconds(pid)
+    out = subprocess.run([IMAP, "mix", "127.0.0.1", str(port), f"user={user}", "password=password"], capture_output=True, text=True, timeout=600)
+    if out.returncode != 0:
+        sys.exit(f"imap mix: {out.stderr[-500:]}")
+    result = json.loads(out.stdout)
+    return result["rate"], (cpu_seconds(pid) - cpu) * 1000 / result["commands"]
+
+
+class ImapDovecot(Dovecot):
+    def __init__(self, mail):
+        super().__init__({"u0": "password"}, mail=mail, settings="protocol imap {\n mail_max_userip_connections = 100\n}\n")
+
+    def fill(self, total):
+        if self.mail == "maildir":
+            self.deliver("u0", (imap_text(i) for i in range(total)))
+
+    def after_start(self, total):
+        if self.mail != "maildir":
+            append_all(self.imap_port, "u0", total)
+
+    def imap(self):
+        return self.imap_port
+
+    def stop(self):
+        self.__exit__(None, None, None)
+
+    def start_again(self):
+        self.__enter__()
+
+
+class ImapRestante(Restante):
+    def __init__(self):
+        super().__init__([f"u{i}" for i in range(101)])
+
+    def fill(self, total):
+        pass
+
+    def after_start(self, total):
+        """By SMTP, so that the mailbox fills among a hundred others."""
+        import smtplib
+        with smtplib.SMTP("127.0.0.1", self.port("smtp")) as client:
+            client.ehlo("load.example")
+            for i in range(total):
+                others = [f"u{1 + (i * 10 + k) % 100}@{DOMAIN}" for k in range(10)]
+                client.sendmail("load@sender.example", [f"u0@{DOMAIN}"] + others, imap_text(i))
+
+    def imap(self):
+        return self.port("imap")
+
+    def start_again(self):
+        self.start()
+
+
+def append_all(port, user, total):
+    import imaplib
+    with imaplib.IMAP4("127.0.0.1", port) as client:
+        client.login(user, "password")
+        for i in range(total):
+            client.append("INBOX", None, None, imap_text(i))
+
+
+def imap_run(server, user, total):
+    server.fill(total)
+    with server:
+        server.after_start(total)
+        result = imap_cold(server, user)
+        result.update(imap_steps(server.imap(), user))
+        result["mix"], result["mix cpu"] = imap_mix(server.imap(), user, server.process.pid)
+    shutil.rmtree(server.directory, ignore_errors=True)
+    return result
+
+
+def median_of(results):
+    return {label: statistics.median(r[label] for r in results) for label in results[0]}
+
+
+def bench_imap(runs, quick, total=10000):
+    total = total // 10 if quick else total
+    ours, sdbox, maildir = [], [], []
+    for _ in range(runs):
+        ours.append(imap_run(ImapRestante(), f"u0@{DOMAIN}", total))
+        sdbox.append(imap_run(ImapDovecot("sdbox"), "u0", total))
+        maildir.append(imap_run(ImapDovecot("maildir"), "u0", total))
+    a, b, c = median_of(ours), median_of(sdbox), median_of(maildir)
+    for label, goal in [(s[0], s[3]) for s in IMAP_STEPS] + IMAP_COLD:
+        best = min(b[label], c[label])
+        met = a[label] * goal <= best
+        text = f"at least {goal} x" if goal > 1 else "no slower"
+        if label.startswith("STORE"):
+            text, met = f"at most {STORE_MS.get(total, 12)} ms", a[label] <= STORE_MS.get(total, 12)
+        row(f"IMAP, {total} messages, {label}", a[label], best, "ms", text, met, is_time=True)
+    best = max(b["mix"], c["mix"])
+    row(f"IMAP, {total} messages, 20 connections mixing commands", a["mix"], best, "commands/s", "at least 3 x", a["mix"] >= 3 * best)
+    row("IMAP, the same, CPU", a["mix cpu"] * 1000, min(b["mix cpu"], c["mix cpu"]) * 1000, "us/command", "", True, is_time=True)
+
+
+def bench_imap100k(runs, quick):
+    bench_imap(runs, quick, 100000)
+
+
+BENCHES = {"smtp": bench_smtp, "pop3": bench_pop3, "fetch": bench_fetch, "memory": bench_memory, "imap": bench_imap, "imap100k": bench_imap100k}
+DEFAULT = ["smtp", "pop3", "fetch", "memory", "imap"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="smtp, pop3, fetch, memory; all of them without")
+    parser.add_argument("what", nargs="*", help="smtp, pop3, fetch, memory, imap; these without; imap100k: the same with 100,000 messages")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, to see that it runs")
     args = parser.parse_args()
@@ -275,7 +482,7 @@ def main():
         if what not in BENCHES:
             parser.error(f"unknown: {what}")
     print(f"{'figure':54} {'Restante':>10} {'peer':>10} {'ratio':>10}  {'unit':10} goal")
-    for what in args.what or BENCHES:
+    for what in args.what or DEFAULT:
         BENCHES[what](args.runs, args.quick)
     missed = [r for r in table if not r[5]]
     print(f"{len(table) - len(missed)} figures met, {len(missed)} not")
