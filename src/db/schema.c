@@ -133,6 +133,68 @@ const DbMigration DB_MIGRATIONS[] = {
          "NULL,"
          " first_seen INTEGER NOT NULL, outcome TEXT NOT NULL,"
          " PRIMARY KEY (source, folder, uidl)) WITHOUT ROWID;"},
+        {2,
+         /* store: names. special_use: SpecialUse bits. A deleted mailbox keeps its row and what is in it under a name
+            nobody can type, until the site's undelete time has passed. */
+         "ALTER TABLE mailbox ADD COLUMN special_use INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE mailbox ADD COLUMN deleted_at INTEGER;" /* NULL: it stands */
+         "ALTER TABLE mailbox ADD COLUMN deleted_name TEXT;"  /* what it was called */
+         "CREATE INDEX mailbox_by_deleted ON mailbox (deleted_at) WHERE deleted_at IS NOT NULL;"
+         /* the last id and UIDVALIDITY given to any mailbox: neither is ever used again; one row */
+         "CREATE TABLE mailbox_last ("
+         " one INTEGER PRIMARY KEY, id INTEGER NOT NULL, uid_validity INTEGER NOT NULL);"
+         "INSERT INTO mailbox_last (one, id, uid_validity)"
+         " SELECT 1, coalesce(max(id), 0), coalesce(max(uid_validity), 0) FROM mailbox;"
+         /* names as their account sees them, whether or not there is a mailbox */
+         "CREATE TABLE subscription ("
+         " account INTEGER NOT NULL, name TEXT NOT NULL,"
+         " PRIMARY KEY (account, name)) WITHOUT ROWID;"
+         "CREATE TABLE mailbox_alias ("
+         " account INTEGER NOT NULL, name TEXT NOT NULL, target INTEGER NOT NULL," /* id of a mailbox */
+         " PRIMARY KEY (account, name)) WITHOUT ROWID;"
+         "CREATE INDEX mailbox_alias_by_target ON mailbox_alias (target);"
+         /* identifier: "anyone", or address of an account or group in lower case; rights: Right bits, given or, when
+            is_negative, taken away */
+         "CREATE TABLE acl ("
+         " mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, is_negative INTEGER NOT NULL, rights INTEGER NOT NULL,"
+         " PRIMARY KEY (mailbox, identifier, is_negative)) WITHOUT ROWID;"
+         "CREATE INDEX acl_by_identifier ON acl (identifier);"
+         /* mailbox 0: the server's; account 0: shared */
+         "CREATE TABLE metadata ("
+         " mailbox INTEGER NOT NULL, account INTEGER NOT NULL, entry TEXT NOT NULL, value BLOB NOT NULL,"
+         " UNIQUE (mailbox, account, entry));"
+         "CREATE INDEX metadata_by_account ON metadata (account);"
+         /* directory: which groups somebody is a member of; the address of the target in lower case */
+         "ALTER TABLE alias_target ADD COLUMN address_key TEXT;"
+         "UPDATE alias_target SET address_key = lower(address);"
+         "CREATE INDEX alias_target_by_key ON alias_target (address_key);"
+         /* directory: templates of accounts. Quotas are those of accounts that have none of their own (NULL). */
+         "CREATE TABLE account_template ("
+         " name TEXT PRIMARY KEY, quota INTEGER, quota_messages INTEGER, created INTEGER NOT NULL) WITHOUT ROWID;"
+         "CREATE TABLE account_template_item ("
+         " template TEXT NOT NULL, kind TEXT NOT NULL," /* mailbox, subscribe, alias, special-use */
+         " position INTEGER NOT NULL, name TEXT NOT NULL,"
+         " value TEXT," /* alias: its target; special-use: as in RFC 6154, without the backslash */
+         " PRIMARY KEY (template, kind, position)) WITHOUT ROWID;"
+         "ALTER TABLE domain ADD COLUMN template TEXT;"  /* of new accounts; NULL: default */
+         "ALTER TABLE account ADD COLUMN template TEXT;" /* NULL: default */
+         "UPDATE account SET quota = NULL WHERE quota = 0;"
+         "UPDATE account SET quota_messages = NULL WHERE quota_messages = 0;"
+         "INSERT INTO account_template (name, created) VALUES ('default', 0);"
+         "INSERT INTO account_template_item (template, kind, position, name, value) VALUES"
+         " ('default', 'mailbox', 0, 'Drafts', NULL), ('default', 'mailbox', 1, 'Sent', NULL),"
+         " ('default', 'mailbox', 2, 'Archive', NULL), ('default', 'mailbox', 3, 'Junk', NULL),"
+         " ('default', 'mailbox', 4, 'Trash', NULL),"
+         " ('default', 'subscribe', 0, 'Drafts', NULL), ('default', 'subscribe', 1, 'Sent', NULL),"
+         " ('default', 'subscribe', 2, 'Archive', NULL), ('default', 'subscribe', 3, 'Junk', NULL),"
+         " ('default', 'subscribe', 4, 'Trash', NULL), ('default', 'subscribe', 5, 'INBOX', NULL),"
+         " ('default', 'special-use', 0, 'Drafts', 'drafts'), ('default', 'special-use', 1, 'Sent', 'sent'),"
+         " ('default', 'special-use', 2, 'Archive', 'archive'), ('default', 'special-use', 3, 'Junk', 'junk'),"
+         " ('default', 'special-use', 4, 'Trash', 'trash');"
+         /* directory: administrators. scope: a domain, or '*' for the server; rights: AdminRight bits. */
+         "CREATE TABLE admin_right ("
+         " account INTEGER NOT NULL, scope TEXT NOT NULL, rights INTEGER NOT NULL,"
+         " PRIMARY KEY (account, scope)) WITHOUT ROWID;"},
 };
 
-const int DB_SCHEMA_VERSION = 1;
+const int DB_SCHEMA_VERSION = 2;
