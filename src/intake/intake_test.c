@@ -93,7 +93,7 @@ static void
 test_subaddress(Site *site, gconstpointer data)
 {
         g_autofree char *sql =
-                g_strdup_printf("INSERT INTO mailbox (account, name, uid_validity, created) VALUES (%" G_GINT64_FORMAT
+                g_strdup_printf("INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, %" G_GINT64_FORMAT
                                 ", 'news', 5, 0)",
                                 site_account_id(site, "joe@ex.org"));
         change(site, sql);

@@ -8,6 +8,7 @@ struct Store {
         Db *db;
         Blob *blob;
         Directory *directory;
+        guint64 tree_changes;   /* atomic: commits that changed some account's tree */
         Mutex lock;             /* leaf: the set below */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
 };

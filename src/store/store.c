@@ -1,4 +1,5 @@
 #include "store/internal.h"
+#include "store/tree.h"
 
 #include <stdlib.h>
 
@@ -34,10 +35,10 @@ store_free(Store *store)
 DB_SQL(MAILBOX_GROW, "UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1, messages = messages + 1,"
                      " octets = octets + ? WHERE account = ? AND name = ?");
 DB_SQL(MAILBOX_SLOT, "SELECT id, uid_next - 1, modseq FROM mailbox WHERE account = ? AND name = ?");
-DB_SQL(MAILBOX_ADD, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (?, ?, ?, ?)");
 DB_SQL(ENTRY_ADD, "INSERT INTO entry (mailbox, uid, body, size, received, flags, modseq, message, prefix, cuts)"
                   " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)");
-DB_SQL(ACCOUNT_USAGE, "SELECT coalesce(sum(messages), 0), coalesce(sum(octets), 0) FROM mailbox WHERE account = ?");
+DB_SQL(ACCOUNT_USAGE, "SELECT coalesce(sum(messages), 0), coalesce(sum(octets), 0) FROM mailbox"
+                      " WHERE account = ? AND deleted_at IS NULL");
 DB_SQL(MAILBOX_ID, "SELECT id FROM mailbox WHERE account = ? AND name = ?");
 
 static const char *
@@ -93,16 +94,6 @@ take_slot(DbTxn *txn, const StoreDelivery *delivery, const char *name, guint64 s
         return STORE_DONE;
 }
 
-/* UIDVALIDITY is the time of making in seconds, so a mailbox made anew differs from the one removed before (RFC 9051
- * §2.3.1.1). */
-static gboolean
-make_inbox(DbTxn *txn, gint64 account, GError **error)
-{
-        Usec now = clock_real();
-
-        return db_run(txn, &MAILBOX_ADD, error, "isii", account, "INBOX", (gint64) (now / USEC_PER_SEC), (gint64) now);
-}
-
 StoreAnswer
 store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *ret_uid, GError **error)
 {
@@ -117,8 +108,11 @@ store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *r
                 return answer;
         answer = take_slot(txn, delivery, name, size, &slot, error);
         if (answer == STORE_NO_MAILBOX && strcmp(name, "INBOX") == 0) {
-                if (!make_inbox(txn, delivery->account, error))
+                gint64 id;
+
+                if (!mailbox_insert(txn, delivery->account, "INBOX", 0, &id, error))
                         return STORE_FAILED;
+                tree_changed(store, txn, delivery->account);
                 answer = take_slot(txn, delivery, name, size, &slot, error);
         }
         if (answer != STORE_DONE)
@@ -168,7 +162,6 @@ DB_SQL(ENTRIES_DROP,
        "DELETE FROM entry WHERE mailbox = ? AND uid IN (SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid LIMIT ?)"
        " RETURNING body, size");
 DB_SQL(MAILBOX_OF_ACCOUNT, "SELECT id FROM mailbox WHERE account = ? ORDER BY id LIMIT 1");
-DB_SQL(MAILBOX_DROP, "DELETE FROM mailbox WHERE id = ?");
 
 void
 released_add(Released *released, gint64 body, gint64 size)
@@ -234,8 +227,7 @@ remove_from_mailbox(DbTxn *txn, gint64 mailbox, gsize max, gsize *ret_removed, G
         *ret_removed = released.n;
         if (!released_unref(&released, txn, error))
                 return FALSE;
-        return released.n < max ? db_run(txn, &MAILBOX_DROP, error, "i", mailbox)
-                                : mailbox_shrink(txn, mailbox, &released, error);
+        return released.n < max ? mailbox_drop(txn, mailbox, error) : mailbox_shrink(txn, mailbox, &released, error);
 }
 
 gboolean
@@ -250,7 +242,7 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                         break;
                 case DB_ROW_END:
                         *ret_more = FALSE;
-                        return TRUE;
+                        return tree_forget_account(txn, account, error);
                 case DB_ROW_FAILED:
                 default:
                         return FALSE;
@@ -267,7 +259,8 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
 
 DB_SQL(ROWS_OF_ACCOUNT,
        "SELECT m.name, e.uid, e.message, e.size, e.received FROM mailbox m JOIN entry e ON e.mailbox = m.id"
-       " WHERE m.account = ? AND (m.name > ? OR (m.name = ? AND e.uid > ?)) ORDER BY m.name, e.uid LIMIT ?");
+       " WHERE m.account = ? AND m.deleted_at IS NULL AND (m.name > ? OR (m.name = ? AND e.uid > ?)) ORDER BY m.name, "
+       "e.uid LIMIT ?");
 
 gboolean
 store_rows(Store *store, Arena *arena, gint64 account, const char *after_mailbox, gint64 after_uid, gsize max,

@@ -233,7 +233,7 @@ test_mailbox_missing(Site *site, gconstpointer data)
         gint64 uid;
 
         g_assert_cmpint(deliver(site, 1, "news", "", "x\r\n", (Quota){0}, &uid), ==, STORE_NO_MAILBOX);
-        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        change(site, "INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, 1, 'news', 5, 0)");
         g_assert_cmpint(deliver(site, 1, "news", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
 
         g_autoptr(DbTxn) txn = db_begin_read(site->db, &error);
@@ -414,7 +414,7 @@ test_remove_account(Site *site, gconstpointer data)
         gboolean more = TRUE;
         gint64 uid;
 
-        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        change(site, "INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, 1, 'news', 5, 0)");
         g_assert_cmpint(deliver(site, 2, "INBOX", "", "x\r\n", (Quota){0}, &uid), ==, STORE_DONE);
         deliver_n(site, 4);
         while (more) {
@@ -436,7 +436,7 @@ test_rows(Site *site, gconstpointer data)
         gsize n;
         gint64 uid;
 
-        change(site, "INSERT INTO mailbox (account, name, uid_validity, created) VALUES (1, 'news', 5, 0)");
+        change(site, "INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, 1, 'news', 5, 0)");
         deliver_n(site, 3);
         g_assert_cmpint(deliver(site, 1, "news", "", "xyz\r\n", (Quota){0}, &uid), ==, STORE_DONE);
         g_assert_true(store_rows(site->store, site->arena, 1, NULL, 0, 2, &rows, &n, &error));
