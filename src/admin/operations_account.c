@@ -234,8 +234,10 @@ account_empty(AdminCall *call, const Account *account, GError **error)
 
                 if (txn == NULL || !store_remove_account(rooms->store, txn, account->id, &more, error))
                         return FALSE;
-                if (db_take_commit(g_steal_pointer(&txn), error) == DB_FAILED)
+                DbCommit answer = db_take_commit(g_steal_pointer(&txn), error);
+                if (answer == DB_FAILED)
                         return FALSE;
+                more |= answer == DB_AGAIN;
         }
         return TRUE;
 }

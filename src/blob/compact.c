@@ -157,20 +157,20 @@ record_copy(Blob *blob, Move *move, GError **error)
 }
 
 /* The rows follow; a body deleted since then has none, one that has moved is not here any more. */
-static gboolean
+static DbCommit
 slice_commit(Blob *blob, const GArray *moves, GError **error)
 {
         g_autoptr(DbTxn) txn = db_begin_freeing(blob->db, error);
 
         if (txn == NULL)
-                return FALSE;
+                return DB_FAILED;
         for (guint i = 0; i < moves->len; i++) {
                 const Move *m = &g_array_index(moves, Move, i);
                 if (!db_run(txn, &MOVE_BODY, error, "iiiiii", (gint64) m->to.segment, (gint64) m->to.offset,
                             (gint64) m->to.stored, m->body, (gint64) m->from.segment, (gint64) m->from.offset))
-                        return FALSE;
+                        return DB_FAILED;
         }
-        return db_take_commit(g_steal_pointer(&txn), error) == DB_COMMITTED;
+        return db_take_commit(g_steal_pointer(&txn), error);
 }
 
 static gboolean
@@ -189,7 +189,13 @@ segment_empty(Blob *blob, guint32 number, GError **error)
                                 return FALSE;
                 const Move *last = &g_array_index(moves, Move, moves->len - 1);
                 after = last->from.offset;
-                if (!blob_sync(blob, &last->to, error) || !slice_commit(blob, moves, error))
+                if (!blob_sync(blob, &last->to, error))
+                        return FALSE;
+                DbCommit answer;
+                do
+                        answer = slice_commit(blob, moves, error);
+                while (answer == DB_AGAIN);
+                if (answer != DB_COMMITTED)
                         return FALSE;
         }
 }

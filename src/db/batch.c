@@ -1,12 +1,15 @@
 /* batch.c -- the group commit: one turn at the write connection, one batch of callers, one COMMIT for all of them.
  *
  *      caller A  turn | BEGIN IMMEDIATE .. its statements | hands the turn on, waits for the disk
- *      caller B       |                  SAVEPOINT .. RELEASE | the same
- *      caller C       |                                       SAVEPOINT .. RELEASE | nobody in line: COMMIT, wakes A, B
+ *      caller B       |                                   | its statements | the same
+ *      caller C       |                                                    | its statements | nobody in line: COMMIT,
+ *                                                                                             wakes A, B
  *
  * 1. Only the thread that has the turn touches the write connection and the batch.
- * 2. The first caller of a batch needs no savepoint: rolling it back rolls nobody else back. Every other one has its
- *    own.
+ * 2. A caller that leaves without having written leaves the batch as it is. Another one's rollback is that of the whole
+ *    batch, and those who were gathered run again (DB_AGAIN): a savepoint each would cost them more than their
+ *    statements. So that nobody can make others run again and again, callers have savepoints for GUARD_SPAN after such
+ *    a rollback, and then it is theirs alone. The first caller of a batch never needs one.
  * 3. A batch ends by COMMIT when nobody is in line, when it has BATCH_CALLERS_MAX callers or is BATCH_AGE_MAX old; the
  *    caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
  * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches. Those of
@@ -88,7 +91,7 @@ txn_recycle(DbTxn *txn)
         g_clear_error(&txn->fault);
         txn->hooks = NULL;
         txn->conn = NULL;
-        txn->is_write = txn->has_savepoint = txn->is_dead = txn->was_conflict = FALSE;
+        txn->is_write = txn->has_savepoint = txn->has_written = txn->is_dead = txn->was_conflict = FALSE;
         txn->changes = txn->last_id = 0;
         txn->state = TXN_OPEN;
         mutex_lock(&db->turn);
@@ -269,8 +272,12 @@ batch_join(DbTxn *txn, GError **error)
 {
         Db *db = txn->db;
 
-        txn->has_savepoint = db->batch.is_open;
-        if (run(db->writer, db->batch.is_open ? &OPEN_SAVEPOINT : &BEGIN_BATCH) != SQLITE_DONE) {
+        txn->has_savepoint = db->batch.is_open && clock_monotonic() < db->guarded_until;
+        if (db->batch.is_open && !txn->has_savepoint) {
+                db->batch.n_callers++;
+                return TRUE;
+        }
+        if (run(db->writer, txn->has_savepoint ? &OPEN_SAVEPOINT : &BEGIN_BATCH) != SQLITE_DONE) {
                 g_autoptr(GError) cause = NULL;
                 conn_fault(db->writer, &cause, "begin");
                 batch_check(txn, cause);
@@ -310,7 +317,18 @@ batch_abandon(DbTxn *txn)
         batch_check(txn, cause);
 }
 
-/* Roll back what this caller did, and only that. */
+/* The batch is undone; those gathered in it run again. */
+static void
+batch_undo(Db *db)
+{
+        run(db->writer, &ROLLBACK_BATCH);
+        TxnList callers = batch_end(db, FALSE);
+        if (callers.first != NULL)
+                db->guarded_until = clock_in(GUARD_SPAN);
+        callers_tell(callers, TXN_AGAIN, NULL);
+}
+
+/* Roll back what this caller did, and keep nothing of it. */
 void
 batch_leave(DbTxn *txn)
 {
@@ -321,9 +339,8 @@ batch_leave(DbTxn *txn)
                 if (run(txn->conn, &ROLLBACK_SAVEPOINT) != SQLITE_DONE ||
                     run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
                         batch_abandon(txn);
-        } else if (!txn->is_dead) {
-                run(txn->conn, &ROLLBACK_BATCH);
-                batch_end(db, FALSE);
+        } else if (!txn->is_dead && (txn->has_written || db->batch.gathered.first == NULL)) {
+                batch_undo(db);
         }
         hooks_run(txn, FALSE);
         turn_done(db);
@@ -345,8 +362,8 @@ batch_commit(DbTxn *txn, GError **error)
         turn_done(db);
         if (is_gathered)
                 wake_wait(&txn->wake);
-        if (txn->state == TXN_COMMITTED)
-                return DB_COMMITTED;
+        if (txn->state == TXN_COMMITTED || txn->state == TXN_AGAIN)
+                return txn->state == TXN_COMMITTED ? DB_COMMITTED : DB_AGAIN;
         g_propagate_error(error, g_steal_pointer(&txn->fault));
         return DB_FAILED;
 }

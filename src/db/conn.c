@@ -172,6 +172,7 @@ conn_prepare(Conn *conn, const char *sql, gboolean is_cached, GError **error)
         Stmt *stmt = g_new0(Stmt, 1);
         stmt->handle = handle;
         stmt->is_cached = is_cached;
+        stmt->is_readonly = sqlite3_stmt_readonly(handle) != 0;
         return stmt;
 }
 

@@ -4,10 +4,11 @@
  *      ... db_run(txn, &INSERT_X, "is", id, name) ...                as if I were alone
  *      switch (db_take_commit(g_steal_pointer(&txn), &error))        returns when my batch is on disk
  *
- * Underneath one batch is BEGIN IMMEDIATE, the callers' savepoints in turn, COMMIT. While one batch syncs, the next
- * callers gather, so a hundred concurrent deliveries cost one or two syncs. Rules for callers: between begin and commit wait for
- * nothing (socket, body sync, lock, DNS), and do at most 1,000 rows or 20 ms; longer work runs in slices. A write block
- * touches only its transaction, because it may have to run twice (DB_AGAIN).
+ * Underneath one batch is BEGIN IMMEDIATE, the callers in turn, COMMIT. While one batch syncs, the next callers gather, so
+ * a hundred concurrent deliveries cost one or two syncs. When one of them rolls back what it wrote, the others of its
+ * batch may be told to run again (DB_AGAIN); that happens at most once a second. Rules for callers: between begin and
+ * commit wait for nothing (socket, body sync, lock, DNS), and do at most 1,000 rows or 20 ms; longer work runs in slices.
+ * A write block touches only its transaction, because it may have to run twice (DB_AGAIN).
  *
  * Reads: db_begin_read() gives a snapshot from a pooled read-only connection that never waits for the writer. End it before
  * any park or socket write, within 100 ms.
@@ -62,13 +63,13 @@ DbTxn *db_begin(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Reading. */
 DbTxn *db_begin_read(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Leaving the scope without commit rolls back what this caller did, and only that. NULL is fine. */
+/* Leaving the scope without commit rolls back what this caller did; others may have to run again. NULL is fine. */
 void db_txn_free(DbTxn *txn);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbTxn, db_txn_free)
 
 typedef enum DbCommit {
         DB_FAILED = 0,          /* nothing of it is kept; the error says why                      */
-        DB_AGAIN,               /* nothing is kept, another writer was first: run the block again */
+        DB_AGAIN,               /* nothing is kept, another writer was in the way: run the block again */
         DB_COMMITTED,           /* on disk                                                        */
 } DbCommit;
 

@@ -460,13 +460,17 @@ deliver(gpointer data)
 
         for (guint i = 0; i < DELIVERIES; i++) {
                 g_autofree char *name = g_strdup_printf("%u.%u", me->number, i);
-                g_autoptr(DbTxn) txn = begin(me->db);
-                put(txn, name, "1");
-                g_assert_true(db_run(txn, &ADD, NULL, "is", (gint64) 1, "sum"));
-                if (i % 4 == 3)
-                        continue; /* rolled back */
-                commit(g_steal_pointer(&txn));
-                g_assert_cmpint(value_of(me->db, name), ==, 1);
+                DbCommit answer = DB_AGAIN;
+                while (answer == DB_AGAIN) {
+                        g_autoptr(DbTxn) txn = begin(me->db);
+                        put(txn, name, "1");
+                        g_assert_true(db_run(txn, &ADD, NULL, "is", (gint64) 1, "sum"));
+                        if (i % 4 == 3)
+                                break; /* rolled back */
+                        answer = db_take_commit(g_steal_pointer(&txn), NULL);
+                }
+                g_assert_cmpint(answer, ==, i % 4 == 3 ? DB_AGAIN : DB_COMMITTED);
+                g_assert_cmpint(value_of(me->db, name), ==, i % 4 == 3 ? -1 : 1);
         }
 }
 
@@ -523,21 +527,36 @@ test_concurrent(Site *site, gconstpointer data)
 typedef struct Caller {
         Db *db;
         const char *name;
-        gboolean rolls_back;
+        gboolean rolls_back, only_looks;
         Trail trail;
         Thread *thread;
+        guint tries;
 } Caller;
+
+static DbCommit
+call_once(Caller *me)
+{
+        g_autoptr(DbTxn) txn = begin(me->db);
+        gint64 n;
+
+        me->tries++;
+        if (me->only_looks) {
+                g_assert_cmpint(db_get_int(txn, &COUNT, &n, NULL, ""), ==, DB_ROW);
+                return DB_FAILED;
+        }
+        put(txn, me->name, "1");
+        db_on_commit(txn, trail_write, &me->trail, NULL);
+        return me->rolls_back ? DB_FAILED : db_take_commit(g_steal_pointer(&txn), NULL);
+}
 
 static void
 call(gpointer data)
 {
-        Caller *me = data;
-        g_autoptr(DbTxn) txn = begin(me->db);
+        DbCommit answer;
 
-        put(txn, me->name, "1");
-        db_on_commit(txn, trail_write, &me->trail, NULL);
-        if (!me->rolls_back)
-                commit(g_steal_pointer(&txn));
+        do
+                answer = call_once(data);
+        while (answer == DB_AGAIN);
 }
 
 static void
@@ -551,28 +570,80 @@ line_wait(Db *db, guint callers)
         }
 }
 
+/* The first caller, who is this thread, and those behind it, made to share one batch; what the first one was told. */
+static DbCommit
+share_batch(Db *db, Trail *first, Caller *callers, guint n)
+{
+        DbTxn *txn = begin(db);
+
+        put(txn, "a", "1");
+        db_on_commit(txn, trail_write, first, NULL);
+        for (guint i = 0; i < n; i++) {
+                callers[i].thread = thread_new("call", call, &callers[i], NULL);
+                line_wait(db, i + 1);
+        }
+        DbCommit answer = db_take_commit(txn, NULL);
+        for (guint i = 0; i < n; i++)
+                thread_take_join(callers[i].thread);
+        return answer;
+}
+
+/* Those who were gathered run again and nothing of them is kept twice; who only looked takes nobody along. */
+static void
+test_rollback_takes_others_along(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Caller callers[] = {
+                {.db = site->db, .name = "b", .trail = {text, 'B'}},
+                {.db = site->db, .name = "e", .only_looks = TRUE},
+                {.db = site->db, .name = "c", .rolls_back = TRUE, .trail = {text, 'C'}},
+                {.db = site->db, .name = "d", .trail = {text, 'D'}},
+        };
+        Trail first = {text, 'A'};
+
+        g_assert_cmpint(share_batch(site->db, &first, callers, G_N_ELEMENTS(callers)), ==, DB_AGAIN);
+        g_assert_cmpint(callers[0].tries, ==, 2);
+        g_assert_cmpint(callers[1].tries, ==, 1);
+        g_assert_cmpint(callers[2].tries, ==, 1);
+        g_assert_cmpint(callers[3].tries, ==, 1);
+        g_assert_cmpint(count(site->db), ==, 2);
+        g_assert_cmpint(value_of(site->db, "a"), ==, -1);
+        g_assert_cmpint(value_of(site->db, "c"), ==, -1);
+        g_assert_true(strcmp(text->str, "BD") == 0 || strcmp(text->str, "DB") == 0);
+}
+
+static void
+test_looking_is_no_rollback(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Caller callers[] = {
+                {.db = site->db, .name = "b", .only_looks = TRUE},
+                {.db = site->db, .name = "c", .trail = {text, 'C'}},
+        };
+        Trail first = {text, 'A'};
+        DbStats stats;
+
+        g_assert_cmpint(share_batch(site->db, &first, callers, G_N_ELEMENTS(callers)), ==, DB_COMMITTED);
+        g_assert_cmpstr(text->str, ==, "AC");
+        db_stats(site->db, &stats);
+        g_assert_cmpint(stats.commits, ==, 1);
+}
+
+/* After one rollback took others along, the next ones don't. */
 static void
 test_rollback_is_private(Site *site, gconstpointer data)
 {
         g_autoptr(GString) text = g_string_new(NULL);
         Caller callers[] = {
-                {site->db, "b", FALSE, {text, 'B'}, NULL},
-                {site->db, "c", TRUE, {text, 'C'}, NULL},
-                {site->db, "d", FALSE, {text, 'D'}, NULL},
+                {.db = site->db, .name = "b", .trail = {text, 'B'}},
+                {.db = site->db, .name = "c", .rolls_back = TRUE, .trail = {text, 'C'}},
+                {.db = site->db, .name = "d", .trail = {text, 'D'}},
         };
         Trail first = {text, 'A'};
-        DbTxn *txn = begin(site->db);
         DbStats stats;
 
-        put(txn, "a", "1");
-        db_on_commit(txn, trail_write, &first, NULL);
-        for (guint i = 0; i < G_N_ELEMENTS(callers); i++) {
-                callers[i].thread = thread_new("call", call, &callers[i], NULL);
-                line_wait(site->db, i + 1);
-        }
-        commit(txn);
-        for (guint i = 0; i < G_N_ELEMENTS(callers); i++)
-                thread_take_join(callers[i].thread);
+        site->db->guarded_until = clock_in(60 * USEC_PER_SEC);
+        g_assert_cmpint(share_batch(site->db, &first, callers, G_N_ELEMENTS(callers)), ==, DB_COMMITTED);
         g_assert_cmpint(count(site->db), ==, 3);
         g_assert_cmpint(value_of(site->db, "c"), ==, -1);
         g_assert_cmpstr(text->str, ==, "ABD");
@@ -580,12 +651,26 @@ test_rollback_is_private(Site *site, gconstpointer data)
         g_assert_cmpint(stats.commits, ==, 1);
 }
 
+/* Strangers who can make a rollback happen can't make all the others run again and again. */
+static void
+test_rollbacks_guard(Site *site, gconstpointer data)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        Trail first = {text, 'A'};
+
+        g_assert_cmpint(site->db->guarded_until, ==, 0);
+        Caller caller = {.db = site->db, .name = "b", .rolls_back = TRUE, .trail = {text, 'B'}};
+        g_assert_cmpint(share_batch(site->db, &first, &caller, 1), ==, DB_AGAIN);
+        g_assert_cmpint(site->db->guarded_until, >, 0);
+        g_assert_cmpint(site->db->guarded_until, <=, clock_in(GUARD_SPAN));
+}
+
 /* The first caller has no savepoint: its rollback must leave a usable connection to those in line. */
 static void
 test_first_rolls_back(Site *site, gconstpointer data)
 {
         g_autoptr(GString) text = g_string_new(NULL);
-        Caller caller = {site->db, "b", FALSE, {text, 'B'}, NULL};
+        Caller caller = {.db = site->db, .name = "b", .trail = {text, 'B'}};
         DbTxn *txn = begin(site->db);
 
         put(txn, "a", "1");
@@ -669,7 +754,10 @@ main(int argc, char **argv)
         g_test_add_func("/db/no-directory", test_no_directory);
         site_test("/db/integrity-finds-a-damaged-page", test_integrity);
         site_test("/db/sixteen-threads-sums-are-right", test_concurrent);
-        site_test("/db/rollback-of-one-leaves-the-batch", test_rollback_is_private);
+        site_test("/db/rollback-makes-those-of-its-batch-run-again", test_rollback_takes_others_along);
+        site_test("/db/who-wrote-nothing-takes-nobody-along", test_looking_is_no_rollback);
+        site_test("/db/after-a-rollback-the-next-are-private", test_rollback_is_private);
+        site_test("/db/after-a-rollback-callers-are-guarded", test_rollbacks_guard);
         site_test("/db/rollback-of-the-first", test_first_rolls_back);
         site_test("/db/checkpoint-keeps-the-wal-small", test_checkpoint_bounds_wal);
         site_test("/db/checkpoint-waits-for-readers-only-past-the-bound", test_checkpoint_past_a_reader);

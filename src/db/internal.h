@@ -18,6 +18,7 @@
 #define TURN_WAIT_MAX      (10 * USEC_PER_SEC)
 #define BATCH_CALLERS_MAX  128
 #define BATCH_AGE_MAX      (20 * USEC_PER_MS)
+#define GUARD_SPAN         USEC_PER_SEC
 #define WAL_SOFT_OCTETS    (16u << 20)  /* checkpoint what readers allow            */
 #define WAL_HARD_OCTETS    (64u << 20)  /* wait for readers once, then truncate     */
 #define WAL_STEP_OCTETS    (8u << 20)   /* growth before a checkpoint is tried anew */
@@ -28,6 +29,7 @@ typedef struct Stmt {
         sqlite3_stmt *handle;
         gboolean is_cached;     /* kept by the connection, else dropped after use */
         gboolean is_busy;       /* rows of it are open                            */
+        gboolean is_readonly;
 } Stmt;
 
 typedef struct Conn {
@@ -61,6 +63,7 @@ struct Hook {
 typedef enum TxnState {
         TXN_OPEN = 0,           /* in line for the turn, at work, or gathered   */
         TXN_COMMITTED,
+        TXN_AGAIN,              /* another caller's rollback took it along      */
         TXN_FAILED,             /* `fault` says why                             */
 } TxnState;
 
@@ -68,7 +71,8 @@ struct DbTxn {
         Db *db;
         Conn *conn;
         gboolean is_write;
-        gboolean has_savepoint; /* else it is the first of its batch            */
+        gboolean has_savepoint; /* else its rollback is that of the whole batch */
+        gboolean has_written;   /* a statement that may write was run           */
         gboolean is_dead;       /* the engine rolled the batch back under it    */
         gboolean was_conflict;
         gint64 changes, last_id;
@@ -124,6 +128,7 @@ struct Db {
         } batch;
         guint64 wal_octets;     /* (turn) set by SQLite's hook */
         guint64 wal_next;       /* (turn) size at which the next checkpoint is due */
+        Usec guarded_until;     /* (turn) callers have savepoints until then */
         Usec busy_since;        /* (turn) */
         Usec busy_max;          /* (turn) how long the write connection waits for locks of readers */
 

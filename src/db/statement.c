@@ -58,6 +58,7 @@ statement_start(DbTxn *txn, const DbSql *sql, const char *text, GError **error, 
         if (stmt == NULL)
                 return NULL;
         stmt->is_busy = TRUE;
+        txn->has_written |= !stmt->is_readonly;
         if (!bind_all(txn, stmt, error, format, args)) {
                 stmt_release(stmt);
                 return NULL;
@@ -94,7 +95,7 @@ db_run(DbTxn *txn, const DbSql *sql, GError **error, const char *format, ...)
                 rc = sqlite3_step(stmt->handle);
         while (rc == SQLITE_ROW);
         if (rc == SQLITE_DONE) {
-                txn->changes = sqlite3_stmt_readonly(stmt->handle) ? 0 : sqlite3_changes64(txn->conn->handle);
+                txn->changes = stmt->is_readonly ? 0 : sqlite3_changes64(txn->conn->handle);
                 txn->last_id = sqlite3_last_insert_rowid(txn->conn->handle);
         } else
                 statement_failed(txn, stmt, error);
