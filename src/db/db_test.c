@@ -2,9 +2,9 @@
 #include "db/db.h"
 #include "db/schema.h"
 
+#include "base/testing.h"
 #include "base/thread.h"
 #include "db/internal.h"
-#include "base/testing.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

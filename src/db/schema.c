@@ -195,6 +195,31 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE admin_right ("
          " account INTEGER NOT NULL, scope TEXT NOT NULL, rights INTEGER NOT NULL,"
          " PRIMARY KEY (account, scope)) WITHOUT ROWID;"},
+        {3,
+         /* blob: what is computed once of a message (mail/summary.h), kept with its body until it is packed. */
+         "ALTER TABLE body ADD COLUMN summary BLOB;"
+         /* store: rows of `entry` gather until they are folded into pages. `saved`: SAVEDATE, 0 when as `received`.
+            Rows with a UID of at most `folded` stand in a page too, which has their flags and MODSEQ; they wait to be
+            packed. The counts of a mailbox are those of its pages, without what was expunged, which `gone` counts. */
+         "ALTER TABLE entry ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE mailbox ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE mailbox ADD COLUMN keywords TEXT;" /* names by rising bit, a space between two */
+         "ALTER TABLE mailbox ADD COLUMN gone_messages INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE mailbox ADD COLUMN gone_octets INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE mailbox ADD COLUMN gone_oldest INTEGER;"                       /* time of an expunge */
+         "ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;" /* MODSEQ up to which expunges are */
+         "UPDATE mailbox SET messages = 0, octets = 0;"
+         "CREATE INDEX mailbox_by_gone ON mailbox (gone_oldest) WHERE gone_oldest IS NOT NULL;"
+         /* ... pages of up to 128 entries (store/page.c); key: mailbox * 2^32 + first UID */
+         "CREATE TABLE page (key INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+         "CREATE TABLE page_state (key INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+         /* ... what is computed once, packed (store/pack.c); key of a part: pack * 8 + its number */
+         "CREATE TABLE pack (id INTEGER PRIMARY KEY AUTOINCREMENT, bodies BLOB NOT NULL, refs BLOB NOT NULL);"
+         "CREATE TABLE pack_part (key INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+         /* ... what others than the owner have seen: ranges of UIDs (store/seen.c) */
+         "CREATE TABLE reader_seen ("
+         " mailbox INTEGER NOT NULL, account INTEGER NOT NULL, data BLOB NOT NULL,"
+         " PRIMARY KEY (mailbox, account)) WITHOUT ROWID;"},
 };
 
-const int DB_SCHEMA_VERSION = 2;
+const int DB_SCHEMA_VERSION = 3;

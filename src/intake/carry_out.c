@@ -1,5 +1,4 @@
-/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs three short statements:
- * two for its mailbox, one for its entry. */
+/* carry_out.c -- the one transaction. Everything is composed before; inside it a copy costs one short statement. */
 #include "intake/internal.h"
 
 static void

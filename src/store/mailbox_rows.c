@@ -79,6 +79,7 @@ publish_tree(gpointer data)
 void
 tree_changed(Store *store, DbTxn *txn, gint64 account)
 {
+        numbers_forget_account(store, account);
         db_on_commit(txn, publish_tree, store, NULL);
 }
 

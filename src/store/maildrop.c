@@ -34,7 +34,9 @@ struct Maildrop {
 
 /* Opening ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(INBOX_OF_ACCOUNT, "SELECT id, uid_validity, messages FROM mailbox WHERE account = ? AND name = 'INBOX'");
+DB_SQL(INBOX_OF_ACCOUNT,
+       "SELECT m.id, m.uid_validity, (SELECT count(*) FROM entry e WHERE e.mailbox = m.id) FROM mailbox m"
+       " WHERE m.account = ? AND m.name = 'INBOX'");
 DB_SQL(INBOX_LIST, "SELECT uid, size FROM entry WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?");
 
 static gboolean
@@ -401,7 +403,14 @@ remove_slice(Maildrop *drop, DbTxn *txn, guint32 from, guint32 *ret_next, GError
                         return FALSE;
         }
         *ret_next = i;
-        return released_unref(&released, txn, error) && mailbox_shrink(txn, drop->mailbox, &released, error);
+        Slot *slot;
+        if (!released_unref(&released, txn, error) ||
+            slot_by_id(drop->store, txn, drop->mailbox, &slot, error) != STORE_DONE)
+                return FALSE;
+        slot->modseq++;
+        slot->n_tail -= (guint32) released.n;
+        usage_add(drop->store, txn, drop->account, -(gint64) released.n, -(gint64) released.octets);
+        return slot_save(txn, slot, error);
 }
 
 static guint32

@@ -1,3 +1,4 @@
+/* store.c -- delivery into a mailbox, removal of an account, and looking. */
 #include "store/internal.h"
 #include "store/tree.h"
 
@@ -13,6 +14,7 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->db = db;
         store->blob = blob;
         store->directory = directory;
+        store->numbers = numbers_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;
@@ -23,6 +25,7 @@ store_free(Store *store)
 {
         if (store == NULL)
                 return;
+        numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
         mutex_done(&store->lock);
         g_free(store);
@@ -30,15 +33,8 @@ store_free(Store *store)
 
 /* Delivery --------------------------------------------------------------------------------------------------------- */
 
-/* Two short statements: the rows of RETURNING go through a temporary table, which costs three times as much as asking
- * for them. */
-DB_SQL(MAILBOX_GROW, "UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1, messages = messages + 1,"
-                     " octets = octets + ? WHERE account = ? AND name = ?");
-DB_SQL(MAILBOX_SLOT, "SELECT id, uid_next - 1, modseq FROM mailbox WHERE account = ? AND name = ?");
-DB_SQL(ENTRY_ADD, "INSERT INTO entry (mailbox, uid, body, size, received, flags, modseq, message, prefix, cuts)"
-                  " VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)");
-DB_SQL(ACCOUNT_USAGE, "SELECT coalesce(sum(messages), 0), coalesce(sum(octets), 0) FROM mailbox"
-                      " WHERE account = ? AND deleted_at IS NULL");
+DB_SQL(ENTRY_ADD, "INSERT INTO entry (mailbox, uid, body, size, received, saved, flags, modseq, message, prefix, cuts)"
+                  " VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)");
 DB_SQL(MAILBOX_ID, "SELECT id FROM mailbox WHERE account = ? AND name = ?");
 
 static const char *
@@ -47,83 +43,53 @@ mailbox_canonical(const char *name)
         return g_ascii_strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
 }
 
-static gboolean
-account_usage(DbTxn *txn, gint64 account, guint64 *ret_messages, guint64 *ret_octets, GError **error)
-{
-        g_autoptr(DbRows) rows = db_query(txn, &ACCOUNT_USAGE, error, "i", account);
-
-        if (rows == NULL || db_rows_next(rows, error) != DB_ROW)
-                return FALSE;
-        *ret_messages = (guint64) db_int(rows, 0);
-        *ret_octets = (guint64) db_int(rows, 1);
-        return TRUE;
-}
-
 /* Is there room for one more copy? */
 static StoreAnswer
-check_quota(DbTxn *txn, const StoreDelivery *delivery, guint64 size, GError **error)
+check_quota(Store *store, DbTxn *txn, const StoreDelivery *delivery, guint64 size, GError **error)
 {
-        guint64 messages, octets;
-
         if (delivery->quota_octets == 0 && delivery->quota_messages == 0)
                 return STORE_DONE;
-        if (!account_usage(txn, delivery->account, &messages, &octets, error))
+        const Usage *used = usage_of(store, txn, delivery->account, error);
+        if (used == NULL)
                 return STORE_FAILED;
-        if (delivery->quota_messages != 0 && messages >= delivery->quota_messages)
+        if (delivery->quota_messages != 0 && used->messages >= delivery->quota_messages)
                 return STORE_OVER_QUOTA;
-        if (delivery->quota_octets != 0 && (octets >= delivery->quota_octets || size > delivery->quota_octets - octets))
+        if (delivery->quota_octets != 0 &&
+            (used->octets >= delivery->quota_octets || size > delivery->quota_octets - used->octets))
                 return STORE_OVER_QUOTA;
         return STORE_DONE;
 }
 
-typedef struct Slot { /* where a new entry goes */
-        gint64 mailbox, uid, modseq;
-} Slot;
-
-static StoreAnswer
-take_slot(DbTxn *txn, const StoreDelivery *delivery, const char *name, guint64 size, Slot *ret, GError **error)
-{
-        if (!db_run(txn, &MAILBOX_GROW, error, "iis", (gint64) size, delivery->account, name))
-                return STORE_FAILED;
-        if (db_changes(txn) == 0)
-                return STORE_NO_MAILBOX;
-        g_autoptr(DbRows) rows = db_query(txn, &MAILBOX_SLOT, error, "is", delivery->account, name);
-        if (rows == NULL || db_rows_next(rows, error) != DB_ROW)
-                return STORE_FAILED;
-        *ret = (Slot){db_int(rows, 0), db_int(rows, 1), db_int(rows, 2)};
-        return STORE_DONE;
-}
-
+/* Nothing in memory changes before the row is there: a caller may go on in the transaction after a failure. */
 StoreAnswer
 store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *ret_uid, GError **error)
 {
         const Copy *copy = delivery->copy;
-        const char *name = mailbox_canonical(delivery->mailbox);
         guint64 size = copy_size(copy);
         guint8 cuts[COPY_CUTS_STORED_MAX];
-        Slot slot;
+        Slot *slot = NULL;
 
-        StoreAnswer answer = check_quota(txn, delivery, size, error);
+        StoreAnswer answer = check_quota(store, txn, delivery, size, error);
+        if (answer == STORE_DONE)
+                answer =
+                        slot_by_name(store, txn, delivery->account, mailbox_canonical(delivery->mailbox), &slot, error);
         if (answer != STORE_DONE)
                 return answer;
-        answer = take_slot(txn, delivery, name, size, &slot, error);
-        if (answer == STORE_NO_MAILBOX && strcmp(name, "INBOX") == 0) {
-                gint64 id;
-
-                if (!mailbox_insert(txn, delivery->account, "INBOX", 0, &id, error))
-                        return STORE_FAILED;
-                tree_changed(store, txn, delivery->account);
-                answer = take_slot(txn, delivery, name, size, &slot, error);
+        if (slot->uid_next > UID_MAX) {
+                (void) fault(error, FAULT_FULL, "mailbox %" G_GINT64_FORMAT " has used up its UIDs", slot->id);
+                return STORE_FAILED;
         }
-        if (answer != STORE_DONE)
-                return answer;
-
         Span stored = span_make(cuts, copy_put_cuts(copy->cuts, copy->n_cuts, cuts));
-        if (!db_run(txn, &ENTRY_ADD, error, "iiiiiiibb", slot.mailbox, slot.uid, copy->body, (gint64) size,
-                    (gint64) delivery->received, slot.modseq, (gint64) delivery->message, copy->prefix, stored))
+        if (!db_run(txn, &ENTRY_ADD, error, "iiiiiiiibb", slot->id, (gint64) slot->uid_next, copy->body, (gint64) size,
+                    (gint64) delivery->received, (gint64) delivery->received, (gint64) slot->modseq + 1,
+                    (gint64) delivery->message, copy->prefix, stored))
                 return STORE_FAILED;
         if (ret_uid != NULL)
-                *ret_uid = slot.uid;
+                *ret_uid = (gint64) slot->uid_next;
+        slot->uid_next++;
+        slot->modseq++;
+        slot->n_tail++;
+        usage_add(store, txn, slot->account, 1, (gint64) size);
         return STORE_DONE;
 }
 
@@ -151,13 +117,11 @@ store_usage(Store *store, gint64 account, guint64 *ret_messages, guint64 *ret_oc
 {
         g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
 
-        return txn != NULL && account_usage(txn, account, ret_messages, ret_octets, error);
+        return txn != NULL && usage_read(txn, account, ret_messages, ret_octets, error);
 }
 
 /* Removal ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(MAILBOX_SHRINK,
-       "UPDATE mailbox SET messages = messages - ?, octets = octets - ?, modseq = modseq + 1 WHERE id = ?");
 DB_SQL(ENTRIES_DROP,
        "DELETE FROM entry WHERE mailbox = ? AND uid IN (SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid LIMIT ?)"
        " RETURNING body, size");
@@ -202,15 +166,10 @@ released_done(Released *released)
         g_free(released->bodies);
 }
 
-gboolean
-mailbox_shrink(DbTxn *txn, gint64 mailbox, const Released *released, GError **error)
-{
-        return db_run(txn, &MAILBOX_SHRINK, error, "iii", (gint64) released->n, (gint64) released->octets, mailbox);
-}
-
 /* At most `max` entries of one mailbox, and the mailbox itself once it is empty. */
 static gboolean
-remove_from_mailbox(DbTxn *txn, gint64 mailbox, gsize max, gsize *ret_removed, GError **error)
+remove_from_mailbox(Store *store, DbTxn *txn, gint64 account, gint64 mailbox, gsize max, gsize *ret_removed,
+                    GError **error)
 {
         g_auto(Released) released = {0};
         DbStep step;
@@ -227,7 +186,9 @@ remove_from_mailbox(DbTxn *txn, gint64 mailbox, gsize max, gsize *ret_removed, G
         *ret_removed = released.n;
         if (!released_unref(&released, txn, error))
                 return FALSE;
-        return released.n < max ? mailbox_drop(txn, mailbox, error) : mailbox_shrink(txn, mailbox, &released, error);
+        usage_add(store, txn, account, -(gint64) released.n, -(gint64) released.octets);
+        numbers_forget_mailbox(store, mailbox);
+        return released.n == max || mailbox_drop(txn, mailbox, error);
 }
 
 gboolean
@@ -247,7 +208,7 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                 default:
                         return FALSE;
                 }
-                if (!remove_from_mailbox(txn, mailbox, left, &removed, error))
+                if (!remove_from_mailbox(store, txn, account, mailbox, left, &removed, error))
                         return FALSE;
                 left -= MIN(left, MAX(removed, 1)); /* an empty mailbox is a row too */
         }

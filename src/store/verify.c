@@ -42,10 +42,6 @@ verify_entry(const Verify *v, const DbRows *row)
                 verify_complain(v,
                                 "entry %" G_GINT64_FORMAT " stands in mailbox %" G_GINT64_FORMAT ", which is not there",
                                 uid, mailbox);
-        else if (uid >= db_int(row, 5))
-                verify_complain(v,
-                                "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has a UID not given out yet",
-                                mailbox, uid);
         if (db_is_null(row, 6))
                 verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the body of entry %" G_GINT64_FORMAT " is not there",
                                 mailbox, uid);
@@ -87,25 +83,11 @@ verify_entries(Verify *v, GError **error)
 
 /* Counts and references -------------------------------------------------------------------------------------------- */
 
-DB_SQL(MAILBOX_COUNTS,
-       "SELECT m.id, m.name, m.messages, m.octets, coalesce(c.n, 0), coalesce(c.octets, 0) FROM mailbox m LEFT JOIN"
-       " (SELECT mailbox, count(*) AS n, sum(size) AS octets FROM entry GROUP BY mailbox) c ON c.mailbox = m.id"
-       " WHERE m.messages <> coalesce(c.n, 0) OR m.octets <> coalesce(c.octets, 0)");
 DB_SQL(BODY_COUNTS,
        "SELECT b.id, b.refs, coalesce(c.n, 0) FROM body b LEFT JOIN"
        " (SELECT body, count(*) AS n FROM (SELECT body FROM entry UNION ALL SELECT body FROM queue) u GROUP BY body) c"
        " ON c.body = b.id WHERE b.refs <> coalesce(c.n, 0)");
 DB_SQL(QUEUE_WITHOUT_BODY, "SELECT q.id FROM queue q LEFT JOIN body b ON b.id = q.body WHERE b.id IS NULL");
-
-static void
-complain_mailbox(const Verify *v, const DbRows *row)
-{
-        verify_complain(v,
-                        "mailbox %" G_GINT64_FORMAT " (%s) counts %" G_GINT64_FORMAT " messages and %" G_GINT64_FORMAT
-                        " octets but has %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT,
-                        db_int(row, 0), db_text(row, 1), db_int(row, 2), db_int(row, 3), db_int(row, 4),
-                        db_int(row, 5));
-}
 
 static void
 complain_body(const Verify *v, const DbRows *row)
@@ -209,8 +191,7 @@ store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer da
 {
         Verify v = {.store = store, .report = report, .data = data};
 
-        if (!verify_entries(&v, error) || !verify_rows(&v, &MAILBOX_COUNTS, complain_mailbox, error) ||
-            !verify_rows(&v, &BODY_COUNTS, complain_body, error) ||
+        if (!verify_entries(&v, error) || !verify_rows(&v, &BODY_COUNTS, complain_body, error) ||
             !verify_rows(&v, &QUEUE_WITHOUT_BODY, complain_queue, error))
                 return FALSE;
         if (with_bodies && !verify_bodies(&v, error))
