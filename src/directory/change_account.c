@@ -3,20 +3,139 @@
 #include "directory/internal.h"
 
 const KeyManual DIRECTORY_ACCOUNT_KEYS[] = {
-        {"quota", "OCTETS", "most octets its mailboxes may hold; 0 (the default): no limit"},
-        {"quota-messages", "N", "most messages its mailboxes may hold; 0 (the default): no limit"},
+        {"quota", "OCTETS", "most octets its mailboxes may hold; 0: no limit; empty (the default): its template's"},
+        {"quota-messages", "N",
+         "most messages its mailboxes may hold; 0: no limit; empty (the default): its template's"},
         {"may-send", "yes|no", "whether it may send to addresses elsewhere; yes by default"},
         {"atrn", "DOMAIN[,DOMAIN...]", "domains whose held mail it may ask for by ATRN"},
         {"disabled", "yes|no",
          "yes: nobody logs in, and its mail is refused as if the address were unknown; no by default"},
+        {"template", "NAME",
+         "the template whose mailboxes it is made with and whose quotas it has; its domain's when nothing is said"},
+        {"admin", "server|DOMAIN[,DOMAIN...]", "it administers all accounts, or those of these domains; empty: none"},
+        {"admin-rights", "read-mail[,...]",
+         "what it may do as administrator: read-mail opens any mailbox as ~NAME/..., and each opening is logged; empty "
+         "(the default): nothing"},
         {NULL, NULL, NULL},
 };
 
+/* An account with what its row does not hold. */
+typedef struct Edit {
+        Account account;
+        const char *template_name; /* NULL: nothing named */
+        const char *scopes[ADMIN_SCOPES_MAX];
+        gsize n_scopes;
+        guint admin_rights;
+        gboolean is_admin_changed;
+} Edit;
+
+/* Administrators -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *word;
+        AdminRight right;
+} ADMIN_RIGHTS[] = {{"read-mail", ADMIN_READ_MAIL}};
+
+const char *
+directory_admin_rights_text(Arena *arena, guint rights)
+{
+        const char *text = "";
+
+        for (gsize i = 0; i < G_N_ELEMENTS(ADMIN_RIGHTS) && text != NULL; i++)
+                if (rights & ADMIN_RIGHTS[i].right)
+                        text = arena_printf(arena, "%s%s%s", text, *text != '\0' ? "," : "", ADMIN_RIGHTS[i].word);
+        return text;
+}
+
 static Change
-set_number(const char *key, const char *value, gint64 *ret, GError **error)
+set_admin_rights(Edit *edit, const char *value, GError **error)
+{
+        g_auto(GStrv) words = g_strsplit(value, ",", 100);
+
+        edit->admin_rights = 0;
+        edit->is_admin_changed = TRUE;
+        for (gsize i = 0; words[i] != NULL; i++) {
+                guint right = 0;
+
+                for (gsize k = 0; k < G_N_ELEMENTS(ADMIN_RIGHTS); k++)
+                        if (strcmp(g_strstrip(words[i]), ADMIN_RIGHTS[k].word) == 0)
+                                right = ADMIN_RIGHTS[k].right;
+                if (right == 0)
+                        return directory_refuse(error, CHANGE_INVALID, "admin-rights=%s: read-mail is expected", value);
+                edit->admin_rights |= right;
+        }
+        return CHANGE_DONE;
+}
+
+static Change
+set_admin(Arena *arena, Edit *edit, const char *value, GError **error)
+{
+        g_auto(GStrv) parts = g_strsplit(value, ",", ADMIN_SCOPES_MAX + 1);
+
+        edit->n_scopes = 0;
+        edit->is_admin_changed = TRUE;
+        for (gsize i = 0; parts[i] != NULL; i++) {
+                const char *scope = g_strstrip(parts[i]);
+                Change answer = CHANGE_DONE;
+
+                if (edit->n_scopes == ADMIN_SCOPES_MAX)
+                        return directory_refuse(error, CHANGE_INVALID, "admin: at most %d domains; server means all",
+                                                ADMIN_SCOPES_MAX);
+                if (strcmp(scope, "server") == 0)
+                        scope = "*";
+                else
+                        answer = directory_read_domain(arena, scope, &scope, error);
+                if (answer != CHANGE_DONE)
+                        return answer;
+                edit->scopes[edit->n_scopes++] = scope;
+        }
+        return CHANGE_DONE;
+}
+
+DB_SQL(ADMIN_CLEAR, "DELETE FROM admin_right WHERE account = ?");
+DB_SQL(ADMIN_INSERT, "INSERT INTO admin_right (account, scope, rights) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+DB_SQL(ADMIN_GET, "SELECT scope, rights FROM admin_right WHERE account = ? ORDER BY scope");
+
+static Change
+write_admin(DbTxn *txn, const Edit *edit, gint64 account, GError **error)
+{
+        if (!edit->is_admin_changed)
+                return CHANGE_DONE;
+        if (edit->n_scopes == 0 && edit->admin_rights != 0)
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "admin-rights says what it may do, admin=server or admin=DOMAIN to whom");
+        if (!db_run(txn, &ADMIN_CLEAR, error, "i", account))
+                return CHANGE_FAILED;
+        for (gsize i = 0; i < edit->n_scopes; i++)
+                if (!db_run(txn, &ADMIN_INSERT, error, "isi", account, edit->scopes[i], (gint64) edit->admin_rights))
+                        return CHANGE_FAILED;
+        return CHANGE_DONE;
+}
+
+static Change
+read_admin(Arena *arena, DbTxn *txn, Edit *edit, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, &ADMIN_GET, error, "i", edit->account.id);
+        DbStep step = DB_ROW_FAILED;
+
+        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW && edit->n_scopes < ADMIN_SCOPES_MAX) {
+                edit->scopes[edit->n_scopes++] = arena_strdup(arena, db_text(rows, 0));
+                edit->admin_rights |= (guint) db_int(rows, 1);
+        }
+        return step != DB_ROW_FAILED ? CHANGE_DONE : CHANGE_FAILED;
+}
+
+/* Values ---------------------------------------------------------------------------------------------------------- */
+
+Change
+directory_read_quota(const char *key, const char *value, gint64 *ret, GError **error)
 {
         guint64 number;
 
+        if (*value == '\0') {
+                *ret = QUOTA_OF_TEMPLATE;
+                return CHANGE_DONE;
+        }
         if (!span_to_number(span_of(value), G_MAXINT64, &number))
                 return directory_refuse(error, CHANGE_INVALID, "%s=%s: a number is expected, 0 for no limit", key,
                                         value);
@@ -43,31 +162,43 @@ set_atrn(Arena *arena, Account *account, const char *value, GError **error)
 }
 
 static Change
-set_pair(Arena *arena, Account *account, const KeyValue *pair, GError **error)
+set_pair(Arena *arena, DbTxn *txn, Edit *edit, const KeyValue *pair, GError **error)
 {
         const char *key = pair->key, *value = pair->value != NULL ? pair->value : "";
+        Account *account = &edit->account;
 
         if (strcmp(key, "quota") == 0)
-                return set_number(key, value, &account->quota_octets, error);
+                return directory_read_quota(key, value, &account->own_quota_octets, error);
         if (strcmp(key, "quota-messages") == 0)
-                return set_number(key, value, &account->quota_messages, error);
+                return directory_read_quota(key, value, &account->own_quota_messages, error);
         if (strcmp(key, "may-send") == 0)
                 return directory_read_boolean(key, value, &account->may_send, error);
         if (strcmp(key, "disabled") == 0)
                 return directory_read_boolean(key, value, &account->is_disabled, error);
         if (strcmp(key, "atrn") == 0)
                 return set_atrn(arena, account, value, error);
-        return directory_refuse(error, CHANGE_INVALID,
-                                "an account has no %s; it has quota, quota-messages, may-send, atrn, disabled", key);
+        if (strcmp(key, "admin") == 0)
+                return set_admin(arena, edit, value, error);
+        if (strcmp(key, "admin-rights") == 0)
+                return set_admin_rights(edit, value, error);
+        if (strcmp(key, "template") == 0) {
+                edit->template_name = *value != '\0' ? value : NULL;
+                return edit->template_name != NULL ? directory_need_template(txn, value, error) : CHANGE_DONE;
+        }
+        return directory_refuse(
+                error, CHANGE_INVALID,
+                "an account has no %s; it has quota, quota-messages, may-send, atrn, disabled, template,"
+                " admin, admin-rights",
+                key);
 }
 
 static Change
-set_pairs(Arena *arena, Account *account, const KeyValue *pairs, gsize n, GError **error)
+set_pairs(Arena *arena, DbTxn *txn, Edit *edit, const KeyValue *pairs, gsize n, GError **error)
 {
         Change answer = CHANGE_DONE;
 
         for (gsize i = 0; i < n && answer == CHANGE_DONE; i++)
-                answer = set_pair(arena, account, &pairs[i], error);
+                answer = set_pair(arena, txn, edit, &pairs[i], error);
         return answer;
 }
 
@@ -88,17 +219,23 @@ read_address(Arena *arena, const char *text, Address *ret, GError **error)
 }
 
 DB_SQL(ACCOUNT_INSERT,
-       "INSERT INTO account (domain, local, local_key, password, may_send, quota, quota_messages, atrn, is_disabled,"
-       " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+       "INSERT INTO account (domain, local, local_key, password, may_send, atrn, is_disabled, template, created)"
+       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(ACCOUNT_QUOTA, "UPDATE account SET quota = ? WHERE id = ?");
+DB_SQL(ACCOUNT_QUOTA_NONE, "UPDATE account SET quota = NULL WHERE id = ?");
+DB_SQL(ACCOUNT_QUOTA_MESSAGES, "UPDATE account SET quota_messages = ? WHERE id = ?");
+DB_SQL(ACCOUNT_QUOTA_MESSAGES_NONE, "UPDATE account SET quota_messages = NULL WHERE id = ?");
+DB_SQL(TEMPLATE_OF_DOMAIN, "SELECT template FROM domain WHERE name = ?");
 
 static Change
-insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Account *a, GError **error)
+insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Edit *edit, GError **error)
 {
+        const Account *a = &edit->account;
         g_autoptr(GError) fault = NULL;
 
-        if (db_run(txn, &ACCOUNT_INSERT, &fault, "tttsiiisii", a->address.domain, a->address.local,
-                   text_lower(arena, a->address.local), hash, (gint64) a->may_send, a->quota_octets, a->quota_messages,
-                   a->atrn, (gint64) a->is_disabled, (gint64) clock_real()))
+        if (db_run(txn, &ACCOUNT_INSERT, &fault, "tttsisisi", a->address.domain, a->address.local,
+                   text_lower(arena, a->address.local), hash, (gint64) a->may_send, a->atrn, (gint64) a->is_disabled,
+                   edit->template_name, (gint64) clock_real()))
                 return CHANGE_DONE;
         if (db_was_conflict(txn))
                 return directory_refuse(error, CHANGE_EXISTS, "the account %s exists already", address);
@@ -106,24 +243,64 @@ insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Ac
         return CHANGE_FAILED;
 }
 
+static gboolean
+write_quota(DbTxn *txn, gint64 id, gint64 quota, const DbSql *set, const DbSql *clear, GError **error)
+{
+        return quota == QUOTA_OF_TEMPLATE ? db_run(txn, clear, error, "i", id)
+                                          : db_run(txn, set, error, "ii", quota, id);
+}
+
+static Change
+write_quotas(DbTxn *txn, const Account *a, gint64 id, GError **error)
+{
+        return write_quota(txn, id, a->own_quota_octets, &ACCOUNT_QUOTA, &ACCOUNT_QUOTA_NONE, error) &&
+                               write_quota(txn, id, a->own_quota_messages, &ACCOUNT_QUOTA_MESSAGES,
+                                           &ACCOUNT_QUOTA_MESSAGES_NONE, error)
+                       ? CHANGE_DONE
+                       : CHANGE_FAILED;
+}
+
+/* What was not said is said by the domain. */
+static Change
+find_template(Arena *arena, DbTxn *txn, Edit *edit, GError **error)
+{
+        if (edit->template_name != NULL)
+                return CHANGE_DONE;
+        g_autoptr(DbRows) rows = db_query(txn, &TEMPLATE_OF_DOMAIN, error, "t", edit->account.address.domain);
+        DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;
+        if (step == DB_ROW)
+                edit->template_name = arena_strdup(arena, db_text(rows, 0));
+        return step != DB_ROW_FAILED ? CHANGE_DONE : CHANGE_FAILED;
+}
+
 Change
 directory_account_add(Directory *directory, DbTxn *txn, const char *address, const char *password_hash,
                       const KeyValue *pairs, gsize n, gint64 *ret_id, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
-        Account account = {.may_send = TRUE};
-        Change answer = read_address(arena, address, &account.address, error);
+        Edit edit = {.account = {.may_send = TRUE,
+                                 .own_quota_octets = QUOTA_OF_TEMPLATE,
+                                 .own_quota_messages = QUOTA_OF_TEMPLATE}};
+        Change answer = read_address(arena, address, &edit.account.address, error);
+        gint64 id = 0;
 
         if (answer == CHANGE_DONE)
-                answer = directory_need_local(txn, account.address.domain, error);
+                answer = directory_need_local(txn, edit.account.address.domain, error);
         if (answer == CHANGE_DONE)
-                answer = set_pairs(arena, &account, pairs, n, error);
+                answer = set_pairs(arena, txn, &edit, pairs, n, error);
         if (answer == CHANGE_DONE)
-                answer = insert(arena, txn, address, password_hash, &account, error);
+                answer = find_template(arena, txn, &edit, error);
+        if (answer == CHANGE_DONE)
+                answer = insert(arena, txn, address, password_hash, &edit, error);
+        id = answer == CHANGE_DONE ? db_last_id(txn) : 0;
+        if (answer == CHANGE_DONE)
+                answer = write_quotas(txn, &edit.account, id, error);
+        if (answer == CHANGE_DONE)
+                answer = write_admin(txn, &edit, id, error);
         if (answer != CHANGE_DONE)
                 return answer;
         if (ret_id != NULL)
-                *ret_id = db_last_id(txn);
+                *ret_id = id;
         directory_touch(directory, txn);
         return CHANGE_DONE;
 }
@@ -160,29 +337,44 @@ is_postmaster(Directory *directory, Arena *arena, const Account *account)
                address_equal(&postmaster, &account->address);
 }
 
-DB_SQL(ACCOUNT_UPDATE,
-       "UPDATE account SET may_send = ?, quota = ?, quota_messages = ?, atrn = ?, is_disabled = ? WHERE id = ?");
+DB_SQL(ACCOUNT_UPDATE, "UPDATE account SET may_send = ?, atrn = ?, is_disabled = ?, template = ? WHERE id = ?");
+
+static Change
+write_row(DbTxn *txn, const Edit *edit, GError **error)
+{
+        const Account *a = &edit->account;
+
+        return db_run(txn, &ACCOUNT_UPDATE, error, "isisi", (gint64) a->may_send, a->atrn, (gint64) a->is_disabled,
+                      edit->template_name, a->id)
+                       ? CHANGE_DONE
+                       : CHANGE_FAILED;
+}
 
 Change
 directory_account_set(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n,
                       GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
-        Account a = {0};
-        Change answer = read_row(arena, txn, address, &a, error);
+        Edit edit = {0};
+        Change answer = read_row(arena, txn, address, &edit.account, error);
 
+        edit.template_name = edit.account.template_name;
         if (answer == CHANGE_DONE)
-                answer = set_pairs(arena, &a, pairs, n, error);
-        if (answer == CHANGE_DONE && a.is_disabled && is_postmaster(directory, arena, &a))
+                answer = read_admin(arena, txn, &edit, error);
+        if (answer == CHANGE_DONE)
+                answer = set_pairs(arena, txn, &edit, pairs, n, error);
+        if (answer == CHANGE_DONE && edit.account.is_disabled && is_postmaster(directory, arena, &edit.account))
                 return directory_refuse(error, CHANGE_IN_USE, "%s collects the postmaster's mail and must take it",
                                         address);
-        if (answer != CHANGE_DONE)
-                return answer;
-        if (!db_run(txn, &ACCOUNT_UPDATE, error, "iiisii", (gint64) a.may_send, a.quota_octets, a.quota_messages,
-                    a.atrn, (gint64) a.is_disabled, a.id))
-                return CHANGE_FAILED;
-        directory_touch(directory, txn);
-        return CHANGE_DONE;
+        if (answer == CHANGE_DONE)
+                answer = write_row(txn, &edit, error);
+        if (answer == CHANGE_DONE)
+                answer = write_quotas(txn, &edit.account, edit.account.id, error);
+        if (answer == CHANGE_DONE)
+                answer = write_admin(txn, &edit, edit.account.id, error);
+        if (answer == CHANGE_DONE)
+                directory_touch(directory, txn);
+        return answer;
 }
 
 DB_SQL(ACCOUNT_PASSWORD, "UPDATE account SET password = ? WHERE id = ?");
@@ -218,7 +410,7 @@ directory_account_remove(Directory *directory, DbTxn *txn, const char *address, 
                                         address);
         if (answer != CHANGE_DONE)
                 return answer;
-        if (!db_run(txn, &ACCOUNT_DELETE, error, "i", account.id))
+        if (!db_run(txn, &ADMIN_CLEAR, error, "i", account.id) || !db_run(txn, &ACCOUNT_DELETE, error, "i", account.id))
                 return CHANGE_FAILED;
         if (ret_id != NULL)
                 *ret_id = account.id;

@@ -100,7 +100,7 @@ typedef struct Row {
 
 DB_SQL(ALIAS_INSERT, "INSERT INTO alias (domain, local, local_key, kind, post, code, text, until, after, created)"
                      " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-DB_SQL(TARGET_INSERT, "INSERT INTO alias_target (alias, position, address) VALUES (?, ?, ?)");
+DB_SQL(TARGET_INSERT, "INSERT INTO alias_target (alias, position, address, address_key) VALUES (?, ?, ?, ?)");
 DB_SQL(SAME_PLACE,
        "SELECT 1 FROM alias WHERE domain = ? AND local_key = ? AND (kind IN ('alias', 'group')) = ? LIMIT 1");
 
@@ -148,13 +148,29 @@ insert(Arena *arena, DbTxn *txn, const Row *row, GError **error)
         return CHANGE_DONE;
 }
 
+/* The key is the address as others look for it: unquoted, in lower case. */
 static Change
-insert_targets(DbTxn *txn, gint64 alias, const char *const *targets, gsize n, GError **error)
+insert_target(Arena *arena, DbTxn *txn, gint64 alias, gsize position, const char *target, GError **error)
 {
-        for (gsize i = 0; i < n; i++)
-                if (!db_run(txn, &TARGET_INSERT, error, "iis", alias, (gint64) i, targets[i]))
-                        return CHANGE_FAILED;
-        return CHANGE_DONE;
+        guint8 buffer[RECORD_KEY_MAX];
+        Address address;
+        Span key;
+
+        if (address_parse(arena, span_of(target), TRUE, &address) != ADDRESS_OK ||
+            !directory_key(&address, buffer, &key))
+                return fault(error, FAULT_INTERNAL, "%s was an address before", target), CHANGE_FAILED;
+        return db_run(txn, &TARGET_INSERT, error, "iist", alias, (gint64) position, target, key) ? CHANGE_DONE
+                                                                                                 : CHANGE_FAILED;
+}
+
+static Change
+insert_targets(Arena *arena, DbTxn *txn, gint64 alias, const char *const *targets, gsize n, GError **error)
+{
+        Change answer = CHANGE_DONE;
+
+        for (gsize i = 0; i < n && answer == CHANGE_DONE; i++)
+                answer = insert_target(arena, txn, alias, i, targets[i], error);
+        return answer;
 }
 
 static Change
@@ -173,7 +189,7 @@ add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const c
         if (answer == CHANGE_DONE)
                 answer = insert(arena, txn, row, error);
         if (answer == CHANGE_DONE)
-                answer = insert_targets(txn, db_last_id(txn), texts, n, error);
+                answer = insert_targets(arena, txn, db_last_id(txn), texts, n, error);
         if (answer == CHANGE_DONE)
                 directory_touch(directory, txn);
         return answer;

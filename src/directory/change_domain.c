@@ -22,6 +22,7 @@ const KeyManual DIRECTORY_DOMAIN_KEYS[] = {
         {"etrn", "yes|no", "whether ETRN may start delivery of what is held; no by default"},
         {"source-address", "IP", "local address that mail for this domain is sent from"},
         {"helo-name", "HOST", "name that is given when mail for this domain is sent"},
+        {"template", "NAME", "what its new accounts are made by (template list); empty: default"},
         {NULL, NULL, NULL},
 };
 
@@ -189,7 +190,7 @@ set_helo_name(Arena *arena, Domain *domain, const char *value, GError **error)
 }
 
 static Change
-set_pair(Arena *arena, Domain *domain, const KeyValue *pair, GError **error)
+set_pair(Arena *arena, DbTxn *txn, Domain *domain, const KeyValue *pair, GError **error)
 {
         const char *key = pair->key, *value = pair->value != NULL ? pair->value : "";
         Span text = span_of(value);
@@ -213,10 +214,14 @@ set_pair(Arena *arena, Domain *domain, const KeyValue *pair, GError **error)
         if (strcmp(key, "helo-name") == 0)
                 return *value != '\0' ? set_helo_name(arena, domain, value, error)
                                       : (domain->helo_name = NULL, CHANGE_DONE);
-        return directory_refuse(
-                error, CHANGE_INVALID,
-                "a domain has no %s; it has kind, unknown, envelope-header, next-hop, etrn, source-address, helo-name",
-                key);
+        if (strcmp(key, "template") == 0) {
+                domain->template_name = *value != '\0' ? value : NULL;
+                return *value != '\0' ? directory_need_template(txn, value, error) : CHANGE_DONE;
+        }
+        return directory_refuse(error, CHANGE_INVALID,
+                                "a domain has no %s; it has kind, unknown, envelope-header, next-hop, etrn, "
+                                "source-address, helo-name, template",
+                                key);
 }
 
 /* Rules that need the other rows ---------------------------------------------------------------------------------- */
@@ -314,7 +319,7 @@ static Change
 apply(Arena *arena, DbTxn *txn, Domain *domain, const KeyValue *pairs, gsize n, GError **error)
 {
         for (gsize i = 0; i < n; i++) {
-                Change answer = set_pair(arena, domain, &pairs[i], error);
+                Change answer = set_pair(arena, txn, domain, &pairs[i], error);
 
                 if (answer != CHANGE_DONE)
                         return answer;
@@ -324,7 +329,7 @@ apply(Arena *arena, DbTxn *txn, Domain *domain, const KeyValue *pairs, gsize n, 
 
 DB_SQL(DOMAIN_INSERT,
        "INSERT INTO domain (name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, etrn,"
-       " created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+       " template, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 Change
 directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
@@ -338,8 +343,8 @@ directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const K
         if (answer != CHANGE_DONE)
                 return answer;
         g_autoptr(GError) fault = NULL;
-        if (!db_run(txn, &DOMAIN_INSERT, &fault, "ssssssssii", d.name, kind_text(d.kind), d.target, d.unknown,
-                    d.envelope_header, d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn,
+        if (!db_run(txn, &DOMAIN_INSERT, &fault, "ssssssssisi", d.name, kind_text(d.kind), d.target, d.unknown,
+                    d.envelope_header, d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn, d.template_name,
                     (gint64) clock_real())) {
                 if (db_was_conflict(txn))
                         return directory_refuse(error, CHANGE_EXISTS, "the domain %s exists already", d.name);
@@ -371,7 +376,7 @@ read_row(Arena *arena, DbTxn *txn, const char *name, Domain *ret, GError **error
 
 DB_SQL(DOMAIN_UPDATE,
        "UPDATE domain SET kind = ?, target = ?, unknown = ?, envelope_header = ?, next_hop = ?, source_address = ?,"
-       " helo_name = ?, etrn = ? WHERE id = ?");
+       " helo_name = ?, etrn = ?, template = ? WHERE id = ?");
 
 Change
 directory_domain_set(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
@@ -384,8 +389,9 @@ directory_domain_set(Directory *directory, DbTxn *txn, const char *name, const K
                 answer = apply(arena, txn, &d, pairs, n, error);
         if (answer != CHANGE_DONE)
                 return answer;
-        if (!db_run(txn, &DOMAIN_UPDATE, error, "sssssssii", kind_text(d.kind), d.target, d.unknown, d.envelope_header,
-                    d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn, d.id))
+        if (!db_run(txn, &DOMAIN_UPDATE, error, "sssssssisi", kind_text(d.kind), d.target, d.unknown,
+                    d.envelope_header, d.next_hop, d.source_address, d.helo_name, (gint64) d.etrn, d.template_name,
+                    d.id))
                 return CHANGE_FAILED;
         directory_touch(directory, txn);
         return CHANGE_DONE;

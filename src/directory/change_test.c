@@ -188,6 +188,173 @@ test_too_many_targets(void)
         test_site_close(&t);
 }
 
+/* Templates and administrators ------------------------------------------------------------------------------------ */
+
+static Change
+template_change(TestSite *t, gboolean is_new, const char *name, const char *pairs, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin(t->db, error);
+        gsize n;
+        const KeyValue *list = test_pairs(t, pairs, &n);
+        Change answer = is_new ? directory_template_add(t->directory, txn, name, list, n, error)
+                               : directory_template_set(t->directory, txn, name, list, n, error);
+
+        if (answer == CHANGE_DONE)
+                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), error), ==, DB_COMMITTED);
+        return answer;
+}
+
+static Change
+template_remove(TestSite *t, const char *name)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(DbTxn) txn = db_begin(t->db, &error);
+        Change answer = directory_template_remove(t->directory, txn, name, &error);
+
+        if (answer == CHANGE_DONE)
+                g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
+        return answer;
+}
+
+static gint64
+quota_of(TestSite *t, const char *text)
+{
+        g_autoptr(GError) error = NULL;
+        const Address address = test_address(t, text);
+        Entry entry = {0};
+
+        g_assert_cmpint(directory_entry(t->directory, t->arena, &address, &entry, &error), ==, FOUND);
+        return entry.account->quota_octets;
+}
+
+static void
+test_templates(void)
+{
+        static const struct {
+                const char *name, *pairs;
+                Change answer;
+        } CASES[] = {
+                {"default", NULL, CHANGE_EXISTS},
+                {"", NULL, CHANGE_INVALID},
+                {"a b", NULL, CHANGE_INVALID},
+                {"t", "colour=red", CHANGE_INVALID},
+                {"t", "quota=much", CHANGE_INVALID},
+                {"t", "alias=Team", CHANGE_INVALID},
+                {"t", "alias=Team:", CHANGE_INVALID},
+                {"t", "alias=:~ann/Team", CHANGE_INVALID},
+                {"t", "mailboxes=Sent special-use=Sent:outgoing", CHANGE_INVALID},
+                {"t", "special-use=Sent:sent", CHANGE_INVALID}, /* not among its mailboxes */
+                {"t", "mailboxes=A,,B", CHANGE_INVALID},
+                {"t", "mailboxes=Sent,Work/2026 special-use=Sent:SENT alias=Team:~office/Team quota=1000", CHANGE_DONE},
+                {"t", NULL, CHANGE_EXISTS},
+        };
+        TestSite t;
+        Template template;
+        g_autoptr(GError) error = NULL;
+
+        test_site_open(&t);
+        for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+                g_autoptr(GError) why = NULL;
+
+                g_assert_cmpint(template_change(&t, TRUE, CASES[i].name, CASES[i].pairs, &why), ==, CASES[i].answer);
+                g_assert_true((why == NULL) == (CASES[i].answer == CHANGE_DONE));
+        }
+        DbTxn *txn = db_begin_read(t.db, &error);
+        g_assert_cmpint(directory_template(txn, t.arena, "t", &template, &error), ==, FOUND);
+        g_assert_cmpuint(template.mailboxes.n, ==, 2);
+        g_assert_cmpstr(template.mailboxes.at[1].name, ==, "Work/2026");
+        g_assert_cmpstr(template.special_uses.at[0].value, ==, "sent");
+        g_assert_cmpstr(template.aliases.at[0].value, ==, "~office/Team");
+        g_assert_cmpint(directory_template(txn, t.arena, "u", &template, &error), ==, FOUND_NOT);
+        g_assert_cmpint(directory_template(txn, t.arena, "default", &template, &error), ==, FOUND);
+        g_assert_cmpuint(template.mailboxes.n, ==, 5);
+        g_assert_cmpuint(template.special_uses.n, ==, 5);
+        db_txn_free(txn);
+        g_assert_cmpint(template_remove(&t, "default"), ==, CHANGE_IN_USE);
+        g_assert_cmpint(template_remove(&t, "u"), ==, CHANGE_MISSING);
+        g_assert_cmpint(template_remove(&t, "t"), ==, CHANGE_DONE);
+        test_site_close(&t);
+}
+
+static void
+test_template_quotas(void)
+{
+        TestSite t;
+        g_autoptr(GError) error = NULL;
+
+        test_site_open(&t);
+        g_assert_cmpint(template_change(&t, TRUE, "office", "quota=1000", &error), ==, CHANGE_DONE);
+        expect(&t, TEST_DOMAIN, "ex.org", "template=none", CHANGE_INVALID);
+        test_make(&t, TEST_DOMAIN, "ex.org", "template=office");
+        test_make(&t, TEST_ACCOUNT, "joe@ex.org", NULL);
+        test_make(&t, TEST_ACCOUNT, "ann@ex.org", "quota=5");
+        test_make(&t, TEST_ACCOUNT, "max@ex.org", "quota=0");
+        test_make(&t, TEST_ACCOUNT, "out@ex.org", "template=default");
+        expect(&t, TEST_ACCOUNT, "new@ex.org", "template=none", CHANGE_INVALID);
+        g_assert_cmpint(quota_of(&t, "joe@ex.org"), ==, 1000);
+        g_assert_cmpint(quota_of(&t, "ann@ex.org"), ==, 5);
+        g_assert_cmpint(quota_of(&t, "max@ex.org"), ==, 0);
+        g_assert_cmpint(quota_of(&t, "out@ex.org"), ==, 0);
+        g_assert_cmpint(template_change(&t, FALSE, "office", "quota=2000", &error), ==, CHANGE_DONE);
+        g_assert_cmpint(quota_of(&t, "joe@ex.org"), ==, 2000);
+        test_make(&t, TEST_ACCOUNT_SET, "joe@ex.org", "may-send=no"); /* leaves the quota to the template */
+        g_assert_cmpint(template_change(&t, FALSE, "office", "quota=3000", &error), ==, CHANGE_DONE);
+        g_assert_cmpint(quota_of(&t, "joe@ex.org"), ==, 3000);
+        test_make(&t, TEST_ACCOUNT_SET, "ann@ex.org", "quota=");
+        g_assert_cmpint(quota_of(&t, "ann@ex.org"), ==, 3000);
+        g_assert_cmpint(template_remove(&t, "office"), ==, CHANGE_IN_USE);
+        test_site_close(&t);
+}
+
+static guint
+admin_rights(TestSite *t, const char *account, const char *domain)
+{
+        g_autoptr(GError) error = NULL;
+        const Address address = test_address(t, account);
+        Entry entry = {0};
+        guint rights = 99;
+
+        g_assert_cmpint(directory_entry(t->directory, t->arena, &address, &entry, &error), ==, FOUND);
+        g_assert_true(
+                directory_admin_rights(t->directory, t->arena, entry.account->id, span_of(domain), &rights, &error));
+        return rights;
+}
+
+static void
+test_administrators(void)
+{
+        TestSite t;
+        g_autoptr(GError) error = NULL;
+        gint64 id = 0;
+
+        test_site_open(&t);
+        test_make(&t, TEST_DOMAIN, "ex.org", NULL);
+        test_make(&t, TEST_ACCOUNT, "joe@ex.org", NULL);
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "ex.org"), ==, 0);
+        expect(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin-rights=read-mail", CHANGE_INVALID); /* to whom? */
+        expect(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin=a..b", CHANGE_INVALID);
+        expect(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin=server admin-rights=all", CHANGE_INVALID);
+        test_make(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin=EX.org,two.org");
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "ex.org"), ==, 0);
+        test_make(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin-rights=read-mail");
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "Two.org"), ==, ADMIN_READ_MAIL);
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "far.org"), ==, 0);
+        test_make(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin=server");
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "far.org"), ==, ADMIN_READ_MAIL);
+        test_make(&t, TEST_ACCOUNT_SET, "joe@ex.org", "admin= admin-rights=");
+        g_assert_cmpuint(admin_rights(&t, "joe@ex.org", "ex.org"), ==, 0);
+
+        /* an account that takes the id of one that is gone is no administrator */
+        test_make(&t, TEST_ACCOUNT, "boss@ex.org", "admin=server admin-rights=read-mail");
+        g_assert_cmpuint(admin_rights(&t, "boss@ex.org", "ex.org"), ==, ADMIN_READ_MAIL);
+        DbTxn *txn = db_begin(t.db, &error);
+        g_assert_cmpint(directory_account_remove(t.directory, txn, "boss@ex.org", &id, &error), ==, CHANGE_DONE);
+        g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
+        test_make(&t, TEST_ACCOUNT, "new@ex.org", NULL);
+        g_assert_cmpuint(admin_rights(&t, "new@ex.org", "ex.org"), ==, 0);
+        test_site_close(&t);
+}
+
 /* Lists ----------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -266,6 +433,9 @@ main(int argc, char **argv)
         g_test_add_func("/directory/change/the-postmasters-account-stays RFC 5321 §4.5.1", test_postmaster_account);
         g_test_add_func("/directory/change/aliases-groups-bouncers", test_aliases);
         g_test_add_func("/directory/change/1000-targets-and-not-one-more", test_too_many_targets);
+        g_test_add_func("/directory/change/templates", test_templates);
+        g_test_add_func("/directory/change/quotas-of-a-template-hold-where-none-is-set", test_template_quotas);
+        g_test_add_func("/directory/change/administrators", test_administrators);
         g_test_add_func("/directory/list/accounts-in-pages", test_account_pages);
         g_test_add_func("/directory/list/aliases-of-one-address-on-one-page", test_alias_pages);
         return g_test_run();

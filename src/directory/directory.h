@@ -52,6 +52,7 @@ typedef struct Domain {
         const char *envelope_header;    /* as set: NULL, "off" or a field name; see router for the default */
         const char *next_hop, *source_address, *helo_name, *bounce_template;    /* NULL: not set */
         gboolean etrn;
+        const char *template_name;      /* of its new accounts; NULL: "default" */
 } Domain;
 
 /* Exact name first, then the longest "*." that covers it. */
@@ -67,9 +68,12 @@ typedef struct Account {
         gint64 id;
         Address address;                /* as defined */
         gboolean has_password, may_send, is_disabled;
-        gint64 quota_octets, quota_messages;    /* 0: none */
+        gint64 quota_octets, quota_messages;    /* in force, its own or its template's; 0: none */
+        gint64 own_quota_octets, own_quota_messages;    /* as set for it alone; QUOTA_OF_TEMPLATE: nothing is */
         const char *atrn;               /* domains, comma separated, or NULL */
+        const char *template_name;      /* "default" when no other was named */
 } Account;
+#define QUOTA_OF_TEMPLATE ((gint64) -1)
 
 typedef enum GroupPost {
         POST_ANYONE = 0,
@@ -113,6 +117,29 @@ Found directory_login(Directory *directory, Arena *arena, Span name, const Accou
 Found directory_account_by_id(Directory *directory, Arena *arena, gint64 id, const Account **ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* The groups an address is a member of, directly or through aliases and other groups; without those it is not in. Local parts in lower case. */
+#define DIRECTORY_GROUPS_MAX 1000
+gboolean directory_groups_of(Directory *directory, Arena *arena, const Address *address, const Address **ret, gsize *ret_n,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Administrators: what an account may do to the accounts of a domain, or of all ("*"). */
+typedef enum AdminRight {
+        ADMIN_READ_MAIL = 1 << 0,       /* open any mailbox of theirs by name */
+} AdminRight;
+typedef struct AdminScope {
+        const char *domain;
+        guint rights;
+} AdminScope;
+#define ADMIN_SCOPES_MAX 100
+/* *ret_n 0: it is none. */
+gboolean directory_admin_scopes(Directory *directory, Arena *arena, gint64 account, const AdminScope **ret, gsize *ret_n,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What it may do to the accounts of this domain. */
+gboolean directory_admin_rights(Directory *directory, Arena *arena, gint64 account, Span domain, guint *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* "read-mail,..." in the arena, "" for none. */
+const char *directory_admin_rights_text(Arena *arena, guint rights);
+
 /* Changes ------------------------------------------------------------------------------------------------------------
  *
  * Every answer but CHANGE_DONE comes with *error set: a sentence for the administrator (FAULT_INPUT for all but CHANGE_FAILED). */
@@ -134,7 +161,8 @@ typedef struct KeyValue {
 typedef struct KeyManual {
         const char *key, *form, *manual;
 } KeyManual;
-extern const KeyManual DIRECTORY_DOMAIN_KEYS[], DIRECTORY_ACCOUNT_KEYS[], DIRECTORY_GROUP_KEYS[], DIRECTORY_BOUNCER_KEYS[];
+extern const KeyManual DIRECTORY_DOMAIN_KEYS[], DIRECTORY_ACCOUNT_KEYS[], DIRECTORY_GROUP_KEYS[], DIRECTORY_BOUNCER_KEYS[],
+        DIRECTORY_TEMPLATE_KEYS[];
 
 Change directory_domain_add(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -150,7 +178,8 @@ Change directory_account_set(Directory *directory, DbTxn *txn, const char *addre
         G_GNUC_WARN_UNUSED_RESULT;
 Change directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* Removes the account's row; the caller removes its mailboxes in the same transaction (store). *ret_id says which. */
+/* Removes the account's row; the caller removes its mailboxes in the same transaction, and what was granted to it (store_remove_account(),
+ * store_forget_address()). *ret_id says which. */
 Change directory_account_remove(Directory *directory, DbTxn *txn, const char *address, gint64 *ret_id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
@@ -162,8 +191,36 @@ Change directory_group_add(Directory *directory, DbTxn *txn, const char *address
                            gsize n_pairs, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Change directory_bouncer_add(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* Whatever alias, group or bouncer stands at that address. */
+/* Whatever alias, group or bouncer stands at that address. The caller forgets what was granted to a group (store_forget_address()). */
 Change directory_alias_remove(Directory *directory, DbTxn *txn, const char *address, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Templates: what a new account gets, and the quotas of accounts that have none of their own. "default" is always there. Names of mailboxes
+ * are kept as text; the store knows what is right (store/mailbox.h). */
+typedef struct TemplateItem {
+        const char *name, *value;       /* alias: its target; special use: "sent", "drafts", ... */
+} TemplateItem;
+typedef struct TemplateList {
+        const TemplateItem *at;
+        gsize n;
+} TemplateList;
+typedef struct Template {
+        const char *name;
+        gint64 quota_octets, quota_messages;    /* 0: none */
+        TemplateList mailboxes, subscribed, aliases, special_uses;
+} Template;
+#define TEMPLATE_ITEMS_MAX 100  /* of each kind */
+Change directory_template_add(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+Change directory_template_set(Directory *directory, DbTxn *txn, const char *name, const KeyValue *pairs, gsize n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* CHANGE_IN_USE: a domain or an account has it, or it is the default one. */
+Change directory_template_remove(Directory *directory, DbTxn *txn, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* In the caller's transaction, so that an account can be made by it. */
+Found directory_template(DbTxn *txn, Arena *arena, const char *name, Template *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Found directory_template_of(DbTxn *txn, Arena *arena, gint64 account, Template *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* All of them, by name. */
+gboolean directory_templates(Directory *directory, Arena *arena, const Template **ret, gsize *ret_n, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* Lists for administrators, in pages: rows after `after` (NULL: from the start), at most `max`. */
 typedef struct AliasRow {

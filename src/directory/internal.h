@@ -24,6 +24,13 @@ struct Directory {
 /* local_key@domain as cache key; FALSE when it is longer than any address. */
 gboolean directory_key(const Address *address, guint8 buffer[RECORD_KEY_MAX], Span *ret);
 
+/* FOUND_NOT, or FOUND with *ret in the arena: from the cache, else from the database. */
+Found directory_look_up(Directory *directory, Arena *arena, RecordKind kind, Span key, const void **ret, GError **error);
+
+/* Loaders of look_up.c that stand in membership.c. */
+gboolean directory_load_groups(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **error);
+gboolean directory_load_admin(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **error);
+
 /* Targets of one alias row, in order. */
 gboolean directory_load_targets(DbTxn *txn, Arena *arena, gint64 alias, AddressList *ret, GError **error);
 
@@ -49,15 +56,26 @@ typedef enum AliasForm {
 /* What an alias stands for: address.local without the star; address.domain "*" for ALIAS_EVERYWHERE. */
 Change directory_read_alias(Arena *arena, const char *text, AliasForm *ret_form, Address *ret, GError **error);
 
+/* A template of this name (template.c). */
+Change directory_need_template(DbTxn *txn, const char *name, GError **error);
+/* A number of octets or messages; empty: QUOTA_OF_TEMPLATE. */
+Change directory_read_quota(const char *key, const char *value, gint64 *ret, GError **error);
+
 /* yes|no */
 Change directory_read_boolean(const char *key, const char *value, gboolean *ret, GError **error);
 
-/* What is in a row of the account table; see ACCOUNT_COLUMNS. */
-#define ACCOUNT_COLUMNS "id, local, domain, password IS NOT NULL, may_send, is_disabled, quota, quota_messages, atrn"
+/* What is in a row of the account table, its template's quotas included. */
+#define TEMPLATE_QUOTA(column)                                                                                         \
+        "(SELECT t." column " FROM account_template t WHERE t.name = coalesce(account.template, 'default'))"
+#define ACCOUNT_COLUMNS                                                                                                \
+        "id, local, domain, password IS NOT NULL, may_send, is_disabled, quota, quota_messages, atrn,"                 \
+        " coalesce(template, 'default'), " TEMPLATE_QUOTA("quota") ", " TEMPLATE_QUOTA("quota_messages")
+#define ACCOUNT_COLUMNS_N 12
 void directory_read_account(const DbRows *rows, Arena *arena, Account *ret);
 void directory_read_bouncer(const DbRows *rows, int code_column, Arena *arena, Bouncer *ret);
 #define BOUNCER_COLUMNS "code, text, until, after, seen"
 #define DOMAIN_COLUMNS                                                                                                 \
-        "id, name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, bounce_template, etrn"
+        "id, name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, bounce_template, etrn,"           \
+        " template"
 void directory_read_domain_row(const DbRows *rows, Arena *arena, Domain *ret);
 GroupPost directory_post_from(const char *text);

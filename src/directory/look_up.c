@@ -21,9 +21,12 @@ directory_read_account(const DbRows *rows, Arena *arena, Account *ret)
                 .has_password = db_int(rows, 3) != 0,
                 .may_send = db_int(rows, 4) != 0,
                 .is_disabled = db_int(rows, 5) != 0,
-                .quota_octets = db_int(rows, 6),
-                .quota_messages = db_int(rows, 7),
+                .own_quota_octets = db_is_null(rows, 6) ? QUOTA_OF_TEMPLATE : db_int(rows, 6),
+                .own_quota_messages = db_is_null(rows, 7) ? QUOTA_OF_TEMPLATE : db_int(rows, 7),
+                .quota_octets = db_int(rows, db_is_null(rows, 6) ? 10 : 6),
+                .quota_messages = db_int(rows, db_is_null(rows, 7) ? 11 : 7),
                 .atrn = arena_strdup(arena, db_text(rows, 8)),
+                .template_name = arena_strdup(arena, db_text(rows, 9)),
         };
 }
 
@@ -64,6 +67,7 @@ directory_read_domain_row(const DbRows *rows, Arena *arena, Domain *ret)
                 .helo_name = arena_strdup(arena, db_text(rows, 8)),
                 .bounce_template = arena_strdup(arena, db_text(rows, 9)),
                 .etrn = db_int(rows, 10) != 0,
+                .template_name = arena_strdup(arena, db_text(rows, 11)),
         };
 }
 
@@ -165,7 +169,7 @@ load_account_at(DbTxn *txn, Arena *arena, const Address *address, Login *ret, GE
 
         if (step == DB_ROW) {
                 directory_read_account(rows, arena, &ret->account);
-                ret->password_hash = arena_strdup(arena, db_text(rows, 9));
+                ret->password_hash = arena_strdup(arena, db_text(rows, ACCOUNT_COLUMNS_N));
         }
         return step;
 }
@@ -330,8 +334,9 @@ load_account(DbTxn *txn, Arena *arena, Span key, const void **ret, GError **erro
 }
 
 static const Loader LOADERS[] = {
-        [RECORD_DOMAIN] = load_domain,     [RECORD_ENTRY] = load_entry, [RECORD_PREFIX] = load_prefix,
-        [RECORD_PATTERNS] = load_patterns, [RECORD_LOGIN] = load_login, [RECORD_ACCOUNT] = load_account,
+        [RECORD_DOMAIN] = load_domain,           [RECORD_ENTRY] = load_entry,           [RECORD_PREFIX] = load_prefix,
+        [RECORD_PATTERNS] = load_patterns,       [RECORD_LOGIN] = load_login,           [RECORD_ACCOUNT] = load_account,
+        [RECORD_GROUPS] = directory_load_groups, [RECORD_ADMIN] = directory_load_admin,
 };
 
 /* Look-ups -------------------------------------------------------------------------------------------------------- */
@@ -351,9 +356,8 @@ load_record(Directory *directory, RecordKind kind, guint hash, Span key, GError 
         return record;
 }
 
-/* FOUND_NOT, or FOUND with *ret in the arena. */
-static Found
-look_up(Directory *directory, Arena *arena, RecordKind kind, Span key, const void **ret, GError **error)
+Found
+directory_look_up(Directory *directory, Arena *arena, RecordKind kind, Span key, const void **ret, GError **error)
 {
         guint hash = cache_hash(&directory->cache, kind, key);
         guint64 epoch;
@@ -386,7 +390,7 @@ directory_domain(Directory *directory, Arena *arena, Span name, const Domain **r
                 return FOUND_NOT;
         for (gsize i = 0; i < name.len; i++)
                 key[i] = octet_lower(name.data[i]);
-        Found found = look_up(directory, arena, RECORD_DOMAIN, span_make(key, name.len), &value, error);
+        Found found = directory_look_up(directory, arena, RECORD_DOMAIN, span_make(key, name.len), &value, error);
         if (found == FOUND)
                 *ret = value;
         return found;
@@ -401,7 +405,7 @@ look_up_address(Directory *directory, Arena *arena, RecordKind kind, const Addre
 
         if (address->local.len == 0 || !directory_key(address, buffer, &key))
                 return FOUND_NOT;
-        return look_up(directory, arena, kind, key, ret, error);
+        return directory_look_up(directory, arena, kind, key, ret, error);
 }
 
 static gboolean
@@ -437,7 +441,7 @@ look_up_patterns(Directory *directory, Arena *arena, Span domain, const Patterns
                 return FOUND_NOT;
         for (gsize i = 0; i < domain.len; i++)
                 key[i] = octet_lower(domain.data[i]);
-        Found found = look_up(directory, arena, RECORD_PATTERNS, span_make(key, domain.len), &value, error);
+        Found found = directory_look_up(directory, arena, RECORD_PATTERNS, span_make(key, domain.len), &value, error);
         if (found == FOUND)
                 *ret = value;
         return found;
@@ -510,7 +514,7 @@ Found
 directory_account_by_id(Directory *directory, Arena *arena, gint64 id, const Account **ret, GError **error)
 {
         const void *value = NULL;
-        Found found = look_up(directory, arena, RECORD_ACCOUNT, span_make(&id, sizeof(id)), &value, error);
+        Found found = directory_look_up(directory, arena, RECORD_ACCOUNT, span_make(&id, sizeof(id)), &value, error);
 
         if (found == FOUND)
                 *ret = value;

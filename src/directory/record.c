@@ -76,6 +76,7 @@ copy_domain(Place *place, const Domain *from)
         copy.source_address = place_text(place, from->source_address);
         copy.helo_name = place_text(place, from->helo_name);
         copy.bounce_template = place_text(place, from->bounce_template);
+        copy.template_name = place_text(place, from->template_name);
         return place_copy(place, &copy, sizeof(copy));
 }
 
@@ -86,6 +87,7 @@ account_in(Place *place, const Account *from)
 
         copy.address = place_address(place, &from->address);
         copy.atrn = place_text(place, from->atrn);
+        copy.template_name = place_text(place, from->template_name);
         return copy;
 }
 
@@ -144,6 +146,21 @@ copy_login(Place *place, const Login *from)
 }
 
 static const void *
+copy_scopes(Place *place, const AdminScopes *from)
+{
+        AdminScope *at = from->n > 0 ? place_take(place, from->n * sizeof(AdminScope)) : NULL;
+        AdminScopes copy = {at, from->n};
+
+        for (gsize i = 0; i < from->n; i++) {
+                AdminScope scope = {place_text(place, from->at[i].domain), from->at[i].rights};
+
+                if (at != NULL)
+                        at[i] = scope;
+        }
+        return place_copy(place, &copy, sizeof(copy));
+}
+
+static const void *
 copy_value(Place *place, RecordKind kind, const void *value)
 {
         switch (kind) {
@@ -152,6 +169,7 @@ copy_value(Place *place, RecordKind kind, const void *value)
         case RECORD_ENTRY:
                 return copy_entry(place, value);
         case RECORD_PREFIX:
+        case RECORD_GROUPS:
                 return copy_list(place, value);
         case RECORD_PATTERNS:
                 return copy_patterns(place, value);
@@ -159,6 +177,8 @@ copy_value(Place *place, RecordKind kind, const void *value)
                 return copy_login(place, value);
         case RECORD_ACCOUNT:
                 return copy_account(place, value);
+        case RECORD_ADMIN:
+                return copy_scopes(place, value);
         }
         g_assert_not_reached();
 }

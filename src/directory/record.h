@@ -14,12 +14,19 @@ typedef enum RecordKind {
         RECORD_PATTERNS,   /* Patterns,    by domain                */
         RECORD_LOGIN,      /* Login,       by local_key@domain      */
         RECORD_ACCOUNT,    /* Account,     by the octets of its id  */
+        RECORD_GROUPS,     /* AddressList, by local_key@domain      */
+        RECORD_ADMIN,      /* AdminScopes, by the octets of an id   */
 } RecordKind;
 
 typedef struct AddressList {
         const Address *at;
         gsize n;
 } AddressList;
+
+typedef struct AdminScopes {
+        const AdminScope *at;
+        gsize n;
+} AdminScopes;
 
 /* What a domain has besides exact addresses. */
 typedef struct Patterns {
