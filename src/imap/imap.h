@@ -21,7 +21,7 @@ typedef struct ImapDoorSettings {
         TlsContext *tls;         /* for STARTTLS; NULL: not offered          */
         guint64 max_size;        /* APPENDLIMIT: octets of one message       */
         guint message_limit;     /* MESSAGELIMIT: messages of one command, 0: none */
-        const char *const *off;  /* rules "CAPABILITY client=NAME/VERSION-GLOB" or "CAPABILITY account=ADDRESS"; NULL-terminated or NULL */
+        const char *const *off;  /* rules "CAPABILITY client=NAME/VERSION-GLOB" or "CAPABILITY account=ADDRESS" (globs), or without a condition; NULL-terminated or NULL */
 } ImapDoorSettings;
 typedef struct ImapDoor ImapDoor;
 ImapDoor *imap_door_new(const ImapDoorSettings *settings, Store *store, Auth *auth, Directory *directory) G_GNUC_WARN_UNUSED_RESULT;
@@ -38,5 +38,5 @@ const ImapCapability *imap_capability(gsize i); /* from 0; NULL behind the last 
 typedef struct ImapCommandRow {
         const char *word, *form, *rfc, *manual;
 } ImapCommandRow;
-const ImapCommandRow *imap_command(gsize i); /* from 0; NULL behind the last */
+gboolean imap_command(gsize i, ImapCommandRow *ret); /* from 0; FALSE behind the last */
 extern const LogEvent IMAP_EVENTS[];         /* ends with a row whose name is NULL */

@@ -15,12 +15,15 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "base/scan.h"
 #include "imap/imap.h"
 #include "store/change.h"
 #include "store/mailbox.h"
 #include "store/search.h"
 #include "store/view.h"
+
+#include <netinet/in.h>
 
 typedef struct ImapSession ImapSession;
 
@@ -64,6 +67,7 @@ gboolean args_nstring(ImapArgs *a, Span *ret, gboolean *ret_is_nil);
 gboolean args_number(ImapArgs *a, guint64 max, guint64 *ret);
 gboolean args_flag(ImapArgs *a, guint64 *ret_system, Span *ret_keyword);         /* one flag: system bit or keyword; \Recent is refused */
 gboolean args_flag_list(ImapArgs *a, guint64 *ret_system, const Span **ret_keywords, gsize *ret_n);  /* parenthesized, or bare (STORE) */
+gboolean args_is_astring_octet(guint8 octet);                   /* may stand in an atom that is an astring */
 gboolean args_date(ImapArgs *a, Usec *ret_midnight_utc);        /* SEARCH: 1-Feb-1994 or quoted */
 gboolean args_date_time(ImapArgs *a, Usec *ret);                /* APPEND: " 1-Feb-1994 12:00:00 +0100" */
 /* A mailbox name: astring in modified UTF-7, or UTF-8 when enabled; *ret is UTF-8. FALSE also when it is neither (then "BAD" would be wrong: *ret_is_bad TRUE -> NO [CANNOT]). */
@@ -135,11 +139,14 @@ typedef struct ImapCommand {
         gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1) */
         const char *capability;         /* shown and allowed only while this one is on, or NULL */
         const char *form, *rfc, *manual;
-        /* APPEND and the like: text so far (this line up to the literal), its size. is_sync: it waits for our "+". */
+        /* APPEND and the like: is asked for each literal as it is announced. gathered: the arguments from their beginning (a space), or from
+         * the end of the last literal that was streamed, up to "{" or "~{", with gathered literals in their places. Of these too run() gets only what
+         * stands behind the last streamed one. size is at most G_MAXINT64. is_sync: the client waits for our "+", which is sent
+         * when the answer is not IMAP_LITERAL_REFUSED. literal_octets() is not called for an empty literal. */
         ImapLiteral (*literal)(ImapSession *s, Span gathered, guint64 size, gboolean is_binary, gboolean is_sync);
         void (*literal_octets)(ImapSession *s, Span octets);
 } ImapCommand;
-extern const ImapCommand IMAP_COMMANDS[];       /* commands.c: the one table */
+extern const ImapCommand IMAP_COMMANDS[];       /* commands.c: the one table; word NULL ends it */
 
 /* Sessions ---------------------------------------------------------------------------------------------------------- */
 
@@ -155,10 +162,36 @@ typedef struct ImapSelected {
         void (*contexts_free)(gpointer contexts);
 } ImapSelected;
 
+/* What a session waits for. Nothing of it is on the stack. */
+typedef enum ImapPhase {
+        IMAP_PHASE_COMMAND = 0, /* a line: of a command                            */
+        IMAP_PHASE_LITERAL,     /* the octets of a literal                         */
+        IMAP_PHASE_SASL,        /* the client's next SASL message                  */
+        IMAP_PHASE_IDLE,        /* DONE, or news                                   */
+        IMAP_PHASE_TASK,        /* room for more of its output, or its next turn   */
+        IMAP_PHASE_HANDSHAKE,   /* TLS                                             */
+        IMAP_PHASE_DELAY,       /* the time that a wrong password costs            */
+        IMAP_PHASE_CLOSE,
+} ImapPhase;
+
+/* What becomes of the lines and literals that come. */
+typedef enum ImapGathering {
+        IMAP_GATHERING_NOTHING = 0, /* the next line begins a command                              */
+        IMAP_GATHERING_ARGS,        /* they belong to s->command                                   */
+        IMAP_GATHERING_REFUSED,     /* the command has been answered: the rest of it is passed over */
+} ImapGathering;
+
 struct ImapSession {
         Session session;                /* first */
-        guint8 phase;                   /* session.c */
+        guint8 phase;                   /* ImapPhase */
+        guint8 gathering;               /* ImapGathering */
         guint8 errors;
+        gboolean is_loopback;
+        gboolean is_streaming;          /* the literal that comes goes to literal_octets() */
+        guint16 n_literals;             /* of this command */
+        guint16 n_strange;              /* commands before login */
+        guint64 literal_left;           /* octets of the literal that are still to come */
+        char client[INET6_ADDRSTRLEN];  /* address of the peer */
         gboolean is_uid;                /* the running command came as UID ... */
         guint state;                    /* one ImapState */
         guint enabled;
@@ -173,11 +206,12 @@ struct ImapSession {
         Viewer who;                     /* after login */
         char *address;                  /* who.address */
         char *client_id;                /* of ID: "Thunderbird/115", NULL */
-        guint64 capabilities_off;       /* bits by index of IMAP_CAPABILITIES rows, for this client and account */
+        guint64 capabilities_off[2];    /* bits by index of imap_capability(), for this client and account */
         ImapSelected *selected;
         gpointer notify;                /* notify.c: NOTIFY SET, NULL: none */
         Watch *tree_watch;
         gint woken;                     /* atomic: a watch has fired since the last look */
+        gint wants_wake;                /* atomic: news are told at once (IDLE, NOTIFY): watches call session_wake() */
 };
 
 ImapDoor *imap_door(const ImapSession *s);
@@ -199,3 +233,61 @@ typedef struct IndexRange {
 gboolean imap_indexes(ImapSession *s, const ImapSet *set, const IndexRange **ret, gsize *ret_n) G_GNUC_WARN_UNUSED_RESULT;
 /* The same as UIDs, for the functions of change.h. */
 UidSet imap_uids(ImapSession *s, const IndexRange *ranges, gsize n);
+
+/* The door ---------------------------------------------------------------------------------------------------------- */
+
+struct ImapDoor {
+        ImapDoorSettings settings;      /* its strings are the door's own */
+        Store *store;
+        Auth *auth;
+        Directory *directory;
+        char *hostname;
+        char **off;
+};
+
+typedef enum ImapEvent {
+        IMAP_EVENT_LOGIN = 0,
+        IMAP_EVENT_AUTH_FAILED,
+        IMAP_EVENT_LOGOUT,
+        IMAP_EVENT_TLS_FAILED,
+        IMAP_EVENT_INJECTION,
+        IMAP_EVENT_CLOSED,
+        IMAP_EVENT_FAULT,
+} ImapEvent;
+
+/* session.c ---------------------------------------------------------------------------------------------------------- */
+
+typedef enum ImapStep {
+        IMAP_STEP_AGAIN = 0,    /* park until something comes               */
+        IMAP_STEP_DONE,         /* go on, in whatever phase it is now       */
+} ImapStep;
+
+gboolean imap_session_open(Session *session);
+SessionNext imap_session_run(Session *session);
+void imap_session_close(Session *session);
+void imap_bye(ImapSession *s, const char *text);                 /* "* BYE", and the end */
+void imap_count_error(ImapSession *s);                           /* of the client's: too many close */
+void imap_log_fault(const ImapSession *s, const char *doing, const GError *error);
+
+/* capability.c */
+const char *imap_capabilities(const ImapSession *s, Arena *arena);        /* "CAPABILITY IMAP4rev1 ..." as they are now */
+void imap_apply_off(ImapSession *s);                             /* the client's ID or its account have become known */
+void imap_capability_command(ImapSession *s, ImapArgs *args);
+void imap_enable(ImapSession *s, ImapArgs *args);
+
+/* login.c */
+#define IMAP_IDLE_BEFORE_LOGIN USEC_PER_MINUTE
+#define IMAP_IDLE_AFTER_LOGIN  (30 * USEC_PER_MINUTE)            /* RFC 9051 §5.4: at least */
+gboolean imap_allows_password(const ImapSession *s);
+gboolean imap_offers_tls(const ImapSession *s);
+void imap_noop(ImapSession *s, ImapArgs *args);
+void imap_logout(ImapSession *s, ImapArgs *args);
+void imap_id(ImapSession *s, ImapArgs *args);
+void imap_starttls(ImapSession *s, ImapArgs *args);
+void imap_login(ImapSession *s, ImapArgs *args);
+void imap_authenticate(ImapSession *s, ImapArgs *args);
+void imap_unauthenticate(ImapSession *s, ImapArgs *args);
+ImapStep imap_step_sasl(ImapSession *s);
+ImapStep imap_step_handshake(ImapSession *s);
+void imap_end_delay(ImapSession *s);
+void imap_forget_login(ImapSession *s);                          /* everything that a login made */

@@ -1,0 +1,206 @@
+/* capability.c -- what is advertised: one table; CAPABILITY, ENABLE, and the rules that switch things off. */
+#include "imap/internal.h"
+
+#include "base/text.h"
+
+#define CODE_OCTETS ((gsize) 4096)
+
+/* When a row is shown. */
+typedef enum Shown {
+        SHOWN_ALWAYS = 0,
+        SHOWN_BEFORE_LOGIN,
+        SHOWN_AFTER_LOGIN,
+        SHOWN_FOR_TLS,       /* STARTTLS could be given now          */
+        SHOWN_FOR_PASSWORDS, /* a password may be sent now           */
+        SHOWN_WITHOUT_PASSWORDS,
+        SHOWN_WITHOUT_LITERAL_PLUS,
+        SHOWN_WITH_MESSAGE_LIMIT,
+} Shown;
+
+typedef struct Row {
+        ImapCapability row;
+        Shown shown;
+        guint enables; /* ImapEnabled bits that ENABLE switches on */
+} Row;
+
+/* Rows come in with what makes them work. At most 128. */
+static const Row CAPABILITIES[] = {
+        {{"IMAP4rev1", "3501", "the protocol as most clients speak it"}, SHOWN_ALWAYS, 0},
+        {{"IMAP4rev2", "9051", "the protocol as it is now, after ENABLE IMAP4rev2"}, SHOWN_ALWAYS, IMAP_ENABLED_REV2},
+        {{"LITERAL+", "7888", "literals that need no answer before they are sent"}, SHOWN_ALWAYS, 0},
+        {{"LITERAL-", "7888", "the same up to 4,096 octets"}, SHOWN_WITHOUT_LITERAL_PLUS, 0},
+        {{"SASL-IR", "4959", "AUTHENTICATE with an initial response"}, SHOWN_BEFORE_LOGIN, 0},
+        {{"STARTTLS", "9051 §6.2.1", "TLS on this connection"}, SHOWN_FOR_TLS, 0},
+        {{"LOGINDISABLED", "9051 §6.2.3", "no passwords before TLS"}, SHOWN_WITHOUT_PASSWORDS, 0},
+        {{"AUTH=PLAIN", "4616", "login by SASL"}, SHOWN_FOR_PASSWORDS, 0},
+        {{"AUTH=LOGIN", "draft-murchison-sasl-login", "the same for older clients"}, SHOWN_FOR_PASSWORDS, 0},
+        {{"ID", "2971", "client and server tell their names"}, SHOWN_ALWAYS, 0},
+        {{"ENABLE", "5161", "extensions are switched on by the client"}, SHOWN_ALWAYS, 0},
+        {{"UTF8=ACCEPT", "6855", "UTF-8 in mailbox names and strings, after ENABLE"},
+         SHOWN_AFTER_LOGIN,
+         IMAP_ENABLED_UTF8},
+        {{"UNAUTHENTICATE", "8437", "back to the state before login"}, SHOWN_AFTER_LOGIN, 0},
+};
+
+G_STATIC_ASSERT(G_N_ELEMENTS(CAPABILITIES) <= 128);
+
+const ImapCapability *
+imap_capability(gsize i)
+{
+        return i < G_N_ELEMENTS(CAPABILITIES) ? &CAPABILITIES[i].row : NULL;
+}
+
+static gboolean
+is_on(const ImapSession *s, gsize i)
+{
+        return (s->capabilities_off[i / 64] >> (i % 64) & 1) == 0;
+}
+
+gboolean
+imap_has(const ImapSession *s, const char *capability)
+{
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
+                if (strcmp(CAPABILITIES[i].row.name, capability) == 0)
+                        return is_on(s, i);
+        return FALSE;
+}
+
+/* Showing --------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_shown(const ImapSession *s, gsize i)
+{
+        gboolean is_stranger = s->state == IMAP_STATE_NONE;
+
+        if (!is_on(s, i))
+                return FALSE;
+        switch (CAPABILITIES[i].shown) {
+        case SHOWN_ALWAYS:
+                break;
+        case SHOWN_BEFORE_LOGIN:
+                return is_stranger;
+        case SHOWN_AFTER_LOGIN:
+                return !is_stranger;
+        case SHOWN_FOR_TLS:
+                return is_stranger && imap_offers_tls(s);
+        case SHOWN_FOR_PASSWORDS:
+                return is_stranger && imap_allows_password(s);
+        case SHOWN_WITHOUT_PASSWORDS:
+                return is_stranger && !imap_allows_password(s);
+        case SHOWN_WITHOUT_LITERAL_PLUS:
+                return !imap_has(s, "LITERAL+");
+        case SHOWN_WITH_MESSAGE_LIMIT:
+                return !is_stranger && imap_settings(s)->message_limit > 0;
+        }
+        return TRUE;
+}
+
+const char *
+imap_capabilities(const ImapSession *s, Arena *arena)
+{
+        char *text = arena_alloc(arena, CODE_OCTETS);
+
+        g_assert(text != NULL); /* taken of an arena that is ours alone */
+        gsize n = g_strlcpy(text, "CAPABILITY", CODE_OCTETS);
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
+                if (is_shown(s, i))
+                        n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, " %s", CAPABILITIES[i].row.name);
+        return text;
+}
+
+void
+imap_capability_command(ImapSession *s, ImapArgs *args)
+{
+        if (!args_end(args)) {
+                imap_bad(s, "CAPABILITY has no arguments");
+                return;
+        }
+        imap_put(s, "* ");
+        imap_put(s, imap_capabilities(s, args->arena));
+        imap_put(s, "\r\n");
+        imap_ok(s, "", "that is all");
+}
+
+/* Switching off --------------------------------------------------------------------------------------------------- */
+
+/* "CAPABILITY client=GLOB", "CAPABILITY account=GLOB" or "CAPABILITY" for everybody. */
+static gboolean
+rule_applies(const ImapSession *s, Span condition)
+{
+        Scan scan = scan_from(condition);
+
+        if (scan_at_end(&scan))
+                return TRUE;
+        if (scan_word(&scan, "client="))
+                return s->client_id != NULL && text_matches(scan_rest(&scan), span_of(s->client_id));
+        return scan_word(&scan, "account=") && s->address != NULL &&
+               text_matches(scan_rest(&scan), span_of(s->address));
+}
+
+static void
+switch_off(ImapSession *s, Span name)
+{
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
+                if (span_is(name, CAPABILITIES[i].row.name))
+                        s->capabilities_off[i / 64] |= (guint64) 1 << (i % 64);
+}
+
+void
+imap_apply_off(ImapSession *s)
+{
+        const char *const *rules = imap_settings(s)->off;
+
+        memset(s->capabilities_off, 0, sizeof(s->capabilities_off));
+        for (gsize i = 0; rules != NULL && rules[i] != NULL; i++) {
+                Span rule = span_trim(span_of(rules[i]));
+                const guint8 *space = rule.len > 0 ? memchr(rule.data, ' ', rule.len) : NULL;
+                gsize len = space != NULL ? (gsize) (space - rule.data) : rule.len;
+                if (rule_applies(s, span_trim(span_slice(rule, len, rule.len))))
+                        switch_off(s, span_slice(rule, 0, len));
+        }
+}
+
+/* ENABLE (RFC 5161) ----------------------------------------------------------------------------------------------- */
+
+/* The row that a client names; NULL: none that can be enabled. Unknown ones are no error (RFC 5161 §3.1). */
+static const Row *
+find_enabled_by(const ImapSession *s, Span name)
+{
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
+                if (CAPABILITIES[i].enables != 0 && is_on(s, i) && span_is(name, CAPABILITIES[i].row.name))
+                        return &CAPABILITIES[i];
+        return NULL;
+}
+
+/* ENABLED lists what this command has switched on. */
+static void
+put_enabled(ImapSession *s, guint before)
+{
+        imap_put(s, "* ENABLED");
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
+                if ((CAPABILITIES[i].enables & s->enabled & ~before) != 0 && is_on(s, i)) {
+                        imap_put(s, " ");
+                        imap_put(s, CAPABILITIES[i].row.name);
+                        before |= CAPABILITIES[i].enables;
+                }
+        imap_put(s, "\r\n");
+}
+
+void
+imap_enable(ImapSession *s, ImapArgs *args)
+{
+        guint enables = 0, before = s->enabled;
+        Span name;
+
+        do {
+                if (!args_space(args) || !args_atom(args, &name)) {
+                        imap_bad(s, "syntax: ENABLE capability...");
+                        return;
+                }
+                const Row *row = find_enabled_by(s, name);
+                enables |= row != NULL ? row->enables : 0;
+        } while (!args_end(args));
+        s->enabled |= enables;
+        put_enabled(s, before);
+        imap_ok(s, "", "enabled");
+}
