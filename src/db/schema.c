@@ -94,12 +94,10 @@ const DbMigration DB_MIGRATIONS[] = {
          " lines TEXT NOT NULL);" /* of its recipients: see trace.c */
          /* ... and of the tries after the first */
          "CREATE TABLE trace_later ("
-         " message INTEGER NOT NULL, position INTEGER NOT NULL, lines TEXT NOT NULL,"
+         " message INTEGER NOT NULL, position INTEGER NOT NULL, hashes BLOB NOT NULL, lines TEXT NOT NULL,"
          " PRIMARY KEY (message, position)) WITHOUT ROWID;"
          /* look-ups of the trace by sender, recipient and Message-ID: see textkey.h */
-         "CREATE TABLE trace_key ("
-         " key INTEGER NOT NULL, message INTEGER NOT NULL,"
-         " PRIMARY KEY (key, message)) WITHOUT ROWID;"
+         "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"
          "CREATE TABLE refusal (" /* batched refusals, capped */
          " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, client TEXT, sender TEXT, recipient TEXT, status TEXT, text "
          "TEXT,"

@@ -143,12 +143,11 @@ trace_message(Message *m, DbTxn *txn, GError **error)
                 .subject = m->facts.subject,
                 .size = submission_size(sub),
                 .lines = m->trace_lines->str,
+                .hashes = m->trace_hashes,
         };
 
-        if (sub->retried != NULL ? !trace_put_later(txn, sub->id, row.lines, error)
-                                 : !trace_put_message(txn, &row, error))
-                return FALSE;
-        return trace_put_keys(txn, sub->id, m->trace_keys, m->n_trace_keys, error);
+        return sub->retried != NULL ? trace_put_later(txn, sub->id, m->trace_hashes, row.lines, error)
+                                    : trace_put_message(txn, &row, error);
 }
 
 /* The transaction -------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,6 @@
 
 #include "db/textkey.h"
 
-#include <stdlib.h>
-
 #define PREFIX_OCTETS 2048 /* of one copy: three fields with an address each */
 
 /* One copy for all recipients that end in the same mailbox, or at the same address elsewhere; but one for each where
@@ -297,31 +295,22 @@ trace_leaf(Message *m, const Leaf *leaf, GError **error)
         return TRUE;
 }
 
-static int
-compare_keys(const void *a, const void *b)
-{
-        gint64 x = *(const gint64 *) a, y = *(const gint64 *) b;
-
-        return (x > y) - (x < y);
-}
-
+/* What the trace is searched by: see textkey.h. */
 static gboolean
-make_trace_keys(Message *m, GError **error)
+make_trace_hashes(Message *m, GError **error)
 {
-        gint64 *keys = arena_new_array(m->arena, gint64, m->sub->n + 2);
+        guint8 *hashes = arena_alloc(m->arena, (m->sub->n + 2) * TEXTKEY_OCTETS);
         gsize n = 0;
 
-        if (keys == NULL)
+        if (hashes == NULL)
                 return out_of_memory(error);
         if (*m->sender != '\0')
-                keys[n++] = textkey(m->sub->id, span_of(m->sender));
+                textkey_put(hashes + TEXTKEY_OCTETS * n++, span_of(m->sender));
         if (m->facts.message_id != NULL)
-                keys[n++] = textkey(m->sub->id, span_of(m->facts.message_id));
+                textkey_put(hashes + TEXTKEY_OCTETS * n++, span_of(m->facts.message_id));
         for (guint i = 0; i < m->sub->n; i++)
-                keys[n++] = textkey(m->sub->id, span_of(m->names[i]));
-        qsort(keys, n, sizeof(gint64), compare_keys);
-        m->trace_keys = keys;
-        m->n_trace_keys = n;
+                textkey_put(hashes + TEXTKEY_OCTETS * n++, span_of(m->names[i]));
+        m->trace_hashes = span_make(hashes, TEXTKEY_OCTETS * n);
         return TRUE;
 }
 
@@ -361,7 +350,7 @@ message_make_copies(Message *m, GError **error)
         for (guint i = 0; i < m->leaves->len; i++)
                 if (!make_copy(&maker, i, error) || !trace_leaf(m, leaf_at(m, i), error))
                         return FALSE;
-        if (composer_is_over(m->prefixes) || !make_trace_keys(m, error))
+        if (composer_is_over(m->prefixes) || !make_trace_hashes(m, error))
                 return composer_is_over(m->prefixes) ? out_of_memory(error) : FALSE;
         place_prefixes(m->deliveries, composer_result(m->prefixes));
         place_prefixes(m->sendings, composer_result(m->prefixes));

@@ -202,8 +202,7 @@ typedef struct Message {
         GArray *deliveries;       /* CopyOut */
         GArray *sendings;         /* CopyOut */
         GString *trace_lines;
-        const gint64 *trace_keys;
-        gsize n_trace_keys;
+        Span trace_hashes;
         Composer *prefixes; /* all of them, one behind the other */
         Span head;          /* what opens the shared body */
         guint64 body_size;  /* with it */

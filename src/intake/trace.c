@@ -2,13 +2,12 @@
 #include "intake/trace.h"
 
 #include "base/text.h"
-#include "db/textkey.h"
 
 #define STEPS_MAX 200
 #define STEP_TEXT 320
 #define LINES_OCTETS ((gsize) 4 * 1024 * 1024) /* of one message: what has no room is not told */
-#define PURGE_MESSAGES 300
-#define PURGE_ROWS 700
+#define PURGE_MESSAGES 250
+#define PURGE_LATER 250
 
 /* The record of a message is one row, so that a message to a hundred recipients is not a hundred rows: `lines` is a
  * JSON array of one array each,
@@ -20,30 +19,22 @@
 DB_SQL(TRACE_ADD,
        "INSERT INTO trace (message, at, origin, client, helo, account, sender, message_id, subject, size, lines)"
        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-DB_SQL(LATER_ADD, "INSERT INTO trace_later (message, position, lines)"
-                  " SELECT ?1, coalesce(max(position), -1) + 1, ?2 FROM trace_later WHERE message = ?1");
-DB_SQL(KEY_ADD, "INSERT INTO trace_key (key, message) VALUES (?, ?) ON CONFLICT DO NOTHING");
+DB_SQL(LATER_ADD, "INSERT INTO trace_later (message, position, hashes, lines)"
+                  " SELECT ?1, coalesce(max(position), -1) + 1, ?2, ?3 FROM trace_later WHERE message = ?1");
+DB_SQL(KEY_ADD, "INSERT INTO trace_key (message, hashes) VALUES (?, ?)");
 
 gboolean
 trace_put_message(DbTxn *txn, const TraceMessage *m, GError **error)
 {
         return db_run(txn, &TRACE_ADD, error, "iisssssssis", (gint64) m->message, (gint64) m->at, m->origin, m->client,
-                      m->helo, m->account, m->sender, m->message_id, m->subject, (gint64) m->size, m->lines);
+                      m->helo, m->account, m->sender, m->message_id, m->subject, (gint64) m->size, m->lines) &&
+               db_run(txn, &KEY_ADD, error, "ib", (gint64) m->message, m->hashes);
 }
 
 gboolean
-trace_put_later(DbTxn *txn, Id message, const char *lines, GError **error)
+trace_put_later(DbTxn *txn, Id message, Span hashes, const char *lines, GError **error)
 {
-        return db_run(txn, &LATER_ADD, error, "is", (gint64) message, lines);
-}
-
-gboolean
-trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error)
-{
-        for (gsize i = 0; i < n; i++)
-                if (!db_run(txn, &KEY_ADD, error, "ii", keys[i], (gint64) message))
-                        return FALSE;
-        return TRUE;
+        return db_run(txn, &LATER_ADD, error, "ibs", (gint64) message, hashes, lines);
 }
 
 /* Lines are made for every recipient: put together by hand, because a library's values would cost more than storing
@@ -104,8 +95,7 @@ DB_SQL(OLDEST_REFUSALS, "SELECT id, at FROM refusal ORDER BY id LIMIT ?");
 DB_SQL(PURGE_OLD_LATER,
        "DELETE FROM trace_later WHERE (message, position) IN"
        " (SELECT message, position FROM trace_later WHERE message <= ? ORDER BY message, position LIMIT ?)");
-DB_SQL(PURGE_OLD_KEYS, "DELETE FROM trace_key WHERE (key, message) IN"
-                       " (SELECT key, message FROM trace_key WHERE key >= ? AND key < ? AND message <= ? LIMIT ?)");
+DB_SQL(PURGE_OLD_KEYS, "DELETE FROM trace_key WHERE message <= ?");
 DB_SQL(PURGE_OLD_MESSAGES, "DELETE FROM trace WHERE message <= ?");
 DB_SQL(PURGE_OLD_REFUSALS, "DELETE FROM refusal WHERE id <= ?");
 
@@ -125,45 +115,23 @@ find_oldest(DbTxn *txn, const DbSql *sql, Usec before, gint64 ret_ids[PURGE_MESS
         return step != DB_ROW_FAILED;
 }
 
-/* Keys of one time share a bucket, so there are few buckets to look into. *ret_left: rows that may still be deleted. */
-static gboolean
-purge_keys(DbTxn *txn, const gint64 *ids, guint n, gint64 *ret_left, GError **error)
-{
-        gint64 done = -1;
-
-        for (guint i = 0; i<n && * ret_left> 0; i++) {
-                gint64 bucket = textkey((Id) ids[i], SPAN_EMPTY) - textkey_hash(SPAN_EMPTY);
-                if (bucket == done)
-                        continue;
-                done = bucket;
-                if (!db_run(txn, &PURGE_OLD_KEYS, error, "iiii", bucket, bucket + ((gint64) 1 << 32), ids[n - 1],
-                            *ret_left))
-                        return FALSE;
-                *ret_left -= db_changes(txn);
-        }
-        return TRUE;
-}
-
 /* The messages themselves go last, so that what is left over is found again. */
 static gboolean
 purge_messages(DbTxn *txn, Usec before, gboolean *ret_more, GError **error)
 {
-        gint64 ids[PURGE_MESSAGES], left = PURGE_ROWS;
+        gint64 ids[PURGE_MESSAGES];
         guint n;
 
         if (!find_oldest(txn, &OLDEST_MESSAGES, before, ids, &n, error))
                 return FALSE;
         if (n == 0)
                 return TRUE;
-        if (!purge_keys(txn, ids, n, &left, error))
+        if (!db_run(txn, &PURGE_OLD_LATER, error, "ii", ids[n - 1], (gint64) PURGE_LATER))
                 return FALSE;
-        if (left > 0) {
-                if (!db_run(txn, &PURGE_OLD_LATER, error, "ii", ids[n - 1], left))
-                        return FALSE;
-                left -= db_changes(txn);
-        }
-        *ret_more |= left == 0 || n == PURGE_MESSAGES;
-        return left == 0 || db_run(txn, &PURGE_OLD_MESSAGES, error, "i", ids[n - 1]);
+        gboolean has_later = db_changes(txn) == PURGE_LATER;
+        *ret_more |= has_later || n == PURGE_MESSAGES;
+        return has_later || (db_run(txn, &PURGE_OLD_KEYS, error, "i", ids[n - 1]) &&
+                             db_run(txn, &PURGE_OLD_MESSAGES, error, "i", ids[n - 1]));
 }
 
 static gboolean

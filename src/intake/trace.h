@@ -57,6 +57,7 @@ typedef struct TraceMessage {
         const char *origin, *client, *helo, *account, *sender, *message_id, *subject;
         guint64 size;
         const char *lines; /* from trace_add_line() */
+        Span hashes;       /* of sender, Message-ID and each recipient, by which trace_find() looks it up: textkey_put() */
 } TraceMessage;
 gboolean trace_put_message(DbTxn *txn, const TraceMessage *message, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -64,9 +65,8 @@ gboolean trace_put_message(DbTxn *txn, const TraceMessage *message, GError **err
  * transaction begins. */
 void trace_add_line(GString *lines, const TraceRecipient *line, const char *last); /* last: one more step, or NULL */
 /* Lines of a message that was traced before. */
-gboolean trace_put_later(DbTxn *txn, Id message, const char *lines, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* What trace_find() looks it up by: textkey() of sender, Message-ID and each recipient, best in rising order. */
-gboolean trace_put_keys(DbTxn *txn, Id message, const gint64 *keys, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean trace_put_later(DbTxn *txn, Id message, Span hashes, const char *lines,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Housekeeping: drop what is older than `before` (at most 1,000 rows a call, *ret_more). */
 gboolean trace_purge(Db *db, Usec before, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;

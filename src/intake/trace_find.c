@@ -9,22 +9,17 @@
 #define FIRST_STEP 4 /* in the array of a line: see trace.c */
 #define FIND_DEFAULT 100
 #define FIND_MAX 1000
+#define SLICE_ROWS 5000                 /* of hashes, in one snapshot */
+#define OUT_OF_ORDER_MAX USEC_PER_DAY /* ids are made when a message begins, its time when it is taken */
 
 #define RECORD_COLUMNS                                                                                                 \
         "t.message, t.at, t.origin, t.client, t.helo, t.account, t.sender, t.message_id, t.subject, t.size, t.lines"   \
         " FROM trace t"
 
-/* A filter that is not asked for is NULL or 0; the most selective one leads. Hashes collide, so the text is compared
- * too. */
-#define FIND_KEY "t.message IN (" TEXTKEY_FIND("trace_key", "message") ")"
 DB_SQL(FIND_BY_ID, "SELECT " RECORD_COLUMNS " WHERE t.message = ?");
-DB_SQL(FIND_BY_MESSAGE_ID, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
-                           " AND t.message_id = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
-DB_SQL(FIND_BY_TO, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
-                   " AND t.at >= ? AND (? IS NULL OR lower(t.sender) = ?) ORDER BY t.message DESC");
-DB_SQL(FIND_BY_FROM, "SELECT " RECORD_COLUMNS " WHERE " FIND_KEY
-                     " AND lower(t.sender) = ? AND t.at >= ? ORDER BY t.message DESC LIMIT ?");
 DB_SQL(FIND_ALL, "SELECT " RECORD_COLUMNS " WHERE t.at >= ? ORDER BY t.message DESC LIMIT ?");
+DB_SQL(FIND_HASHES, "SELECT message, hashes FROM trace_key WHERE message < ?1"
+                    " UNION ALL SELECT message, hashes FROM trace_later WHERE message < ?1 ORDER BY message DESC");
 DB_SQL(FIND_LATER, "SELECT lines FROM trace_later WHERE message = ? ORDER BY position");
 DB_SQL(FIND_REFUSALS,
        "SELECT at, client, sender, recipient, status, text, times FROM refusal WHERE at >= ?"
@@ -61,23 +56,6 @@ filter_wanted(Arena *arena, const TraceFilter *filter)
                 w.message_id = arena_strndup(arena, id);
         }
         return w;
-}
-
-static DbRows *
-query_records(DbTxn *txn, const Wanted *w, GError **error)
-{
-        if (w->message != 0)
-                return db_query(txn, &FIND_BY_ID, error, "i", (gint64) w->message);
-        if (w->message_id != NULL)
-                return db_query(txn, &FIND_BY_MESSAGE_ID, error, "isii", textkey_hash(span_of(w->message_id)),
-                                w->message_id, (gint64) w->since, w->max);
-        if (w->to != NULL)
-                return db_query(txn, &FIND_BY_TO, error, "iiss", textkey_hash(span_of(w->to)), (gint64) w->since,
-                                w->from, w->from);
-        if (w->from != NULL)
-                return db_query(txn, &FIND_BY_FROM, error, "isii", textkey_hash(span_of(w->from)), w->from,
-                                (gint64) w->since, w->max);
-        return db_query(txn, &FIND_ALL, error, "ii", (gint64) w->since, w->max);
 }
 
 static gboolean
@@ -148,45 +126,135 @@ read_recipients(DbTxn *txn, Arena *arena, const char *text, TraceRecord *record,
         return step == DB_ROW_END;
 }
 
-/* Another text may have the hash that was asked for. */
+/* One look for records, in slices: no snapshot is kept for long. */
+typedef struct Search {
+        Db *db;
+        Arena *arena;
+        const Wanted *w;
+        GArray *found; /* TraceRecord */
+        gint64 below;  /* ids from here on have been looked at */
+        gboolean is_over;
+} Search;
+
 static gboolean
-is_wanted(const Wanted *w, const TraceRecord *record)
+is_same(const char *wanted, const char *text)
 {
-        if (w->to == NULL || w->message != 0 || w->message_id != NULL)
-                return TRUE;
-        for (gsize i = 0; i < record->n_recipients; i++)
-                if (record->recipients[i].recipient != NULL &&
-                    g_ascii_strcasecmp(record->recipients[i].recipient, w->to) == 0)
-                        return TRUE;
-        return FALSE;
+        return wanted == NULL || (text != NULL && g_ascii_strcasecmp(wanted, text) == 0);
+}
+
+/* What can be told without the recipients. */
+static gboolean
+is_wanted(const Wanted *w, const DbRows *rows)
+{
+        return db_int(rows, 1) >= w->since && is_same(w->from, db_text(rows, 6)) &&
+               (w->message_id == NULL || g_strcmp0(w->message_id, db_text(rows, 7)) == 0);
+}
+
+/* Another text may have the hash that was looked for. */
+static gboolean
+is_for(const Wanted *w, const TraceRecord *record)
+{
+        gboolean is_found = w->to == NULL;
+
+        for (gsize i = 0; i < record->n_recipients && !is_found; i++)
+                is_found = record->recipients[i].recipient != NULL && is_same(w->to, record->recipients[i].recipient);
+        return is_found;
 }
 
 static gboolean
-find_records(DbTxn *txn, Arena *arena, const Wanted *w, GArray *found, GError **error)
+take_record(Search *s, DbTxn *txn, const DbRows *rows, GError **error)
 {
-        g_autoptr(DbRows) rows = query_records(txn, w, error);
-        DbStep step = rows != NULL ? DB_ROW : DB_ROW_FAILED;
+        Arena *arena = s->arena;
 
-        while (rows != NULL && found->len < w->max && (step = db_rows_next(rows, error)) == DB_ROW) {
-                TraceRecord record = {
-                        .message = (Id) db_int(rows, 0),
-                        .at = db_int(rows, 1),
-                        .origin = arena_strdup(arena, db_text(rows, 2)),
-                        .client = arena_strdup(arena, db_text(rows, 3)),
-                        .helo = arena_strdup(arena, db_text(rows, 4)),
-                        .account = arena_strdup(arena, db_text(rows, 5)),
-                        .sender = arena_strdup(arena, db_text(rows, 6)),
-                        .message_id = arena_strdup(arena, db_text(rows, 7)),
-                        .subject = arena_strdup(arena, db_text(rows, 8)),
-                        .size = (guint64) db_int(rows, 9),
-                        .times = 1,
-                };
-                if (!read_recipients(txn, arena, db_text(rows, 10), &record, error))
+        s->is_over |= db_int(rows, 1) < s->w->since - OUT_OF_ORDER_MAX;
+        if (!is_wanted(s->w, rows))
+                return TRUE;
+        TraceRecord record = {
+                .message = (Id) db_int(rows, 0),
+                .at = db_int(rows, 1),
+                .origin = arena_strdup(arena, db_text(rows, 2)),
+                .client = arena_strdup(arena, db_text(rows, 3)),
+                .helo = arena_strdup(arena, db_text(rows, 4)),
+                .account = arena_strdup(arena, db_text(rows, 5)),
+                .sender = arena_strdup(arena, db_text(rows, 6)),
+                .message_id = arena_strdup(arena, db_text(rows, 7)),
+                .subject = arena_strdup(arena, db_text(rows, 8)),
+                .size = (guint64) db_int(rows, 9),
+                .times = 1,
+        };
+        if (!read_recipients(txn, arena, db_text(rows, 10), &record, error))
+                return FALSE;
+        if (is_for(s->w, &record))
+                g_array_append_val(s->found, record);
+        s->is_over |= s->found->len >= s->w->max;
+        return TRUE;
+}
+
+static gboolean
+take_by_id(Search *s, DbTxn *txn, gint64 id, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, &FIND_BY_ID, error, "i", id);
+        DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;
+
+        return step == DB_ROW ? take_record(s, txn, rows, error) : step == DB_ROW_END;
+}
+
+/* A message that was tried again has several rows, beside each other: a slice does not end between them. */
+static gboolean
+search_slice(Search *s, guint32 hash, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(s->db, error);
+        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &FIND_HASHES, error, "i", s->below) : NULL;
+        DbStep step = DB_ROW_FAILED;
+        gint64 taken = 0;
+
+        for (guint n = 0; rows != NULL && !s->is_over && (step = db_rows_next(rows, error)) == DB_ROW; n++) {
+                gint64 id = db_int(rows, 0);
+                if (n >= SLICE_ROWS && id != s->below)
+                        return TRUE;
+                s->below = id;
+                if (id == taken || !textkey_has(db_bytes(rows, 1), hash))
+                        continue;
+                taken = id;
+                if (!take_by_id(s, txn, id, error))
                         return FALSE;
-                if (is_wanted(w, &record))
-                        g_array_append_val(found, record);
         }
-        return step != DB_ROW_FAILED;
+        s->is_over |= step == DB_ROW_END;
+        return rows != NULL && step != DB_ROW_FAILED;
+}
+
+static gboolean
+find_newest(Search *s, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(s->db, error);
+        g_autoptr(DbRows) rows =
+                txn != NULL ? db_query(txn, &FIND_ALL, error, "ii", (gint64) s->w->since, (gint64) s->w->max) : NULL;
+        DbStep step = DB_ROW_FAILED;
+
+        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW)
+                if (!take_record(s, txn, rows, error))
+                        return FALSE;
+        return step == DB_ROW_END;
+}
+
+/* The most selective text leads. */
+static gboolean
+find_records(Search *s, GError **error)
+{
+        const Wanted *w = s->w;
+        const char *text = w->message_id != NULL ? w->message_id : w->to != NULL ? w->to : w->from;
+
+        if (w->message != 0) {
+                g_autoptr(DbTxn) txn = db_begin_read(s->db, error);
+                return txn != NULL && take_by_id(s, txn, (gint64) w->message, error);
+        }
+        if (text == NULL)
+                return find_newest(s, error);
+        guint32 hash = textkey_hash(span_of(text));
+        while (!s->is_over)
+                if (!search_slice(s, hash, error))
+                        return FALSE;
+        return TRUE;
 }
 
 static gboolean
@@ -239,9 +307,12 @@ trace_find(Db *db, Arena *arena, const TraceFilter *filter, const TraceRecord **
 {
         g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(TraceRecord));
         Wanted w = filter_wanted(arena, filter);
+        Search search = {.db = db, .arena = arena, .w = &w, .found = found, .below = G_MAXINT64};
 
+        if (!find_records(&search, error))
+                return FALSE;
         g_autoptr(DbTxn) txn = db_begin_read(db, error);
-        if (txn == NULL || !find_records(txn, arena, &w, found, error) || !find_refusals(txn, arena, &w, found, error))
+        if (txn == NULL || !find_refusals(txn, arena, &w, found, error))
                 return FALSE;
         g_array_sort(found, compare_newest_first);
         g_array_set_size(found, (guint) MIN((gint64) found->len, w.max));
