@@ -13,7 +13,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESTANTE = os.environ.get("RESTANTE", str(ROOT / "build/src/app/restante"))
-PORTS = {"smtp": 2525, "submission": 2587, "submissions": 2465, "lmtp": 2524, "pop3": 2110, "pop3s": 2995}
+PORTS = {"smtp": 2525, "submission": 2587, "submissions": 2465, "lmtp": 2524, "imap": 2143, "imaps": 2993, "pop3": 2110, "pop3s": 2995}
 
 _bases_lock = threading.Lock()
 _bases_given = set()

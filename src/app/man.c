@@ -2,6 +2,7 @@
 #include "app/events.h"
 #include "app/help.h"
 #include "app/settings.h"
+#include "imap/imap.h"
 #include "pop3/pop3.h"
 #include "smtp/smtp.h"
 
@@ -96,7 +97,8 @@ roff_title(FILE *out, const char *name, const char *section, const char *what)
 static void
 roff_events(FILE *out)
 {
-        static const LogEvent *const TABLES[] = {APP_EVENTS, ADMIN_EVENTS, SMTP_EVENTS, POP3_EVENTS, FETCH_EVENTS};
+        static const LogEvent *const TABLES[] = {APP_EVENTS,  ADMIN_EVENTS, SMTP_EVENTS,
+                                                 IMAP_EVENTS, POP3_EVENTS,  FETCH_EVENTS};
         static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
 
         fputs(".SH \"LOG\"\n", out);
@@ -174,7 +176,7 @@ page_conf(FILE *out)
         fputs(".SH EXAMPLE\n", out);
         roff_example(
                 out,
-                "[site]\nhostname = mail.example.com\n\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\npop3s = 0.0.0.0:995");
+                "[site]\nhostname = mail.example.com\n\n[listen]\nsmtp = 0.0.0.0:25, [::]:25\nimaps = 0.0.0.0:993");
         fputs(".SH \"SEE ALSO\"\n.BR restante (1)\n", out);
 }
 

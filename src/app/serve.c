@@ -5,6 +5,7 @@
 #include "app/housekeeping.h"
 #include "app/sandbox.h"
 #include "app/site.h"
+#include "imap/imap.h"
 #include "net/service.h"
 #include "pop3/pop3.h"
 #include "smtp/smtp.h"
@@ -30,6 +31,7 @@
 typedef struct Doors {
         TlsContext *tls;
         SmtpDoor *mx, *submission, *lmtp;
+        ImapDoor *imap;
         Pop3Door *pop3;
         Listener *listeners[LISTENING_MAX];
         guint n_listeners;
@@ -53,6 +55,7 @@ doors_free(Doors *doors)
         smtp_door_free(doors->mx);
         smtp_door_free(doors->submission);
         smtp_door_free(doors->lmtp);
+        imap_door_free(doors->imap);
         pop3_door_free(doors->pop3);
         tls_context_unref(doors->tls);
         g_free(doors);
@@ -76,6 +79,20 @@ doors_smtp(const Doors *doors, SmtpRole role, const Site *site, const SiteRooms 
                              role == SMTP_LMTP ? NULL : site->guesses);
 }
 
+static ImapDoor *
+doors_imap(const Doors *doors, const Site *site, const SiteRooms *rooms)
+{
+        const Settings *s = rooms->settings;
+        g_auto(GStrv) off = g_strsplit(s->imap_off != NULL ? s->imap_off : "", ",", -1);
+        ImapDoorSettings settings = {.hostname = s->hostname,
+                                     .tls = doors->tls,
+                                     .max_size = s->message_size,
+                                     .message_limit = (guint) s->imap_message_limit,
+                                     .off = (const char *const *) off};
+
+        return imap_door_new(&settings, site->store, rooms->auth, site->directory);
+}
+
 static Doors *
 doors_new(const Site *site, const SiteRooms *rooms, GError **error)
 {
@@ -88,6 +105,7 @@ doors_new(const Site *site, const SiteRooms *rooms, GError **error)
         doors->mx = doors_smtp(doors, SMTP_MX, site, rooms);
         doors->submission = doors_smtp(doors, SMTP_SUBMISSION, site, rooms);
         doors->lmtp = doors_smtp(doors, SMTP_LMTP, site, rooms);
+        doors->imap = doors_imap(doors, site, rooms);
         Pop3DoorSettings pop3 = {rooms->settings->hostname, tls};
         doors->pop3 = pop3_door_new(&pop3, site->store, rooms->auth);
         return doors;
@@ -106,6 +124,8 @@ doors_open(Doors *doors, Service *service, const Listening *listening, guint n, 
                 [DOOR_SUBMISSION] = {&SMTP_PROTOCOL, doors->submission, FALSE},
                 [DOOR_SUBMISSIONS] = {&SMTP_PROTOCOL, doors->submission, TRUE},
                 [DOOR_LMTP] = {&LMTP_PROTOCOL, doors->lmtp, FALSE},
+                [DOOR_IMAP] = {&IMAP_PROTOCOL, doors->imap, FALSE},
+                [DOOR_IMAPS] = {&IMAP_PROTOCOL, doors->imap, TRUE},
                 [DOOR_POP3] = {&POP3_PROTOCOL, doors->pop3, FALSE},
                 [DOOR_POP3S] = {&POP3_PROTOCOL, doors->pop3, TRUE},
         };

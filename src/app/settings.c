@@ -2,6 +2,7 @@
 #include "app/settings.h"
 #include "base/arena.h"
 #include "base/text.h"
+#include "imap/imap.h"
 #include "mail/address.h"
 #include "router/router.h"
 
@@ -11,9 +12,10 @@
 
 #define CONF_OCTETS (256 * 1024)
 
-const char *const DOOR_NAMES[DOOR_KINDS] = {"smtp", "submission", "submissions", "lmtp", "pop3", "pop3s"};
-const guint16 DOOR_PORTS[DOOR_KINDS] = {25, 587, 465, 0, 110, 995};
-const guint16 DOOR_LOOPBACK_PORTS[DOOR_KINDS] = {2525, 2587, 2465, 2524, 2110, 2995};
+const char *const DOOR_NAMES[DOOR_KINDS] = {"smtp", "submission", "submissions", "lmtp",
+                                            "imap", "imaps",      "pop3",        "pop3s"};
+const guint16 DOOR_PORTS[DOOR_KINDS] = {25, 587, 465, 0, 143, 993, 110, 995};
+const guint16 DOOR_LOOPBACK_PORTS[DOOR_KINDS] = {2525, 2587, 2465, 2524, 2143, 2993, 2110, 2995};
 
 /* Setters: one for each form of value. They fill *error with what would be right; the place is put before it. */
 
@@ -142,6 +144,37 @@ set_bare_newline(const Setting *setting, Settings *settings, const ConfEntry *en
 }
 
 static gboolean
+imap_has_capability(Span name)
+{
+        for (gsize i = 0; imap_capability(i) != NULL; i++)
+                if (span_is(name, imap_capability(i)->name))
+                        return TRUE;
+        return FALSE;
+}
+
+/* "QRESYNC client=Outlook/16*, UTF8=ACCEPT account=joe@example.com, NOTIFY" */
+static gboolean
+set_imap_off(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        g_auto(GStrv) rules = g_strsplit(entry->value, ",", -1);
+
+        for (gsize i = 0; rules[i] != NULL && entry->value[0] != '\0'; i++) {
+                g_auto(GStrv) words = g_strsplit(g_strstrip(rules[i]), " ", 2);
+                const char *condition = words[0] != NULL && words[1] != NULL ? g_strchug(words[1]) : NULL;
+
+                if (words[0] == NULL || !imap_has_capability(span_of(words[0])))
+                        return fault(error, FAULT_INPUT, "'%s': there is no capability of that name",
+                                     words[0] != NULL ? words[0] : "");
+                if (condition != NULL && !g_str_has_prefix(condition, "client=") &&
+                    !g_str_has_prefix(condition, "account="))
+                        return fault(error, FAULT_INPUT,
+                                     "'%s': give client=NAME/VERSION or account=ADDRESS, with * for anything",
+                                     condition);
+        }
+        return set_text(setting, settings, entry, error);
+}
+
+static gboolean
 address_is_numeric(const char *text)
 {
         guint8 octets[16];
@@ -252,8 +285,12 @@ const Setting SETTINGS[] = {
          "Mail from a local server that we trust. Loopback addresses or unix:PATH only; a relative path counts from "
          "the data directory.",
          set_listen, AT(doors[DOOR_LMTP]), 0, 0},
-        {"listen", "pop3", LISTEN_FORM, NULL, "Reading mail, after STLS.", set_listen, AT(doors[DOOR_POP3]), 0, 0},
-        {"listen", "pop3s", LISTEN_FORM, NULL, "Reading mail with TLS from the first octet.", set_listen,
+        {"listen", "imap", LISTEN_FORM, NULL, "Reading mail, after STARTTLS.", set_listen, AT(doors[DOOR_IMAP]), 0, 0},
+        {"listen", "imaps", LISTEN_FORM, NULL, "Reading mail with TLS from the first octet.", set_listen,
+         AT(doors[DOOR_IMAPS]), 0, 0},
+        {"listen", "pop3", LISTEN_FORM, NULL, "Fetching mail by POP3, after STLS.", set_listen, AT(doors[DOOR_POP3]), 0,
+         0},
+        {"listen", "pop3s", LISTEN_FORM, NULL, "The same with TLS from the first octet.", set_listen,
          AT(doors[DOOR_POP3S]), 0, 0},
 
         {"tls", "certificate", "FILE", "certificate.pem", "Certificate chain in PEM form.", set_path, AT(certificate),
@@ -281,6 +318,15 @@ const Setting SETTINGS[] = {
         {"smtp", "bare-newline", "refuse|normalise", "refuse",
          "What happens to mail from other servers in which a line ends in a bare CR or LF.", set_bare_newline,
          AT(bare_newline_normalise), 0, 0},
+
+        {"imap", "off", "CAPABILITY [client=NAME/VERSION|account=ADDRESS][, ...]", NULL,
+         "Extensions that are neither offered nor taken: for all, for clients that call themselves so (ID command, "
+         "seen "
+         "in the log as id=), or for accounts. * stands for anything.",
+         set_imap_off, AT(imap_off), 0, 0},
+        {"imap", "message-limit", "N", "0",
+         "Most messages that one command may work on (RFC 9738); 0: as many as there are.", set_number,
+         AT(imap_message_limit), 0, 1000000},
 
         {"resolver", "server", "ADDRESS[@PORT]", NULL, "Name server to ask, instead of those of /etc/resolv.conf.",
          set_text, AT(resolver_server), 0, 0},
@@ -438,10 +484,20 @@ settings_free(Settings *settings)
                 return;
         for (guint i = 0; i < DOOR_KINDS; i++)
                 listen_clear(&settings->doors[i]);
-        char **texts[] = {&settings->path,           &settings->text,        &settings->dir,  &settings->hostname,
-                          &settings->data,           &settings->control,     &settings->user, &settings->postmaster,
-                          &settings->smart_host,     &settings->certificate, &settings->key,  &settings->authorities,
-                          &settings->resolver_server};
+        char **texts[] = {&settings->path,
+                          &settings->text,
+                          &settings->dir,
+                          &settings->hostname,
+                          &settings->data,
+                          &settings->control,
+                          &settings->user,
+                          &settings->postmaster,
+                          &settings->smart_host,
+                          &settings->certificate,
+                          &settings->key,
+                          &settings->authorities,
+                          &settings->resolver_server,
+                          &settings->imap_off};
         for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
                 g_free(*texts[i]);
         g_free(settings);

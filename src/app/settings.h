@@ -17,6 +17,8 @@ typedef enum DoorKind {
         DOOR_SUBMISSION,
         DOOR_SUBMISSIONS,
         DOOR_LMTP,
+        DOOR_IMAP,
+        DOOR_IMAPS,
         DOOR_POP3,
         DOOR_POP3S,
         DOOR_KINDS,
@@ -50,6 +52,8 @@ typedef struct Settings {
         guint64 connections, connections_per_address, connections_per_second, workers, disk_minimum;
         gboolean bare_newline_normalise;
         char *resolver_server;
+        char *imap_off;         /* rules of imap/imap.h, comma separated */
+        guint64 imap_message_limit;
         guint64 fetch_parallel;
         guint64 trace_days;
         LogLevel log_level;

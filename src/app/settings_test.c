@@ -45,6 +45,20 @@ addresses(void)
         g_assert_cmpuint(s->doors[DOOR_POP3].n, ==, 0);
 }
 
+static void
+imap_rules(void)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Settings) s =
+                parse("[site]\nhostname = a.example\n[imap]\noff = ENABLE, LITERAL+ client=Old Mail/1*, id "
+                      "account=*@b.example\nmessage-limit = 5000\n",
+                      &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpstr(s->imap_off, ==, "ENABLE, LITERAL+ client=Old Mail/1*, id account=*@b.example");
+        g_assert_cmpuint(s->imap_message_limit, ==, 5000);
+}
+
 /* A wrong file is one line that names file, line and what would be right. */
 static void
 mistakes(void)
@@ -56,6 +70,9 @@ mistakes(void)
                 {"", "hostname = HOST is missing"},
                 {"[site]\nhostname =\n", ":2: [site] hostname"},
                 {"[site]\nhostname = [127.0.0.1]\n", "host name such as"},
+                {"[site]\nhostname = a.example\n[imap]\noff = FOO client=x\n", "'FOO': there is no capability"},
+                {"[site]\nhostname = a.example\n[imap]\noff = ID,\n", "'': there is no capability"},
+                {"[site]\nhostname = a.example\n[imap]\noff = ID user=x\n", "'user=x': give client=NAME/VERSION"},
                 {"[site]\nhostname = a.example\nhostnam = b\n",
                  ":3: there is no setting hostnam in [site]; its settings are hostname, data"},
                 {"[sight]\nhostname = a.example\n",
@@ -175,6 +192,7 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/app/settings/standards-hold-where-nothing-is-set", standards);
         g_test_add_func("/app/settings/addresses-to-listen-on", addresses);
+        g_test_add_func("/app/settings/imap.off and its rules", imap_rules);
         g_test_add_func("/app/settings/a-mistake-names-file-line-and-what-is-right", mistakes);
         g_test_add_func("/app/settings/sizes-take-units", sizes);
         g_test_add_func("/app/settings/what-init-writes-is-read-back", template);

@@ -36,6 +36,20 @@ def test_input_behind_stls_closes_the_connection_rfc2595_4(site, injected):
         assert line == b""
 
 
+@pytest.mark.parametrize("injected", [b"b NOOP\r\n", b"b LOGIN joe@r.example x\r\n", b"b", b"\r\n", b"\x00"], ids=repr)
+def test_input_behind_starttls_closes_the_connection_rfc9051_11_1(site, injected):
+    with Wire(site.port("imap")) as w:
+        w.say(b"a STARTTLS\r\n" + injected)
+        line = w.line()
+        if line.startswith(b"a OK"):
+            try:
+                w.start_tls()
+            except (ssl.SSLError, OSError):
+                return
+            line = w.line()
+        assert line == b""
+
+
 def test_starttls_is_neither_offered_nor_taken_twice_rfc3207_4_2(site):
     with Wire(site.port("smtp")) as w:
         w.say(b"EHLO c.example\r\n")

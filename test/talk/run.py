@@ -9,7 +9,7 @@ A file is read line by line; blank lines and lines that begin with # mean nothin
     setup: domain add ex.org            a command line, which must succeed; `< text` at its end goes to its standard input
     refused setup: ARGUMENTS            one that must fail
 
-    connect SERVICE [NAME]              smtp submission submissions lmtp pop3 pop3s; NAME tells several connections apart
+    connect SERVICE [NAME]              smtp submission submissions lmtp imap imaps pop3 pop3s; NAME tells several connections apart
     connect SERVICE [NAME] from ADDRESS ... from another address of 127/8
     with NAME                           go on with that connection
     > text                              send text and CRLF
@@ -50,7 +50,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from site_under_test import Site  # noqa: E402
 
 PATIENCE = 30
-IMPLICIT_TLS = ("submissions", "pop3s")
+IMPLICIT_TLS = ("submissions", "imaps", "pop3s")
 PASSWORD = "secret"
 
 
