@@ -14,13 +14,13 @@ typedef struct Section {
         const guint32 *path;
         gsize n_path;
         PartSection part;
-        gboolean has_names;     /* HEADER.FIELDS: only the fields of these names ... */
-        gboolean is_not;        /* HEADER.FIELDS.NOT: ... all but these              */
+        gboolean has_names; /* HEADER.FIELDS: only the fields of these names ... */
+        gboolean is_not;    /* HEADER.FIELDS.NOT: ... all but these              */
         const Span *names;
         gsize n_names;
 } Section;
-#define SECTION_PATH_MAX   100  /* numbers in a path    */
-#define SECTION_NAMES_MAX  1000 /* names of fields      */
+#define SECTION_PATH_MAX 100   /* numbers in a path    */
+#define SECTION_NAMES_MAX 1000 /* names of fields      */
 #define SECTION_NAME_OCTETS_MAX 256
 
 /* What stands between "[" and "]". FALSE: none, the cursor stays. */
@@ -39,31 +39,32 @@ typedef enum FetchKind {
         FETCH_ENVELOPE,
         FETCH_BODY,
         FETCH_BODYSTRUCTURE,
-        FETCH_SECTION,          /* BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT */
+        FETCH_SECTION, /* BODY[...], RFC822, RFC822.HEADER, RFC822.TEXT */
         FETCH_BINARY,
         FETCH_BINARY_SIZE,
 } FetchKind;
 
 typedef struct FetchItem {
         FetchKind kind;
-        Span label;             /* as it is answered: "BODY[1.2]<0>" */
-        Section section;        /* of FETCH_SECTION and BINARY       */
+        Span label;      /* as it is answered: "BODY[1.2]<0>" */
+        Section section; /* of FETCH_SECTION and BINARY       */
         gboolean has_partial;
-        guint64 from, count;    /* partial: octets                   */
+        guint64 from, count; /* partial: octets                   */
 } FetchItem;
 
 typedef struct FetchItems {
         const FetchItem *items; /* no kind up to FETCH_BODYSTRUCTURE twice */
         gsize n;
-        guint kinds;            /* bits 1 << FetchKind                     */
-        guint summary;          /* SummarySection bits they may ask for    */
+        guint kinds;   /* bits 1 << FetchKind                     */
+        guint summary; /* SummarySection bits they may ask for    */
         gboolean sets_seen;
 } FetchItems;
 #define FETCH_ITEMS_MAX 1000
 
 /* One macro, one item or a list. FALSE: none. */
 gboolean fetch_items_parse(ImapArgs *a, FetchItems *ret) G_GNUC_WARN_UNUSED_RESULT;
-/* The same with an item of that kind, which has no arguments, before the others, if it was not asked for. FALSE: the arena is over. */
+/* The same with an item of that kind, which has no arguments, before the others, if it was not asked for. FALSE: the
+ * arena is over. */
 gboolean fetch_items_need(ImapArgs *a, FetchItems *items, FetchKind kind) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct FetchModifiers {
@@ -71,8 +72,8 @@ typedef struct FetchModifiers {
         guint64 changed_since;
         gboolean has_vanished;
         gboolean has_partial;
-        gboolean from_end;      /* PARTIAL -1:-10                   */
-        guint32 first, last;    /* positions from 1, first <= last  */
+        gboolean from_end;   /* PARTIAL -1:-10                   */
+        guint32 first, last; /* positions from 1, first <= last  */
 } FetchModifiers;
 
 /* " (CHANGEDSINCE 5 VANISHED)" or nothing up to the end of the command. */

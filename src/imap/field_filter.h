@@ -1,7 +1,7 @@
 /* field_filter.h -- some fields of a header that comes in pieces: BODY[HEADER.FIELDS (...)] and HEADER.FIELDS.NOT.
  *
- * Fields are given as received, in their order. What is no field (an mbox "From " line, a continuation of nothing) is left out.
- * The empty line that ends the header is not given; nothing behind it is looked at.
+ * Fields are given as received, in their order. What is no field (an mbox "From " line, a continuation of nothing) is
+ * left out. The empty line that ends the header is not given; nothing behind it is looked at.
  *
  * Threads  one at a time. Memory: itself; the names must live as long.
  * RFC      9051 §6.4.5.1; 5322 §2.2.

@@ -223,7 +223,9 @@ gboolean imap_has(const ImapSession *s, const char *capability);        /* on fo
  * may_expunge nothing is told of newer views in which something vanished beyond flags of entries both have and new entries: then the old view stays. FALSE: the mailbox is gone or a fault;
  * the session has been told (BYE or CLOSED). */
 gboolean imap_tell_changes(ImapSession *s, gboolean may_expunge);
-/* For commands that change and answer themselves (STORE): move the view on, telling everything but changed flags of these. */
+/* For commands that change and answer themselves (STORE): the session's view moves on to `now` (taken), in which nothing of it has vanished. New messages are told; changed flags
+ * are the caller's affair. */
+void imap_take_view(ImapSession *s, View *now);
 void imap_unselect(ImapSession *s);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
  * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
@@ -291,3 +293,6 @@ ImapStep imap_step_sasl(ImapSession *s);
 ImapStep imap_step_handshake(ImapSession *s);
 void imap_end_delay(ImapSession *s);
 void imap_forget_login(ImapSession *s);                          /* everything that a login made */
+
+/* fetch.c */
+void imap_fetch(ImapSession *s, ImapArgs *args);

@@ -10,12 +10,12 @@
 #include "imap/fetch_item.h"
 
 typedef struct MessageUrl {
-        Span mailbox;           /* UTF-8, not empty         */
-        guint32 uid_validity;   /* 0: not given             */
+        Span mailbox;         /* UTF-8, not empty         */
+        guint32 uid_validity; /* 0: not given             */
         guint32 uid;
-        Section section;        /* the whole message when none is given */
+        Section section; /* the whole message when none is given */
         guint64 from;
-        guint64 count;          /* octets; G_MAXUINT64: all */
+        guint64 count; /* octets; G_MAXUINT64: all */
 } MessageUrl;
 
 /* FALSE: none, or one of another server: NO [BADURL]. */

@@ -1,0 +1,157 @@
+/* messages.c -- choosing messages, and what has become of them. */
+#include "imap/messages.h"
+
+/* Choosing -------------------------------------------------------------------------------------------------------- */
+
+gboolean
+messages_choose(ImapSession *s, const ImapSet *set, Messages *ret)
+{
+        Messages m = {0};
+
+        if ((s->enabled & IMAP_ENABLED_UIDONLY) != 0 && !s->is_uid) {
+                imap_bad(s, "[UIDREQUIRED] only UIDs, please");
+                return FALSE;
+        }
+        if (!imap_indexes(s, set, &m.ranges, &m.n)) {
+                imap_bad(s, "no such message");
+                return FALSE;
+        }
+        for (gsize i = 0; i < m.n; i++)
+                m.count += m.ranges[i].last - m.ranges[i].first + 1;
+        *ret = m;
+        return TRUE;
+}
+
+gboolean
+messages_are_over_limit(const ImapSession *s, guint32 count)
+{
+        guint limit = imap_settings(s)->message_limit;
+
+        return limit > 0 && count > limit;
+}
+
+gboolean
+messages_limit(ImapSession *s, Messages *m)
+{
+        guint32 left = imap_settings(s)->message_limit;
+        gsize i = m->n;
+
+        if (!messages_are_over_limit(s, m->count))
+                return TRUE;
+        while (left > m->ranges[i - 1].last - m->ranges[i - 1].first + 1) {
+                i--;
+                left -= m->ranges[i].last - m->ranges[i].first + 1;
+        }
+        i--;
+        IndexRange *kept = arena_new_array(s->arena, IndexRange, m->n - i);
+        if (kept == NULL)
+                return FALSE;
+        memcpy(kept, m->ranges + i, (m->n - i) * sizeof(*kept));
+        kept[0].first = kept[0].last - left + 1;
+        *m = (Messages){kept, m->n - i, imap_settings(s)->message_limit,
+                        view_entry(s->selected->view, kept[0].first)->uid};
+        return TRUE;
+}
+
+const char *
+messages_limit_code(const ImapSession *s, const Messages *m, char buffer[LIMIT_CODE_OCTETS])
+{
+        buffer[0] = '\0';
+        if (m->lowest_uid > 0)
+                g_snprintf(buffer, LIMIT_CODE_OCTETS, "MESSAGELIMIT %u %u", imap_settings(s)->message_limit,
+                           m->lowest_uid);
+        return buffer;
+}
+
+void
+messages_use_condstore(ImapSession *s)
+{
+        if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
+                return;
+        s->enabled |= IMAP_ENABLED_CONDSTORE;
+        imap_put(s, "* OK [HIGHESTMODSEQ ");
+        imap_put_number(s, view_highest_modseq(s->selected->view));
+        imap_put(s, "] CONDSTORE is on\r\n");
+}
+
+/* News ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct Comparing {
+        const View *before;
+        News *news;
+        gboolean has_vanished;
+} Comparing;
+
+static void
+note_vanished(guint32 index, gpointer data)
+{
+        ((Comparing *) data)->has_vanished = TRUE;
+}
+
+/* The bit is the index in the view before; while nothing has vanished that is the same. */
+static void
+note_changed(guint32 index, gpointer data)
+{
+        Comparing *c = data;
+
+        if (c->news->changed == NULL)
+                c->news->changed = g_malloc0(view_count(c->before) / 8 + 1);
+        if (c->has_vanished)
+                index = view_index_of(c->before, view_entry(c->news->now, index)->uid);
+        set_bit(c->news->changed, index);
+}
+
+StoreAnswer
+news_take(ImapSession *s, News *ret, GError **error)
+{
+        News news = {0};
+        Comparing c = {.before = s->selected->view, .news = &news};
+        guint32 first_new;
+
+        StoreAnswer answer = store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &news.now, error);
+        if (answer != STORE_DONE)
+                return answer;
+        view_compare(c.before, news.now, note_vanished, note_changed, &c, &first_new);
+        news.has_moved = !c.has_vanished;
+        if (news.has_moved)
+                imap_take_view(s, view_ref(news.now));
+        *ret = news;
+        return STORE_DONE;
+}
+
+void
+news_done(News *news)
+{
+        g_clear_pointer(&news->now, view_unref);
+        g_clear_pointer(&news->changed, g_free);
+}
+
+void
+news_put(ImapSession *s, const View *view, guint32 index, guint32 number, gboolean has_flags)
+{
+        const ViewEntry *entry = view_entry(view, index);
+        gboolean is_uidonly = (s->enabled & IMAP_ENABLED_UIDONLY) != 0;
+        const char *space = "";
+
+        imap_put(s, "* ");
+        imap_put_number(s, is_uidonly ? entry->uid : number + 1);
+        imap_put(s, is_uidonly ? " UIDFETCH (" : " FETCH (");
+        if (!is_uidonly && (s->is_uid || (s->enabled & IMAP_ENABLED_QRESYNC) != 0)) {
+                imap_put(s, "UID ");
+                imap_put_number(s, entry->uid);
+                space = " ";
+        }
+        if (has_flags) {
+                imap_put(s, space);
+                imap_put(s, "FLAGS ");
+                imap_put_flags(s, view, view_flags(view, index));
+                space = " ";
+        }
+        if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0) {
+                imap_put(s, space);
+                imap_put(s, "MODSEQ (");
+                imap_put_number(s, entry->modseq);
+                imap_put(s, ")");
+        }
+        imap_put(s, ")\r\n");
+}
