@@ -4,7 +4,10 @@
  *      args.c       the arguments of a command: atoms, strings, literals, lists, sets, dates, mailbox names
  *      write.c      what goes out: strings, flags, dates, response codes
  *      login.c      greeting, CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, COMPRESS
- *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC; telling a session what changed; IDLE, NOOP
+ *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC
+ *      telling.c    telling a session what changed; IDLE
+ *      entries.c    sets of numbers and UIDs -> places in the view; flags
+ *      capability.c the table of capabilities, CAPABILITY, ENABLE
  *      list.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c, notify.c
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
  *      search*.c, sort.c, thread.c, context.c
@@ -136,6 +139,7 @@ typedef struct ImapCommand {
         guint states;
         void (*run)(ImapSession *s, ImapArgs *args);
         gboolean has_uid;               /* also "UID word": s->is_uid */
+        gboolean is_numberless;         /* with has_uid: the plain form names no sequence numbers (EXPUNGE): allowed with UIDONLY (RFC 9586) */
         gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1) */
         const char *capability;         /* shown and allowed only while this one is on, or NULL */
         const char *form, *rfc, *manual;
@@ -160,6 +164,10 @@ typedef struct ImapSelected {
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
         void (*contexts_free)(gpointer contexts);
+        /* The client has been told of `newer` (s->selected->view by now), before the tagged answer. */
+        void (*contexts_changed)(struct ImapSession *s, const View *older);
+        UidSet silent;          /* imap_silence(), until the command is over */
+        guint64 silent_modseq;
 } ImapSelected;
 
 /* What a session waits for. Nothing of it is on the stack. */
@@ -219,13 +227,20 @@ Store *imap_store(const ImapSession *s);
 const ImapDoorSettings *imap_settings(const ImapSession *s);
 gboolean imap_has(const ImapSession *s, const char *capability);        /* on for this client and account */
 
-/* select.c: telling what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
- * may_expunge nothing is told of newer views in which something vanished beyond flags of entries both have and new entries: then the old view stays. FALSE: the mailbox is gone or a fault;
- * the session has been told (BYE or CLOSED). */
+/* telling.c: what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
+ * may_expunge nothing is told while something has vanished: then the old view stays. What does not fit into the output goes out later, before anything else of this session, so
+ * a caller writes nothing behind it. FALSE: the mailbox is gone, the session has been told (BYE). imap_ok, imap_no and imap_bad call it before the tagged
+ * line, with may_expunge of the command's row: what a command has changed is told there too (STORE, EXPUNGE, MOVE, COPY and APPEND to the selected mailbox need no answers of their own). */
 gboolean imap_tell_changes(ImapSession *s, gboolean may_expunge);
 /* For commands that change and answer themselves (STORE): the session's view moves on to `now` (taken), in which nothing of it has vanished. New messages are told; changed flags
  * are the caller's affair. */
 void imap_take_view(ImapSession *s, View *now);
+/* STORE .SILENT: the telling of this command leaves out the flags of these entries where their MODSEQ is this (RFC 9051 §6.4.6); their MODSEQ is told if CONDSTORE is on (RFC 7162 §3.1.3).
+ * The set is the command's. */
+void imap_silence(ImapSession *s, UidSet set, guint64 modseq);
+/* A command with CONDSTORE parameters switches CONDSTORE on (RFC 7162 §3.1). */
+void imap_use_condstore(ImapSession *s);
+/* select.c: closes the mailbox; the state is AUTHENTICATED then. */
 void imap_unselect(ImapSession *s);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
  * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
