@@ -17,7 +17,7 @@
  * 5. The turn goes straight to the head of the line, whose thread is the only one woken.
  * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
  * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
- *    unknown then, and asking again would be answered from the kernel's cache.
+ *    unknown then, and asking again would be answered from the kernel's cache. (An index is given up instead.)
  */
 #include "db/internal.h"
 
@@ -203,7 +203,7 @@ batch_write(Db *db, GError **error)
 
         if (rc == SQLITE_DONE)
                 return TRUE;
-        if (rc != SQLITE_FULL && (rc & 0xff) != SQLITE_BUSY)
+        if (rc != SQLITE_FULL && (rc & 0xff) != SQLITE_BUSY && db->index == NULL)
                 fatal(db->writer, "commit");
         conn_fault(db->writer, error, "commit");
         if (!sqlite3_get_autocommit(db->writer->handle))
@@ -237,8 +237,11 @@ wal_checkpoint(Db *db, gboolean wait_for_readers)
         db->busy_max = WAL_READERS_MAX;
         int rc = sqlite3_wal_checkpoint_v2(db->writer->handle, NULL, mode, NULL, NULL) & 0xff;
         db->busy_max = TURN_WAIT_MAX;
-        if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED && rc != SQLITE_FULL)
-                fatal(db->writer, "checkpoint");
+        if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED && rc != SQLITE_FULL) {
+                if (db->index == NULL)
+                        fatal(db->writer, "checkpoint");
+                g_atomic_int_set(&db->is_damaged, TRUE);
+        }
         if (rc == SQLITE_OK && wait_for_readers)
                 db->wal_octets = 0;
         db->wal_next = db->wal_octets < WAL_SOFT_OCTETS ? WAL_SOFT_OCTETS : db->wal_octets + WAL_STEP_OCTETS;

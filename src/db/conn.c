@@ -54,8 +54,12 @@ gboolean
 conn_fault(Conn *conn, GError **error, const char *what)
 {
         int rc = sqlite3_extended_errcode(conn->handle);
+        FaultCode code = code_of(conn, rc);
 
-        return fault(error, code_of(conn, rc), "%s: %s (%d)", what, sqlite3_errmsg(conn->handle), rc);
+        if (conn->is_damaged != NULL &&
+            (code == FAULT_IO || (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB))
+                g_atomic_int_set(conn->is_damaged, TRUE);
+        return fault(error, code, "%s: %s (%d)", what, sqlite3_errmsg(conn->handle), rc);
 }
 
 gboolean
@@ -114,8 +118,23 @@ set_up_writer(Conn *conn, GError **error)
         return TRUE;
 }
 
+/* An index can be made anew, so it may lose its last commits: no sync but at checkpoints. */
 static gboolean
-set_up(Conn *conn, gboolean is_writer, GError **error)
+set_up_index(Conn *conn, GError **error)
+{
+        return conn_exec(conn,
+                         "PRAGMA page_size=" G_STRINGIFY(INDEX_PAGE_OCTETS) ";"
+                                                                            "PRAGMA auto_vacuum=NONE;"
+                                                                            "PRAGMA journal_mode=WAL;"
+                                                                            "PRAGMA synchronous=NORMAL;"
+                                                                            "PRAGMA wal_autocheckpoint=0;"
+                                                                            "PRAGMA secure_delete=FAST;"
+                                                                            "PRAGMA cache_size=-2048",
+                         error);
+}
+
+static gboolean
+set_up(Conn *conn, ConnUse use, GError **error)
 {
         sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         sqlite3_db_config(conn->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -124,25 +143,26 @@ set_up(Conn *conn, gboolean is_writer, GError **error)
         sqlite3_extended_result_codes(conn->handle, 1);
         if (!conn_exec(conn, "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0", error))
                 return FALSE;
-        if (is_writer)
-                return set_up_writer(conn, error);
+        if (use != CONN_READS)
+                return use == CONN_WRITES ? set_up_writer(conn, error) : set_up_index(conn, error);
         sqlite3_busy_timeout(conn->handle, 1000); /* met only while the writer resets the WAL */
         return conn_exec(conn, "PRAGMA query_only=1; PRAGMA cache_size=-" G_STRINGIFY(READ_CACHE_KIB), error);
 }
 
 Conn *
-conn_open(const char *path, gboolean is_writer, GError **error)
+conn_open(const char *path, ConnUse use, gboolean *is_damaged, GError **error)
 {
         g_autoptr(Conn) conn = g_new0(Conn, 1);
-        int flags = (is_writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+        int flags = (use != CONN_READS ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
                     SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
 
+        conn->is_damaged = is_damaged;
         conn->statements = g_hash_table_new_full(NULL, NULL, NULL, stmt_free);
         if (sqlite3_open_v2(path, &conn->handle, flags, NULL) != SQLITE_OK) {
                 conn_fault(conn, error, path);
                 return NULL;
         }
-        if (!set_up(conn, is_writer, error)) {
+        if (!set_up(conn, use, error)) {
                 fault_prefix(error, "%s: ", path);
                 return NULL;
         }

@@ -77,7 +77,7 @@ static int
 on_wal(void *data, sqlite3 *handle, const char *name, int pages)
 {
         Db *db = data;
-        guint64 octets = (guint64) pages * (DB_PAGE_OCTETS + 24);
+        guint64 octets = (guint64) pages * ((db->index == NULL ? DB_PAGE_OCTETS : INDEX_PAGE_OCTETS) + 24);
 
         if (octets < db->wal_octets)
                 db->wal_next = WAL_SOFT_OCTETS; /* it started again from its head */
@@ -111,34 +111,100 @@ writer_open(Db *db, GError **error)
 {
         if (!file_make(db->path, error))
                 return FALSE;
-        db->writer = conn_open(db->path, TRUE, error);
+        db->writer = db->index == NULL ? conn_open(db->path, CONN_WRITES, NULL, error)
+                                       : conn_open(db->path, CONN_WRITES_INDEX, &db->is_damaged, error);
         if (db->writer == NULL)
                 return FALSE;
         sqlite3_wal_hook(db->writer->handle, on_wal, db);
         sqlite3_busy_handler(db->writer->handle, on_busy, db);
         db->busy_max = TURN_WAIT_MAX;
         db->wal_next = WAL_SOFT_OCTETS;
+        if (db->index != NULL)
+                return schema_make(db->writer, db->index, error);
         writer_recover(db);
         return schema_migrate(db->writer, db->read_only == NULL, error);
 }
 
-Db *
-db_open(const char *dir, GError **error)
+static Db *
+db_new(char *take_path)
 {
-        g_autoptr(Db) db = g_new0(Db, 1);
+        Db *db = g_new0(Db, 1);
 
         engine_init();
-        db->path = g_build_filename(dir, "restante.db", NULL);
-        db->reserve = g_build_filename(dir, "reserve", NULL);
+        db->path = take_path;
         db->lock_fd = -1;
         mutex_init(&db->turn, "db.turn");
         mutex_init(&db->pool, "db.pool");
         cond_init(&db->pool_wake);
         g_queue_init(&db->idle);
+        return db;
+}
+
+Db *
+db_open(const char *dir, GError **error)
+{
+        g_autoptr(Db) db = db_new(g_build_filename(dir, "restante.db", NULL));
+
+        db->reserve = g_build_filename(dir, "reserve", NULL);
         if (!lock_take(db, dir, error) || !writer_open(db, error))
                 return NULL;
         db->is_open = TRUE;
         return g_steal_pointer(&db);
+}
+
+static char *
+index_path(const char *dir, const char *name, const char *suffix)
+{
+        g_autofree char *file = g_strconcat(name, ".db", suffix, NULL);
+
+        return g_build_filename(dir, file, NULL);
+}
+
+void
+db_remove_index(const char *dir, const char *name)
+{
+        static const char *const SUFFIXES[] = {"", "-wal", "-shm"};
+
+        for (gsize i = 0; i < G_N_ELEMENTS(SUFFIXES); i++) {
+                g_autofree char *path = index_path(dir, name, SUFFIXES[i]);
+                unlink(path);
+        }
+}
+
+static Db *
+index_try(const char *dir, const char *name, const DbMigration *schema, GError **error)
+{
+        g_autoptr(Db) db = db_new(index_path(dir, name, ""));
+
+        db->index = schema;
+        if (!writer_open(db, error))
+                return NULL;
+        db->is_open = TRUE;
+        return g_steal_pointer(&db);
+}
+
+static const LogEvent DB_INDEX = {
+        "db.index", LOG_WARNING,
+        "An index could not be used, or is of another version, and is made anew from the site's "
+        "data. Until that is done what it serves is slower."};
+
+Db *
+db_open_index(const char *dir, const char *name, const DbMigration *schema, GError **error)
+{
+        g_autoptr(GError) first = NULL;
+        Db *db = index_try(dir, name, schema, &first);
+
+        if (db != NULL)
+                return db;
+        log_event(&DB_INDEX, "name=%s reason=%s", name, log_text(span_of(first->message)));
+        db_remove_index(dir, name);
+        return index_try(dir, name, schema, error);
+}
+
+gboolean
+db_is_damaged(const Db *db)
+{
+        return g_atomic_int_get(&db->is_damaged);
 }
 
 static void
@@ -157,7 +223,7 @@ connections_close(Db *db)
                 return;
         gboolean is_clean = db->is_open && db->read_only == NULL && wal_truncate(db) == SQLITE_OK;
         conn_close(db->writer);
-        if (is_clean)
+        if (is_clean && db->lock_fd >= 0)
                 lock_mark_clean(db);
 }
 
@@ -214,7 +280,7 @@ reader_take(Db *db, GError **error)
         if (!reader_wait(db, &conn, error))
                 return NULL;
         if (conn == NULL)
-                conn = conn_open(db->path, FALSE, error);
+                conn = conn_open(db->path, CONN_READS, db->index != NULL ? &db->is_damaged : NULL, error);
         if (conn != NULL)
                 return conn;
         MUTEX_SCOPE(&db->pool);
@@ -304,6 +370,12 @@ void
 db_set_full(Db *db, gboolean is_full)
 {
         g_atomic_int_set(&db->is_full, is_full);
+}
+
+gboolean
+db_is_full(const Db *db)
+{
+        return g_atomic_int_get(&db->is_full);
 }
 
 void

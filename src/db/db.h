@@ -48,6 +48,20 @@ Db *db_open(const char *dir, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void db_close(Db *db);          /* no transaction may be open; checkpoints; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
 
+/* Open (and make, when missing) DIR/NAME.db beside it: an index, whose content can be made anew from the site's at any time. Called by
+ * the process that owns the site. Everything here works on it in the same way, with a writer of its own that never holds the
+ * site's up. What differs:
+ *   - synchronous=NORMAL. A power loss may take its last commits, never its order; whoever fills it sees what is missing.
+ *   - A fault of its file never ends the process: the transaction fails, and db_is_damaged() says so from then on.
+ *   - One that is damaged or has another version than `schema` is removed and made empty.
+ * schema: the statements that make it; static. */
+typedef struct DbMigration DbMigration;
+Db *db_open_index(const char *dir, const char *name, const DbMigration *schema, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* An index could not be read or written: its owner closes it and removes it, and opens another. */
+gboolean db_is_damaged(const Db *db);
+/* Its files; it must be closed. */
+void db_remove_index(const char *dir, const char *name);
+
 /* Was the site stopped cleanly last time? Known from db_open on. After an unclean stop db_open has brought the WAL into the
  * database and synced both (a file DIR/reserve is given up for that on a full disk); when that failed, the log has db.read_only,
  * reading works, and every db_begin answers the fault. */
@@ -123,6 +137,7 @@ DbRows *db_query_text(DbTxn *txn, const char *sql, GError **error, const char *f
 
 /* Disk watermark: while on, db_begin() answers FAULT_FULL except for txns begun by db_begin_freeing(), which delete. */
 void db_set_full(Db *db, gboolean is_full);
+gboolean db_is_full(const Db *db);
 DbTxn *db_begin_freeing(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For figures and tests. */

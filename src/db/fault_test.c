@@ -471,6 +471,29 @@ test_read_only(Site *site, gconstpointer data)
         g_assert_true(db_was_clean(site->db));
 }
 
+/* An index is worth no server: what fails to be written is told to the caller. */
+static void
+test_index(Site *site, gconstpointer data)
+{
+        static const DbMigration SCHEMA = {1, "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT)"};
+        g_autoptr(GError) error = NULL;
+        Db *index = db_open_index(site->dir, "index", &SCHEMA, &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(put(index, "one", NULL), ==, DB_COMMITTED);
+        g_assert_false(db_is_damaged(index));
+        fault_now = (Fault){.file = SQLITE_OPEN_WAL, .write_rc = SQLITE_IOERR_WRITE};
+        g_assert_cmpint(put(index, "two", &error), ==, DB_FAILED);
+        fault_now = (Fault){0};
+        g_assert_error(error, RESTANTE_ERROR, FAULT_IO);
+        g_assert_true(db_is_damaged(index));
+        fault_now = (Fault){.file = SQLITE_OPEN_MAIN_DB, .sync_rc = SQLITE_IOERR_FSYNC};
+        db_close(index);
+        fault_now = (Fault){0};
+        g_assert_cmpint(put(site->db, "the site goes on", NULL), ==, DB_COMMITTED);
+        db_remove_index(site->dir, "index");
+}
+
 #define site_test(path, data, fn) g_test_add(path, Site, data, site_init, fn, site_done)
 
 int
@@ -492,5 +515,6 @@ main(int argc, char **argv)
         site_test("/db/fault/failed-sync-in-checkpoint-ends-the-process", &CHECKPOINT_SYNC, test_broken_disk);
         site_test("/db/fault/full-checkpoint-goes-on", NULL, test_full_checkpoint);
         site_test("/db/fault/unclean-stop-and-failing-disk-is-read-only", NULL, test_read_only);
+        site_test("/db/fault/an-index-that-fails-ends-nothing", NULL, test_index);
         return g_test_run();
 }

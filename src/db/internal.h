@@ -7,10 +7,12 @@
 
 #include "base/thread.h"
 #include "db/db.h"
+#include "db/schema.h"
 
 #include <sqlite3.h>
 
 #define DB_PAGE_OCTETS     4096
+#define INDEX_PAGE_OCTETS  16384        /* its rows are large */
 #define WRITE_CACHE_KIB    16384
 #define READ_CACHE_KIB     512
 #define READERS_MAX        32
@@ -36,9 +38,16 @@ typedef struct Conn {
         sqlite3 *handle;
         GHashTable *statements; /* const DbSql * -> Stmt * */
         Usec idle_since;
+        gboolean *is_damaged;   /* of an index: to be set when its file can't be used; else NULL */
 } Conn;
 
-Conn *conn_open(const char *path, gboolean is_writer, GError **error);
+typedef enum ConnUse {
+        CONN_READS = 0,
+        CONN_WRITES,
+        CONN_WRITES_INDEX,
+} ConnUse;
+
+Conn *conn_open(const char *path, ConnUse use, gboolean *is_damaged, GError **error);
 void conn_close(Conn *conn);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Conn, conn_close)
 gboolean conn_exec(Conn *conn, const char *sql, GError **error);
@@ -116,6 +125,8 @@ struct Db {
         int lock_fd;            /* DIR/lock, flocked */
         gboolean was_clean;
         gboolean is_open;       /* db_open() succeeded */
+        const DbMigration *index; /* schema of an index, else NULL */
+        gboolean is_damaged;    /* atomic; only an index */
         GError *read_only;      /* why nothing may be written, or NULL */
 
         Conn *writer;           /* (turn) */
@@ -161,3 +172,5 @@ void rows_detach_all(DbTxn *txn);
 
 /* migrate.c */
 gboolean schema_migrate(Conn *writer, gboolean may_write, GError **error);
+/* Of an index: the one version there is, or none yet. */
+gboolean schema_make(Conn *writer, const DbMigration *schema, GError **error);

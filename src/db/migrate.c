@@ -1,6 +1,5 @@
 /* migrate.c -- from the schema found to ours, one step a transaction. */
 #include "db/internal.h"
-#include "db/schema.h"
 
 static gboolean
 migrate_step(Conn *writer, const DbMigration *step, GError **error)
@@ -14,6 +13,19 @@ migrate_step(Conn *writer, const DbMigration *step, GError **error)
                 sqlite3_exec(writer->handle, "ROLLBACK", NULL, NULL, NULL);
         fault_prefix(error, "schema %d: ", step->version);
         return FALSE;
+}
+
+gboolean
+schema_make(Conn *writer, const DbMigration *schema, GError **error)
+{
+        gint64 found = 0;
+
+        if (!conn_get_int(writer, "PRAGMA user_version", &found, error))
+                return FALSE;
+        if (found == 0)
+                return migrate_step(writer, schema, error);
+        return found == schema->version ||
+               fault(error, FAULT_INPUT, "the index has version %d, not %d", (int) found, schema->version);
 }
 
 /* FALSE as well when something must be done and may not be. */

@@ -7,10 +7,11 @@
 
 #include <glib.h>
 
-typedef struct DbMigration {
+typedef struct DbMigration DbMigration;
+struct DbMigration {
         int version;            /* after it */
         const char *sql;        /* statements separated by ';' */
-} DbMigration;
+};
 
 extern const DbMigration DB_MIGRATIONS[];
 extern const int DB_SCHEMA_VERSION;
