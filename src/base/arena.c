@@ -225,6 +225,28 @@ arena_strndup(Arena *arena, Span s)
 }
 
 const char *
+arena_join(Arena *arena, const char *first, ...)
+{
+        va_list args;
+        gsize octets = 1;
+
+        va_start(args, first);
+        for (const char *text = first; text != NULL; text = va_arg(args, const char *))
+                octets += strlen(text);
+        va_end(args);
+
+        char *joined = arena_alloc(arena, octets), *at = joined;
+        if (joined == NULL)
+                return NULL;
+        va_start(args, first);
+        for (const char *text = first; text != NULL; text = va_arg(args, const char *))
+                at = stpcpy(at, text);
+        va_end(args);
+        *at = '\0';
+        return joined;
+}
+
+const char *
 arena_printf(Arena *arena, const char *format, ...)
 {
         char first[256];        /* most results fit: formatted once */

@@ -33,6 +33,8 @@ void *arena_alloc_array(Arena *arena, gsize size, gsize n);
 Span arena_copy(Arena *arena, Span s);
 const char *arena_strdup(Arena *arena, const char *text);
 const char *arena_strndup(Arena *arena, Span s);       /* NUL-terminated; NULs inside become '?' */
+/* Texts one behind the other; the last argument is NULL. */
+const char *arena_join(Arena *arena, const char *first, ...) G_GNUC_NULL_TERMINATED;
 const char *arena_printf(Arena *arena, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 gboolean arena_is_over(const Arena *arena);

@@ -123,6 +123,8 @@ test_copies(void)
         g_assert_cmpstr(arena_strndup(arena, span_make("a\0b", 3)), ==, "a?b");
         g_assert_cmpstr(arena_strndup(arena, SPAN_EMPTY), ==, "");
         g_assert_cmpstr(arena_printf(arena, "%s=%d", "n", 7), ==, "n=7");
+        g_assert_cmpstr(arena_join(arena, "a", "", "bc", NULL), ==, "abc");
+        g_assert_cmpstr(arena_join(arena, "", NULL), ==, "");
         g_assert_cmpstr(arena_printf(arena, "%s", longer), ==, longer);
 }
 

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/scan.h"
+#include "base/text.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -64,8 +65,21 @@ clock_iso(Usec real, char *buffer, gsize size)
         struct tm tm = {0};
 
         gmtime_r(&seconds, &tm);
-        g_snprintf(buffer, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                   tm.tm_hour, tm.tm_min, tm.tm_sec, (int) (fraction / USEC_PER_MS));
+        const struct {
+                int value, width;
+                char behind;
+        } parts[] = {
+                {tm.tm_year + 1900, 4, '-'}, {tm.tm_mon + 1, 2, '-'}, {tm.tm_mday, 2, 'T'},
+                {tm.tm_hour, 2, ':'},        {tm.tm_min, 2, ':'},     {tm.tm_sec, 2, '.'},
+                {(int) (fraction / USEC_PER_MS), 3, 'Z'},
+        };
+        char text[sizeof("0000-00-00T00:00:00.000Z")], *end = text;
+        for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+                end = text_put_digits(end, (guint) parts[i].value, (guint) parts[i].width);
+                *end++ = parts[i].behind;
+        }
+        *end = '\0';
+        g_strlcpy(buffer, text, size);
         return buffer;
 }
 

@@ -10,6 +10,7 @@
 /* Under PIPE_BUF, so that a line into a pipe is whole or absent too. */
 #define LINE_OCTETS  3072
 #define VALUE_OCTETS 256
+#define NAME_OCTETS  128
 #define VALUES       8
 
 static const char *const LEVELS[] = {"error", "warn ", "info ", "debug"};
@@ -57,9 +58,13 @@ log_event(const LogEvent *event, const char *format, ...)
         char line[LINE_OCTETS];
         char when[32];
         const gsize room = sizeof(line) - 1;    /* the last octet is for the line end */
-        int head = snprintf(line, room, "%s %s %s ", clock_iso(clock_real(), when, sizeof(when)), LEVELS[event->level],
-                            event->name);
-        gsize length = (gsize) CLAMP(head, 0, (int) room - 1);
+        char *at = stpcpy(line, clock_iso(clock_real(), when, sizeof(when)));
+        *at++ = ' ';
+        at = stpcpy(at, LEVELS[event->level]);
+        *at++ = ' ';
+        gsize length = (gsize) (at - line);
+        length += MIN(g_strlcpy(at, event->name, NAME_OCTETS), NAME_OCTETS - 1);
+        line[length++] = ' ';
 
         va_list args;
         va_start(args, format);

@@ -133,6 +133,16 @@ cut_at(Span s, gsize max)
         return max;                             /* not UTF-8: each octet stands for itself */
 }
 
+/* Text that stands for itself. */
+static gboolean
+is_plain(Span s)
+{
+        for (gsize i = 0; i < s.len; i++)
+                if (s.data[i] < 0x20 || s.data[i] >= 0x7f || s.data[i] == '\\')
+                        return FALSE;
+        return TRUE;
+}
+
 static GString *
 escape_to_string(Span s, gsize max)
 {
@@ -157,9 +167,33 @@ text_escape(Span s, gsize max)
 const char *
 text_escape_in(Arena *arena, Span s, gsize max)
 {
+        if (s.len <= max && is_plain(s))
+                return arena_strndup(arena, s);
+
         g_autoptr(GString) text = escape_to_string(s, max);
 
         return arena_strndup(arena, span_make(text->str, text->len));
+}
+
+char *
+text_put_digits(char *at, guint value, guint width)
+{
+        for (guint i = width; i-- > 0; value /= 10)
+                at[i] = (char) ('0' + value % 10);
+        return at + width;
+}
+
+char *
+text_put_number(char *at, guint64 value)
+{
+        char digits[TEXT_NUMBER_OCTETS];
+        gsize from = sizeof(digits);
+
+        do
+                digits[--from] = (char) ('0' + value % 10);
+        while ((value /= 10) > 0);
+        memcpy(at, digits + from, sizeof(digits) - from);
+        return at + (sizeof(digits) - from);
 }
 
 Span

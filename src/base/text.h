@@ -25,6 +25,13 @@ Span text_lower(Arena *arena, Span s);
 /* Shell-style: `*` any run, everything else literal, ASCII case ignored. Linear in the input for one `*`. */
 gboolean text_matches(Span pattern, Span s) G_GNUC_PURE;
 
+/* Decimal digits without a NUL; the place behind them is returned. put_digits writes exactly `width`, with zeros in front and
+ * what is beyond them dropped; put_number at most TEXT_NUMBER_OCTETS. For what is written for every message, where printf
+ * would cost more than the work. */
+#define TEXT_NUMBER_OCTETS 20
+char *text_put_digits(char *at, guint value, guint width);
+char *text_put_number(char *at, guint64 value);
+
 /* Hexadecimal, lower case. */
 char *text_hex(Span s) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -211,6 +211,23 @@ test_secrets(void)
         text_wipe(NULL, 0);
 }
 
+static void
+test_numbers(void)
+{
+        static const guint64 NUMBERS[] = {0, 7, 10, 99, 100, 4096, G_MAXUINT32, G_MAXUINT64};
+        char text[TEXT_NUMBER_OCTETS + 1];
+
+        for (gsize i = 0; i < G_N_ELEMENTS(NUMBERS); i++) {
+                g_autofree char *expected = g_strdup_printf("%" G_GUINT64_FORMAT, NUMBERS[i]);
+                *text_put_number(text, NUMBERS[i]) = '\0';
+                g_assert_cmpstr(text, ==, expected);
+        }
+        *text_put_digits(text, 26, 4) = '\0';
+        g_assert_cmpstr(text, ==, "0026");
+        *text_put_digits(text, 12345, 2) = '\0';
+        g_assert_cmpstr(text, ==, "45");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -221,6 +238,7 @@ main(int argc, char **argv)
         g_test_add_func("/base/text/escape-shows-no-control-and-tears-nothing", test_escape);
         g_test_add_func("/base/text/lower-is-ascii-only", test_lower);
         g_test_add_func("/base/text/star-matches-any-run", test_matches);
+        g_test_add_func("/base/text/numbers", test_numbers);
         g_test_add_func("/base/text/hex", test_hex);
         g_test_add_func("/base/text/base64 RFC 4648 §10", test_base64);
         g_test_add_func("/base/text/base64-decoding-is-strict RFC 4648 §3", test_base64_strict);

@@ -24,9 +24,9 @@ from_clause(Arena *arena, const IntakeOrigin *origin)
         const char *client = origin->client != NULL && is_plain_name(origin->client) ? origin->client : NULL;
 
         if (client == NULL)
-                return name != NULL ? arena_printf(arena, "from %s ", name) : "";
-        return arena_printf(arena, "from %s ([%s%s]) ", name != NULL ? name : "unknown",
-                            strchr(client, ':') != NULL ? "IPv6:" : "", client);
+                return name != NULL ? arena_join(arena, "from ", name, " ", NULL) : "";
+        return arena_join(arena, "from ", name != NULL ? name : "unknown", " ([",
+                          strchr(client, ':') != NULL ? "IPv6:" : "", client, "]) ", NULL);
 }
 
 static const char *
@@ -34,8 +34,8 @@ for_clause(Arena *arena, const Submission *sub)
 {
         if (sub->n != 1 || sub->recipients[0].fate != FATE_ROUTE)
                 return "";
-        Span address = address_text(arena, &sub->recipients[0].address);
-        return arena_printf(arena, " for <%.*s>", (int) address.len, (const char *) address.data);
+        const char *address = arena_strndup(arena, address_text(arena, &sub->recipients[0].address));
+        return address != NULL ? arena_join(arena, " for <", address, ">", NULL) : NULL;
 }
 
 void
@@ -44,11 +44,14 @@ received_compose(Composer *c, Arena *arena, const Submission *sub, Usec now, con
         const IntakeOrigin *origin = &sub->origin;
         char id[ID_TEXT_OCTETS], date[40];
 
-        const char *value = arena_printf(arena, "%sby %s with %s%s%s%s id %s%s%s%s; %s", from_clause(arena, origin),
-                                         sub->intake->hostname, origin->protocol, origin->tls != NULL ? " (" : "",
-                                         origin->tls != NULL ? origin->tls : "", origin->tls != NULL ? ")" : "",
-                                         id_text(sub->id, id), token != NULL ? "-" : "", token != NULL ? token : "",
-                                         for_clause(arena, sub), date_text(now, date, sizeof(date)));
+        const char *from = from_clause(arena, origin), *whom = for_clause(arena, sub);
+        if (from == NULL || whom == NULL)
+                return; /* the arena is over, which the caller sees */
+        const char *value =
+                arena_join(arena, from, "by ", sub->intake->hostname, " with ", origin->protocol,
+                           origin->tls != NULL ? " (" : "", origin->tls != NULL ? origin->tls : "",
+                           origin->tls != NULL ? ")" : "", " id ", id_text(sub->id, id), token != NULL ? "-" : "",
+                           token != NULL ? token : "", whom, "; ", date_text(now, date, sizeof(date)), NULL);
         compose_field_raw(c, "Received", span_of(value));
 }
 

@@ -75,9 +75,15 @@ end_line(Composer *c)
 static void
 begin_field(Composer *c, const char *name)
 {
-        for (const char *at = name; *at != '\0'; at++)
-                octets_add_octet(&c->out, *at > ' ' && *at < 0x7f && *at != ':' ? (guint8) *at : '?');
-        octets_add_octet(&c->out, ':');
+        gsize len = strlen(name);
+        guint8 *out = octets_reserve(&c->out, len + 1);
+
+        if (out == NULL)
+                return;
+        for (gsize i = 0; i < len; i++)
+                out[i] = name[i] > ' ' && name[i] < 0x7f && name[i] != ':' ? (guint8) name[i] : '?';
+        out[len] = ':';
+        c->out.len += len + 1;
 }
 
 static void
@@ -124,12 +130,41 @@ add_word(Composer *c, Span space, Span word, gboolean is_first)
         add_printable(c, word);
 }
 
+/* The same lines as from add_folded(), for a trimmed value in which only spaces separate words and none is too long for a
+ * line: each line in one piece. */
+static void
+add_folded_plain(Composer *c, Span value)
+{
+        if (value.len > 0)
+                octets_add_octet(&c->out, ' ');
+        while (!c->out.is_over && line_octets(c) + value.len > LINE_WANTED) {
+                gsize room = LINE_WANTED - MIN(line_octets(c), LINE_WANTED);
+                const guint8 *cut = memrchr(value.data, ' ', room + 1);
+
+                if (cut == NULL) /* the first word of a line stays there */
+                        cut = memchr(value.data, ' ', value.len);
+                if (cut == NULL)
+                        break;
+                gsize len = (gsize) (cut - value.data);
+                octets_add(&c->out, span_trim(span_slice(value, 0, len)));
+                end_line(c);
+                octets_add_octet(&c->out, ' ');
+                value = span_trim(span_slice(value, len, value.len));
+        }
+        octets_add(&c->out, value);
+}
+
 /* Words and the white space between them; the first stands behind "name: ". */
 static void
 add_folded(Composer *c, Span value)
 {
         static const OctetClass word_octets = {{~(guint64) 0x100000200, ~(guint64) 0, ~(guint64) 0, ~(guint64) 0}};
-        Scan s = scan_from(span_trim(value));
+        value = span_trim(value);
+        if (value.len < LINE_MOST / 2 && !text_has_control(value)) {
+                add_folded_plain(c, value);
+                return;
+        }
+        Scan s = scan_from(value);
         gboolean is_first = TRUE;
         Span space = span_of(" "), word;
 

@@ -165,6 +165,29 @@ test_over(void)
         g_assert_cmpuint(composer_result(c).len, <=, 20);
 }
 
+/* Every word is there, in its order, and no line is longer than it must be. */
+static void
+test_folding_of_any_words(void)
+{
+        for (guint round = 0; round < 2000; round++) {
+                g_autoptr(Composer) c = composer_new(4096);
+                g_autoptr(GString) value = g_string_new(NULL);
+
+                for (guint n = (guint) g_test_rand_int_range(0, 30); n > 0; n--) {
+                        g_autofree char *word = g_strnfill((gsize) g_test_rand_int_range(1, 90), 'w');
+                        g_string_append_printf(value, "%s%s", value->len > 0 ? " " : "", word);
+                }
+                compose_field_raw(c, "X", span_of(value->str));
+                g_autofree char *text = span_dup(composer_result(c));
+                g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
+                for (guint i = 0; lines[i] != NULL; i++)
+                        g_assert_true(strlen(lines[i]) <= 78 ||
+                                      strchr(lines[i] + (i == 0 ? strlen("X: ") : 1), ' ') == NULL);
+                g_autofree char *joined = g_strjoinv("", lines);
+                g_assert_cmpstr(joined + (value->len > 0 ? strlen("X: ") : strlen("X:")), ==, value->str);
+        }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -172,6 +195,7 @@ main(int argc, char **argv)
         g_test_add_func("/mail/compose/fields-and-text", test_fields);
         g_test_add_func("/mail/compose/no-line-can-be-smuggled-in", test_injection);
         g_test_add_func("/mail/compose/folded-at-spaces RFC 5322 §2.2.3", test_folding);
+        g_test_add_func("/mail/compose/any-words-are-folded-and-kept RFC 5322 §2.2.3", test_folding_of_any_words);
         g_test_add_func("/mail/compose/no-line-over-998 RFC 5322 §2.1.1", test_no_line_over_998);
         g_test_add_func("/mail/compose/text-reads-back RFC 2047 §2", test_round_trip);
         g_test_add_func("/mail/compose/utf8-where-allowed RFC 6532 §3.2", test_utf8_allowed);

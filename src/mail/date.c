@@ -5,9 +5,8 @@
  */
 #include "mail/date.h"
 
+#include "base/text.h"
 #include "mail/internal.h"
-
-#include <stdio.h>
 
 #define YEAR_MIN 1900 /* RFC 5322 §3.3 */
 #define YEAR_MAX 9999
@@ -228,7 +227,14 @@ date_text(Usec real, char *buffer, gsize size)
         for (; left >= days_in_month(month, year); month++)
                 left -= days_in_month(month, year);
         seconds %= 86400;
-        snprintf(buffer, size, "%s, %02d %s %04u %02d:%02d:%02d +0000", WEEKDAYS[(days + 1) % 7], (int) left + 1,
-                 MONTHS[month - 1], year, (int) (seconds / 3600), (int) (seconds / 60 % 60), (int) (seconds % 60));
+        char text[sizeof("Sat, 31 Jan 2026 12:34:56 +0000")];
+        char *at = stpcpy(stpcpy(text, WEEKDAYS[(days + 1) % 7]), ", ");
+        at = stpcpy(text_put_digits(at, (guint) left + 1, 2), " ");
+        at = stpcpy(stpcpy(at, MONTHS[month - 1]), " ");
+        at = stpcpy(text_put_digits(at, year, 4), " ");
+        at = stpcpy(text_put_digits(at, (guint) (seconds / 3600), 2), ":");
+        at = stpcpy(text_put_digits(at, (guint) (seconds / 60 % 60), 2), ":");
+        stpcpy(text_put_digits(at, (guint) (seconds % 60), 2), " +0000");
+        g_strlcpy(buffer, text, size);
         return buffer;
 }

@@ -1,7 +1,7 @@
 /* status.c -- enhanced status codes and what they mean in plain words. */
 #include "mail/status.h"
 
-#include "base/scan.h"
+#include "base/text.h"
 
 #include <stdio.h>
 
@@ -132,7 +132,15 @@ status_parse(Span text, Status *ret)
 const char *
 status_text(Status s, char *buffer, gsize size)
 {
-        snprintf(buffer, size, "%u.%u.%u", s.class, s.subject, s.detail);
+        char text[3 * TEXT_NUMBER_OCTETS + 3], *at = text;
+
+        at = text_put_number(at, s.class);
+        *at++ = '.';
+        at = text_put_number(at, s.subject);
+        *at++ = '.';
+        at = text_put_number(at, s.detail);
+        *at = '\0';
+        g_strlcpy(buffer, text, size);
         return buffer;
 }
 

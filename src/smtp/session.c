@@ -1,15 +1,24 @@
 /* session.c -- one SMTP session: the loop, and the commands that need no transaction. */
 #include "smtp/internal.h"
 
+#include "base/text.h"
+
 /* Replies -------------------------------------------------------------------------------------------------------- */
 
 static void
 write_reply(SmtpSession *s, guint code, const char *enhanced, const char *text)
 {
-        if (enhanced == NULL)
-                stream_printf(s->session.stream, "%u %s\r\n", code, text);
-        else
-                stream_printf(s->session.stream, "%u %s %s\r\n", code, enhanced, text);
+        Stream *stream = s->session.stream;
+        char head[32], *at = text_put_digits(head, code, 3);
+
+        *at++ = ' ';
+        if (enhanced != NULL) {
+                g_assert(strlen(enhanced) < sizeof(head) - 6);
+                at = stpcpy(stpcpy(at, enhanced), " ");
+        }
+        stream_write(stream, span_make(head, (gsize) (at - head)));
+        stream_write(stream, span_of(text));
+        stream_write(stream, span_of("\r\n"));
 }
 
 static void

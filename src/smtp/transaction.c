@@ -42,12 +42,12 @@ protocol_name(const SmtpSession *s, gboolean is_utf8, char *buffer, gsize size)
 {
         const SmtpRoleRow *role = smtp_role(s);
 
-        g_snprintf(buffer, size, "%s%s%s%s",
-                   is_utf8                            ? "UTF8"
-                   : s->is_extended && !role->is_lmtp ? "E"
-                                                      : "",
-                   role->protocol, s->is_extended && stream_is_tls(s->session.stream) ? "S" : "",
-                   s->login != NULL ? "A" : "");
+        g_strlcpy(buffer, is_utf8 ? "UTF8" : s->is_extended && !role->is_lmtp ? "E" : "", size);
+        g_strlcat(buffer, role->protocol, size);
+        if (s->is_extended && stream_is_tls(s->session.stream))
+                g_strlcat(buffer, "S", size);
+        if (s->login != NULL)
+                g_strlcat(buffer, "A", size);
 }
 
 static Submission *
@@ -117,7 +117,11 @@ take_mail(SmtpSession *s, Transaction *t, Span args)
         }
         t->is_utf8 = mail.is_utf8;
         Span sender = address_text(t->arena, &mail.sender);
-        t->sender = g_strdup_printf("<%.*s>", (int) sender.len, (const char *) sender.data);
+        t->sender = g_malloc(sender.len + 3);
+        char *behind = t->sender + 1 + sender.len;
+        t->sender[0] = '<';
+        span_to_text(sender, t->sender + 1);
+        memcpy(behind, ">", 2);
         return REPLY_SENDER_OK;
 }
 
@@ -227,8 +231,9 @@ reply_verdict(SmtpSession *s, const IntakeReply *reply)
         char id[ID_TEXT_OCTETS];
 
         if (reply->verdict == INTAKE_ACCEPTED) {
-                stream_printf(s->session.stream, "250 2.0.0 accepted as %s\r\n",
-                              id_text(submission_id(t->submission), id));
+                stream_write(s->session.stream, span_of("250 2.0.0 accepted as "));
+                stream_write(s->session.stream, span_of(id_text(submission_id(t->submission), id)));
+                stream_write(s->session.stream, span_of("\r\n"));
                 return;
         }
         log_refused(s, SPAN_EMPTY, reply->text);
