@@ -5,6 +5,7 @@
 #include "imap/imap.h"
 #include "pop3/pop3.h"
 #include "smtp/smtp.h"
+#include "store/mailbox.h"
 
 /* Text of ours for roff: backslashes and dashes escaped, no line begins with a control character. */
 static void
@@ -97,8 +98,8 @@ roff_title(FILE *out, const char *name, const char *section, const char *what)
 static void
 roff_events(FILE *out)
 {
-        static const LogEvent *const TABLES[] = {APP_EVENTS,  ADMIN_EVENTS, SMTP_EVENTS,
-                                                 IMAP_EVENTS, POP3_EVENTS,  FETCH_EVENTS};
+        static const LogEvent *const TABLES[] = {APP_EVENTS,  ADMIN_EVENTS, SMTP_EVENTS, IMAP_EVENTS,
+                                                 POP3_EVENTS, FETCH_EVENTS, STORE_EVENTS};
         static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
 
         fputs(".SH \"LOG\"\n", out);

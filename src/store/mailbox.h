@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/log.h"
 #include "store/store.h"
 
 typedef enum Right {
@@ -43,6 +44,7 @@ typedef enum MailboxAnswer {
         MAILBOX_IN_USE,         /* cannot be removed or renamed (INBOX): NO [CANNOT] */
         MAILBOX_LIMIT,          /* too many mailboxes (10,000 an account), annotations, ...: NO [LIMIT] */
         MAILBOX_TOO_LONG,       /* METADATA: NO [METADATA MAXSIZE n]               */
+        MAILBOX_BAD_USE,        /* CREATE: this special use can't be given: NO [USEATTR] */
 } MailboxAnswer;
 
 /* Who looks. */
@@ -114,6 +116,9 @@ MailboxAnswer store_acl(Store *store, Arena *arena, const Viewer *who, Span name
 MailboxAnswer store_acl_set(Store *store, const Viewer *who, Span name, Span identifier, AclAction action, guint rights, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Nobody grants anything to this address any more: an account or group that is removed. In the transaction that removes it. */
+gboolean store_forget_address(Store *store, DbTxn *txn, const char *address, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* METADATA (RFC 5464) ------------------------------------------------------------------------------------------------- */
 
 #define METADATA_OCTETS_MAX 65536
@@ -143,3 +148,8 @@ typedef struct MailboxStatus {
         guint64 highest_modseq, octets;
 } MailboxStatus;
 StoreAnswer store_mailbox_status(Store *store, gint64 mailbox, gint64 reader, MailboxStatus *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+enum {                                  /* of STORE_EVENTS */
+        STORE_EVENT_ADMIN_OPEN = 0,
+};
+extern const LogEvent STORE_EVENTS[];   /* for the manual; name NULL ends it */
