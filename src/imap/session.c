@@ -141,6 +141,9 @@ imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const
         case MAILBOX_TOO_LONG:
                 imap_no(s, "METADATA MAXSIZE " G_STRINGIFY(METADATA_OCTETS_MAX), "value too long");
                 break;
+        case MAILBOX_BAD_USE:
+                imap_no(s, "USEATTR", "no mailbox can be made for that use");
+                break;
         }
 }
 

@@ -78,7 +78,7 @@ load_groups(Store *store, Arena *arena, const char *key, Identity *ret, GError *
                         arena_printf(arena, "%.*s@%.*s", (int) groups[i].local.len, (const char *) groups[i].local.data,
                                      (int) groups[i].domain.len, (const char *) groups[i].domain.data);
         if (arena_is_over(arena))
-                return fault(error, FAULT_FULL, "no room for groups");
+                return fault(error, FAULT_BUSY, "no room for groups");
         if (n > 1)
                 qsort(texts, n, sizeof(char *), compare_texts);
         ret->groups = texts;
@@ -92,7 +92,7 @@ identity_load(Store *store, Arena *arena, const Viewer *who, Identity *ret, GErr
         const char *key = arena_strndup(arena, text_lower(arena, span_of(who->address)));
 
         if (key == NULL)
-                return fault(error, FAULT_FULL, "no room for a name");
+                return fault(error, FAULT_BUSY, "no room for a name");
         g_assert(strchr(key, '@') != NULL); /* of an account of ours */
         *ret = (Identity){.account = who->account, .key = key};
         return load_groups(store, arena, key, ret, error);
@@ -163,7 +163,7 @@ list_entries(DbTxn *txn, const Look *look, const char *owner_key, AclEntry *at, 
         *ret_n = n;
         if (step == DB_ROW_FAILED)
                 return FALSE;
-        return !arena_is_over(look->arena) || fault(error, FAULT_FULL, "no room for an access list");
+        return !arena_is_over(look->arena) || fault(error, FAULT_BUSY, "no room for an access list");
 }
 
 /* Address of the account that owns what was found. */
@@ -187,7 +187,7 @@ load_owner_key(const Look *look, const char **ret, GError **error)
         Span local = text_lower(look->arena, account->address.local);
         *ret = arena_printf(look->arena, "%.*s@%.*s", (int) local.len, (const char *) local.data,
                             (int) account->address.domain.len, (const char *) account->address.domain.data);
-        return *ret != NULL || fault(error, FAULT_FULL, "no room for a name");
+        return *ret != NULL || fault(error, FAULT_BUSY, "no room for a name");
 }
 
 /* What is there, before and without a change. */
@@ -217,7 +217,7 @@ store_acl(Store *store, Arena *arena, const Viewer *who, Span name, const AclEnt
         if (!load_owner_key(&look, &owner_key, error))
                 return MAILBOX_FAILED;
         if (at == NULL)
-                return fault(error, FAULT_FULL, "no room for an access list"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for an access list"), MAILBOX_FAILED;
         g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
         if (txn == NULL || !list_entries(txn, &look, owner_key, at, &n, error))
                 return MAILBOX_FAILED;
@@ -345,7 +345,7 @@ read_identifier(AclChange *change, Arena *arena, Span text, GError **error)
         change->identifier = arena_printf(arena, "%.*s@%.*s", (int) local.len, (const char *) local.data,
                                           (int) address.domain.len, (const char *) address.domain.data);
         if (change->identifier == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
         return is_removal ? MAILBOX_DONE : check_identifier(change->look.store, arena, &address, error);
 }
 

@@ -55,7 +55,7 @@ subscribe(Store *store, DbTxn *txn, gpointer data, GError **error)
         if (answer != MAILBOX_DONE)
                 return answer;
         if (name == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
         if (!db_run(txn, s->is_subscribed ? &SUBSCRIPTION_ADD : &SUBSCRIPTION_DROP, error, "is", s->look.who->account,
                     name))
                 return MAILBOX_FAILED;

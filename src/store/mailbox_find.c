@@ -67,7 +67,7 @@ find_tree(Look *look, GError **error)
                 return MAILBOX_BAD_NAME;
         look->owner_key = address_key(look->arena, &address);
         if (look->owner_key == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
         Found found = directory_entry(look->store->directory, look->arena, &address, &entry, error);
         if (found == FOUND_FAILED || !directory_admin_rights(look->store->directory, look->arena, look->who->account,
                                                              address.domain, &rights, error))
@@ -207,7 +207,7 @@ tree_has_children(DbTxn *txn, Arena *arena, gint64 tree, const char *path, GErro
         gint64 found;
 
         if (from == NULL || to == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), -1;
+                return fault(error, FAULT_BUSY, "no room for a name"), -1;
         DbStep step = db_get_int(txn, &CHILD_OF, &found, error, "iss", tree, from, to);
         if (step == DB_ROW_END)
                 step = db_get_int(txn, &ALIAS_CHILD_OF, &found, error, "iss", tree, from, to);
@@ -229,7 +229,7 @@ has_visible_children(const Look *look, DbTxn *txn, GError **error)
         DbStep step;
 
         if (from == NULL || to == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), -1;
+                return fault(error, FAULT_BUSY, "no room for a name"), -1;
         g_autoptr(DbRows) rows = db_query(txn, &CHILDREN_RIGHTS, error, "iss", look->tree, from, to);
         if (rows == NULL)
                 return -1;
@@ -255,7 +255,7 @@ look_mailbox(const Look *look, DbTxn *txn, const Mailbox **ret, GError **error)
         gint64 found;
 
         if (mailbox == NULL || name == NULL)
-                return fault(error, FAULT_FULL, "no room for a mailbox"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for a mailbox"), MAILBOX_FAILED;
         int has_children = look->is_own ? tree_has_children(txn, look->arena, look->tree, name, error)
                                         : has_visible_children(look, txn, error);
         DbStep subscribed = has_children >= 0

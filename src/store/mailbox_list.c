@@ -43,7 +43,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Listing, listing_done)
 static gboolean
 too_many(GError **error)
 {
-        return fault(error, FAULT_FULL, "too many mailboxes for one list");
+        return fault(error, FAULT_BUSY, "too many mailboxes for one list");
 }
 
 static gboolean

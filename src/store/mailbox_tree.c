@@ -54,7 +54,7 @@ find_way(const Look *look, DbTxn *txn, Way *ret, GError **error)
                         ret->rights = up.rights & RIGHT_LOOKUP ? up.rights : 0;
                 break;
         }
-        return !arena_is_over(look->arena) || fault(error, FAULT_FULL, "no room for a name");
+        return !arena_is_over(look->arena) || fault(error, FAULT_BUSY, "no room for a name");
 }
 
 static gboolean
@@ -343,7 +343,7 @@ rename_mailbox(Store *store, DbTxn *txn, gpointer data, GError **error)
         Way way;
 
         if (below == NULL || behind == NULL)
-                return fault(error, FAULT_FULL, "no room for a name"), MAILBOX_FAILED;
+                return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
         if (!look_row(&r->from, txn, error) || !look_row(&r->to, txn, error))
                 return MAILBOX_FAILED;
         MailboxAnswer answer = check_source(r, txn, below, behind, error);
