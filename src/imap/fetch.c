@@ -144,8 +144,10 @@ set_seen(ImapSession *s, const FetchRequest *r, News *news, GError **error)
         const UidSet set = {(const UidRange *) (gpointer) uids->data, uids->len};
         const FlagChange change = {
                 .action = FLAGS_ADD, .flags = FLAG_SEEN, .mask = FLAG_SEEN, .reader = s->who.account};
+        g_autoptr(GArray) modified = NULL;
         guint64 modseq;
-        if (store_change_flags(imap_store(s), selected->mailbox, &set, &change, NULL, &modseq, error) == CHANGED_FAILED)
+        if (store_change_flags(imap_store(s), selected->mailbox, &set, &change, &modified, &modseq, error) ==
+            CHANGED_FAILED)
                 return FALSE;
         return news_take(s, news, error) != STORE_FAILED;
 }

@@ -309,5 +309,17 @@ ImapStep imap_step_handshake(ImapSession *s);
 void imap_end_delay(ImapSession *s);
 void imap_forget_login(ImapSession *s);                          /* everything that a login made */
 
-/* fetch.c */
+/* fetch.c, flags.c, copy.c */
 void imap_fetch(ImapSession *s, ImapArgs *args);
+void imap_store_flags(ImapSession *s, ImapArgs *args);           /* STORE */
+void imap_copy(ImapSession *s, ImapArgs *args);
+void imap_move(ImapSession *s, ImapArgs *args);
+void imap_expunge(ImapSession *s, ImapArgs *args);
+
+/* append.c */
+void imap_append(ImapSession *s, ImapArgs *args);
+void imap_replace(ImapSession *s, ImapArgs *args);
+ImapLiteral imap_append_literal(ImapSession *s, Span gathered, guint64 size, gboolean is_binary, gboolean is_sync);
+ImapLiteral imap_replace_literal(ImapSession *s, Span gathered, guint64 size, gboolean is_binary, gboolean is_sync);
+void imap_append_octets(ImapSession *s, Span octets);
+void imap_append_free(ImapSession *s);                           /* of a command that has ended, whatever it was */

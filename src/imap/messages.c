@@ -63,6 +63,39 @@ messages_limit_code(const ImapSession *s, const Messages *m, char buffer[LIMIT_C
         return buffer;
 }
 
+guint64
+flags_permitted(guint rights, gboolean *ret_may_keywords)
+{
+        guint64 flags = 0;
+
+        if ((rights & RIGHT_SEEN) != 0)
+                flags |= FLAG_SEEN;
+        if ((rights & RIGHT_DELETE_MESSAGES) != 0)
+                flags |= FLAG_DELETED;
+        *ret_may_keywords = (rights & RIGHT_WRITE) != 0;
+        return *ret_may_keywords ? flags | FLAG_ANSWERED | FLAG_FLAGGED | FLAG_DRAFT : flags;
+}
+
+gboolean
+flags_are_short(const Span *keywords, gsize n)
+{
+        for (gsize i = 0; i < n; i++)
+                if (keywords[i].len > KEYWORD_OCTETS_MAX)
+                        return FALSE;
+        return TRUE;
+}
+
+void
+messages_append_ranges(GString *to, const GArray *ranges)
+{
+        for (guint i = 0; i < ranges->len; i++) {
+                const UidRange *range = &g_array_index(ranges, UidRange, i);
+                g_string_append_printf(to, "%s%u", i > 0 ? "," : "", range->first);
+                if (range->last != range->first)
+                        g_string_append_printf(to, ":%u", range->last);
+        }
+}
+
 void
 messages_use_condstore(ImapSession *s)
 {

@@ -22,6 +22,13 @@ gboolean messages_are_over_limit(const ImapSession *s, guint32 count);
 /* "MESSAGELIMIT 1000 23221", or "". */
 const char *messages_limit_code(const ImapSession *s, const Messages *m, char buffer[LIMIT_CODE_OCTETS]);
 
+/* System flags, and whether keywords, that these rights allow to change (RFC 4314 §4: s, t, w). */
+guint64 flags_permitted(guint rights, gboolean *ret_may_keywords);
+gboolean flags_are_short(const Span *keywords, gsize n); /* KEYWORD_OCTETS_MAX */
+
+/* "304,319:320": ranges of UidRange, behind what is there. */
+void messages_append_ranges(GString *to, const GArray *ranges);
+
 /* RFC 7162 §3.1: some commands switch CONDSTORE on. */
 void messages_use_condstore(ImapSession *s);
 

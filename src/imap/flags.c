@@ -1,0 +1,317 @@
+/* flags.c -- STORE and UID STORE (RFC 9051 §6.4.6; 7162 §3.1.3; 4314 §4).
+ *
+ *      arguments -> what the reader may change -> one durable change -> the newest view -> the answer, a task
+ *
+ * The answer compares views: what others have changed meanwhile is told in it too.
+ */
+#include "imap/messages.h"
+
+#define KEYWORDS_SET ((guint64) ~(((guint64) 1 << FLAG_KEYWORD_FIRST) - 1))
+
+typedef struct StoreRequest {
+        ImapSet set;
+        FlagChange change;
+        gboolean is_silent;
+        Messages messages;
+} StoreRequest;
+
+typedef struct StoreTask {
+        ImapTask task;
+        View *before; /* what the numbers of the answer mean */
+        News news;
+        guint8 *told; /* one bit an index: it is looked at   */
+        guint32 next;
+        const IndexRange *ranges;
+        gsize n_ranges, range;
+        gboolean is_silent;
+        FlagAction action;
+        guint64 flags, mask; /* all bits, those of keywords too     */
+        const char *code;
+} StoreTask;
+
+/* Arguments ------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+parse_action(ImapArgs *a, StoreRequest *r)
+{
+        static const struct {
+                const char *word;
+                FlagAction action;
+                gboolean is_silent;
+        } words[] = {
+                {"FLAGS", FLAGS_REPLACE, FALSE}, {"FLAGS.SILENT", FLAGS_REPLACE, TRUE},
+                {"+FLAGS", FLAGS_ADD, FALSE},    {"+FLAGS.SILENT", FLAGS_ADD, TRUE},
+                {"-FLAGS", FLAGS_REMOVE, FALSE}, {"-FLAGS.SILENT", FLAGS_REMOVE, TRUE},
+        };
+
+        for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
+                if (args_word(a, words[i].word)) {
+                        r->change.action = words[i].action;
+                        r->is_silent = words[i].is_silent;
+                        return TRUE;
+                }
+        return FALSE;
+}
+
+static gboolean
+parse_modifier(ImapArgs *a, StoreRequest *r)
+{
+        if (!args_open(a))
+                return TRUE;
+        r->change.has_unchanged_since = TRUE;
+        return args_word(a, "UNCHANGEDSINCE") && args_space(a) &&
+               args_number(a, G_MAXINT64, &r->change.unchanged_since) && args_close(a) && args_space(a);
+}
+
+static gboolean
+parse(ImapArgs *a, StoreRequest *r)
+{
+        return args_space(a) && args_set(a, &r->set) && args_space(a) && parse_modifier(a, r) && parse_action(a, r) &&
+               args_space(a) && args_flag_list(a, &r->change.flags, &r->change.keywords, &r->change.n_keywords) &&
+               args_end(a);
+}
+
+/* What may be changed --------------------------------------------------------------------------------------------- */
+
+/* RFC 4314 §4: those flags that the reader may change are changed; NO only when there is none. */
+static gboolean
+may_change(const FlagChange *c)
+{
+        if (c->action == FLAGS_REPLACE)
+                return c->mask != 0 || c->may_keywords;
+        if (c->flags == 0 && c->n_keywords == 0)
+                return TRUE;
+        return (c->flags & c->mask) != 0 || (c->n_keywords > 0 && c->may_keywords);
+}
+
+/* FALSE has answered. */
+static gboolean
+check(ImapSession *s, StoreRequest *r)
+{
+        FlagChange *c = &r->change;
+
+        c->reader = s->who.account;
+        c->mask = flags_permitted(s->selected->rights, &c->may_keywords);
+        if (s->selected->is_read_only) {
+                imap_no(s, "", "the mailbox was opened for reading only");
+                return FALSE;
+        }
+        if (!may_change(c)) {
+                imap_no(s, "NOPERM", "no right to change these flags");
+                return FALSE;
+        }
+        if (!flags_are_short(c->keywords, c->n_keywords)) {
+                imap_no(s, "LIMIT", "keyword too long");
+                return FALSE;
+        }
+        return TRUE;
+}
+
+/* The answer ------------------------------------------------------------------------------------------------------ */
+
+/* What the client thinks it has made of these flags. */
+static guint64
+expected(const StoreTask *t, guint64 flags)
+{
+        switch (t->action) {
+        case FLAGS_ADD:
+                return flags | (t->flags & t->mask);
+        case FLAGS_REMOVE:
+                return flags & ~(t->flags & t->mask);
+        case FLAGS_REPLACE:
+                break;
+        }
+        return (flags & ~t->mask) | (t->flags & t->mask);
+}
+
+static gboolean
+is_stored(StoreTask *t, guint32 number)
+{
+        while (t->range < t->n_ranges && t->ranges[t->range].last < number)
+                t->range++;
+        return t->range < t->n_ranges && t->ranges[t->range].first <= number;
+}
+
+/* The index in the newest view; FALSE: it has gone. */
+static gboolean
+find_now(const StoreTask *t, guint32 number, guint32 *ret)
+{
+        guint32 uid;
+
+        *ret = number;
+        if (t->news.has_moved)
+                return TRUE;
+        uid = view_entry(t->before, number)->uid;
+        *ret = view_index_of(t->news.now, uid);
+        return *ret < view_count(t->news.now) && view_entry(t->news.now, *ret)->uid == uid;
+}
+
+/* .SILENT: flags that are as the client expects are not told, their MODSEQ is (RFC 7162 §3.1.3). */
+static void
+put_answer(ImapSession *s, StoreTask *t, guint32 number)
+{
+        guint32 index;
+
+        if (!find_now(t, number, &index))
+                return;
+        gboolean has_flags = !t->is_silent || !is_stored(t, number) ||
+                             view_flags(t->news.now, index) != expected(t, view_flags(t->before, number));
+        if (has_flags || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
+                news_put(s, t->news.now, index, number, has_flags);
+}
+
+static ImapTaskStep
+run(ImapSession *s, ImapTask *task)
+{
+        StoreTask *t = (StoreTask *) task;
+        guint32 n = t->told != NULL ? view_count(t->before) : 0;
+
+        while (t->next < n) {
+                if (t->next % 8 == 0 && t->told[t->next / 8] == 0) {
+                        t->next += 8;
+                        continue;
+                }
+                if (imap_is_full(s))
+                        return IMAP_TASK_AGAIN;
+                if (bit_of(t->told, t->next))
+                        put_answer(s, t, t->next);
+                t->next++;
+        }
+        imap_ok(s, t->code, "STORE completed");
+        return IMAP_TASK_DONE;
+}
+
+static void
+free_store(ImapTask *task)
+{
+        StoreTask *t = (StoreTask *) task;
+
+        view_unref(t->before);
+        news_done(&t->news);
+        g_free(t->told);
+        g_free(t);
+}
+
+static guint64
+bits_of(const View *view, const Span *keywords, gsize n)
+{
+        guint64 bits = 0;
+
+        for (gsize i = 0; i < n; i++) {
+                int bit = view_keyword_bit(view, keywords[i]);
+                if (bit >= 0)
+                        bits |= (guint64) 1 << bit;
+        }
+        return bits;
+}
+
+/* Every message that was named is answered, also when its flags were already so (RFC 9051 §6.4.6). */
+static void
+mark_told(StoreTask *t)
+{
+        t->told = g_steal_pointer(&t->news.changed);
+        if (t->is_silent || t->n_ranges == 0)
+                return;
+        if (t->told == NULL)
+                t->told = g_malloc0(view_count(t->before) / 8 + 1);
+        for (gsize i = 0; i < t->n_ranges; i++)
+                for (guint32 j = t->ranges[i].first; j <= t->ranges[i].last; j++)
+                        set_bit(t->told, j);
+}
+
+static void
+start(ImapSession *s, const StoreRequest *r, View *before, News *news, const char *code)
+{
+        StoreTask *t = g_new0(StoreTask, 1);
+        const FlagChange *c = &r->change;
+
+        t->task = (ImapTask){.run = run, .free = free_store};
+        t->before = view_ref(before);
+        t->news = *news;
+        *news = (News){0};
+        t->ranges = r->messages.ranges;
+        t->n_ranges = r->messages.n;
+        t->is_silent = r->is_silent;
+        t->action = c->action;
+        t->flags = c->flags | bits_of(t->news.now, c->keywords, c->n_keywords);
+        t->mask = c->mask | (c->may_keywords ? KEYWORDS_SET : 0);
+        t->code = code;
+        mark_told(t);
+        imap_start_task(s, &t->task);
+}
+
+/* MODIFIED -------------------------------------------------------------------------------------------------------- */
+
+/* RFC 7162 §3.1.3: which messages were left alone, in the numbers of the command. */
+static void
+put_numbers(ImapSession *s, const View *before, GArray *modified)
+{
+        for (guint i = 0; !s->is_uid && i < modified->len; i++) {
+                UidRange *range = &g_array_index(modified, UidRange, i);
+                range->first = view_index_of(before, range->first) + 1;
+                range->last = range->last == G_MAXUINT32 ? view_count(before) : view_index_of(before, range->last + 1);
+        }
+}
+
+/* In the command's arena. */
+static const char *
+make_code(ImapSession *s, const StoreRequest *r, const View *before, GArray *modified)
+{
+        char limit[LIMIT_CODE_OCTETS];
+
+        (void) messages_limit_code(s, &r->messages, limit);
+        if (modified == NULL || modified->len == 0)
+                return arena_strdup(s->arena, limit);
+        if (limit[0] != '\0') /* there is room for one code only (RFC 9738 §3.1) */
+                imap_printf(s, "* NO [%s] only some of the messages\r\n", limit);
+        put_numbers(s, before, modified);
+        g_autoptr(GString) code = g_string_new("MODIFIED ");
+        messages_append_ranges(code, modified);
+        return arena_strdup(s->arena, code->str);
+}
+
+/* The command ----------------------------------------------------------------------------------------------------- */
+
+static void
+store(ImapSession *s, const StoreRequest *r)
+{
+        g_autoptr(View) before = view_ref(s->selected->view);
+        g_autoptr(GArray) modified = NULL;
+        g_autoptr(GError) error = NULL;
+        g_auto(News) news = {0};
+        guint64 modseq;
+
+        const UidSet uids = imap_uids(s, r->messages.ranges, r->messages.n);
+        ChangeAnswer answer =
+                store_change_flags(imap_store(s), s->selected->mailbox, &uids, &r->change, &modified, &modseq, &error);
+        if (answer != CHANGED_DONE) {
+                imap_no_change(s, answer, error, "store");
+                return;
+        }
+        if (news_take(s, &news, &error) != STORE_DONE) {
+                imap_no_fault(s, "store", error);
+                return;
+        }
+        const char *code = make_code(s, r, before, modified);
+        start(s, r, before, &news, code != NULL ? code : "");
+}
+
+void
+imap_store_flags(ImapSession *s, ImapArgs *a)
+{
+        StoreRequest r = {0};
+
+        if (!parse(a, &r)) {
+                imap_bad(s, "STORE numbers [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] (flags)");
+                return;
+        }
+        if (!check(s, &r) || !messages_choose(s, &r.set, &r.messages))
+                return;
+        if (!messages_limit(s, &r.messages)) {
+                imap_no(s, "LIMIT", "too complex");
+                return;
+        }
+        if (r.change.has_unchanged_since)
+                messages_use_condstore(s);
+        store(s, &r);
+}
