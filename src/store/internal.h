@@ -6,6 +6,9 @@
 #pragma once
 
 #include "base/thread.h"
+#include "store/change.h"
+#include "store/page.h"
+#include "store/registry.h"
 #include "store/store.h"
 
 typedef struct Numbers Numbers;
@@ -16,13 +19,12 @@ struct Store {
         Directory *directory;
         guint64 tree_changes;   /* atomic: commits that changed some account's tree */
         Numbers *numbers;       /* (turn) */
+        Registry *registry;
         Mutex lock;             /* leaf: the set below */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
 };
 
 /* numbers.c: what the next entry of a mailbox gets, and what its account holds ------------------------------------- */
-
-#define UID_MAX ((guint64) G_MAXUINT32)
 
 /* One mailbox, as the write connection sees it. */
 typedef struct Slot {
@@ -51,8 +53,16 @@ void numbers_free(Numbers *numbers);
 StoreAnswer slot_by_name(Store *store, DbTxn *txn, gint64 account, const char *name, Slot **ret,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 StoreAnswer slot_by_id(Store *store, DbTxn *txn, gint64 mailbox, Slot **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* UIDs and MODSEQ so far, for when rows that show them go. */
-gboolean slot_save(DbTxn *txn, const Slot *slot, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* What changes in the counts of a mailbox's row: of what is in its pages, and of what was expunged from them. */
+typedef struct Counts {
+        gint64 messages, octets, gone_messages, gone_octets;
+        Usec gone_at; /* of an expunge; 0: none */
+} Counts;
+/* UIDs and MODSEQ so far, for when rows that show them go, and counts (NULL: as they are). */
+gboolean slot_save(Store *store, DbTxn *txn, const Slot *slot, const Counts *counts,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Readers shall look at this again once the transaction is on disk. */
+void touch(Store *store, DbTxn *txn, gint64 mailbox, MarkKind kind, gint64 number);
 /* The mailbox is removed in this transaction; mailboxes of the account are made, renamed or removed: look again. */
 void numbers_forget_mailbox(Store *store, gint64 mailbox);
 void numbers_forget_account(Store *store, gint64 account);
@@ -64,16 +74,126 @@ void usage_add(Store *store, DbTxn *txn, gint64 account, gint64 messages, gint64
 gboolean usage_read(DbTxn *txn, gint64 account, guint64 *ret_messages, guint64 *ret_octets,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* store.c ------------------------------------------------------------------------------------------------------------ */
+/* pages.c: entries of pages in a write transaction ------------------------------------------------------------------ */
 
-/* References of bodies given back: gathered while rows are deleted, applied once per body. */
-typedef struct Released {
-        gint64 *bodies;
-        gsize n, room;
-        guint64 octets; /* of the removed copies */
-} Released;
+/* A page and its state, decoded. Some 16 KiB. */
+typedef struct Page {
+        gint64 key;
+        guint n;
+        ViewEntry entries[PAGE_ENTRIES]; /* without flags and MODSEQ */
+        State states[PAGE_ENTRIES];
+} Page;
 
-void released_add(Released *released, gint64 body, gint64 size);
-gboolean released_unref(Released *released, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void released_done(Released *released);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Released, released_done)
+/* Adds entries behind the last ones of a mailbox's pages. */
+typedef struct PageWriter {
+        Store *store;
+        DbTxn *txn;
+        Slot *slot;
+        Counts counts;
+        gboolean is_new; /* the page has no row yet */
+        Page page;
+} PageWriter;
+
+PageWriter *page_writer_new(Store *store, DbTxn *txn, Slot *slot, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_writer_add(PageWriter *writer, const ViewEntry *entry, const State *state,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Writes the last page and the mailbox's row; its pages reach to the last UID added then. */
+gboolean page_writer_finish(PageWriter *writer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Put at most `max` entries of the tail into pages. */
+gboolean tail_fold(Store *store, DbTxn *txn, Slot *slot, guint max, gboolean *ret_more,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Pages in the order of their UIDs, from the one that has `from` on: at most max. States are as stored, in the arena. */
+typedef struct PageRow {
+        gint64 key;
+        guint32 first;
+        guint64 behind; /* its UIDs: first <= UID < behind */
+        Span state;
+} PageRow;
+gboolean pages_list(DbTxn *txn, Arena *arena, const Slot *slot, guint32 from, guint32 to, guint max,
+                    const PageRow **ret, gsize *ret_n, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_load_uids(DbTxn *txn, const PageRow *row, guint n_states, guint32 ret_uids[PAGE_ENTRIES],
+                        guint64 ret_sizes[PAGE_ENTRIES], GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_load(DbTxn *txn, gint64 key, Page *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_save_state(Store *store, DbTxn *txn, gint64 key, const State *states, guint n,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_save(Store *store, DbTxn *txn, const Page *page, MarkKind kind, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean page_damaged(gint64 key, GError **error); /* FALSE */
+
+/* sets.c: UIDs as ranges --------------------------------------------------------------------------------------------- */
+
+/* Asked for rising UIDs. set NULL: all. */
+typedef struct SetWalk {
+        const UidSet *set;
+        gsize at;
+} SetWalk;
+gboolean set_walk_has(SetWalk *walk, guint32 uid);
+gboolean set_covers(const UidSet *set, guint64 first, guint64 behind); /* every UID in first <= UID < behind */
+guint32 set_first(const UidSet *set);                                  /* G_MAXUINT32: it is empty */
+guint32 set_last(const UidSet *set);
+
+void ranges_add(GArray *ranges, guint32 uid); /* at the end; uid is higher than all before */
+GArray *ranges_union(const GArray *a, const GArray *b);
+GArray *ranges_without(const GArray *a, const GArray *b);
+
+/* A write transaction, run as often as it must be. work() gets a fresh one each time; an answer other than CHANGED_DONE rolls back. */
+typedef ChangeAnswer (*ChangeWork)(gpointer data, DbTxn *txn, GError **error);
+ChangeAnswer change_run(Store *store, gboolean is_freeing, ChangeWork work, gpointer data,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* STORE_ as CHANGED_. */
+ChangeAnswer change_answer(StoreAnswer answer);
+
+/* flags.c: bits of keywords by name, added to *ret; unknown ones are made, or passed over. */
+ChangeAnswer keywords_bits(Store *store, DbTxn *txn, gint64 mailbox, const Span *names, gsize n, gboolean may_add,
+                           guint64 *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* seen.c: what an account has seen of somebody else's mailbox -------------------------------------------------------- */
+
+gboolean seen_read(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+gboolean seen_write(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges,
+                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* message.c: reading copies ------------------------------------------------------------------------------------------ */
+
+struct StoredMessage {
+        Copy copy;
+        CopyReader reader;
+        BlobBody *body;
+        guint64 header_size; /* 0: not asked for yet */
+        Cut cuts[COPY_CUTS_MAX];
+        guint8 prefix[];
+};
+
+/* What a look-up found of a message: all but its octets. */
+typedef struct LookedUp {
+        StoredMessage *message;
+        BlobPlace place;
+} LookedUp;
+
+/* From this index on, one or more, at most `most`. */
+gboolean messages_look_up(Store *store, const View *view, guint32 index, guint most, LookedUp *ret, guint *ret_n,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean looked_up_take_open(Store *store, LookedUp *found, StoredMessage **ret,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* refs.c: references ------------------------------------------------------------------------------------------------- */
+
+#define PACK_PARTS 8 /* keys of pack_part that one pack has */
+
+typedef struct Refs {
+        GArray *bodies, *slots; /* private */
+} Refs;
+
+void refs_done(Refs *refs);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Refs, refs_done)
+void refs_add_body(Refs *refs, gint64 body);
+void refs_add_entry(Refs *refs, const ViewEntry *entry); /* of a page: its slot's, or while it is not packed its body's */
+gboolean refs_give_back(Refs *refs, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean refs_take_more(Refs *refs, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* tidy.c: everything of a mailbox, some 2,000 entries a call, then its row. */
+gboolean mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more,
+                       GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -80,6 +80,7 @@ void
 tree_changed(Store *store, DbTxn *txn, gint64 account)
 {
         numbers_forget_account(store, account);
+        touch(store, txn, account, MARK_TREE, 0);
         db_on_commit(txn, publish_tree, store, NULL);
 }
 

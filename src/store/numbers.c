@@ -31,6 +31,7 @@ struct Noted {
         DbTxn *txn;
         guint64 serial;
         GArray *mailboxes, *accounts; /* of gint64 */
+        Touches *touches;             /* or NULL */
 };
 
 static guint
@@ -92,12 +93,18 @@ slot_drop(Numbers *numbers, Slot *slot)
 /* Noting ----------------------------------------------------------------------------------------------------------- */
 
 static void
-noted_committed(gpointer data)
+noted_over(Noted *noted, gboolean is_committed)
 {
-        Noted *noted = data;
-
         if (noted->numbers->noted == noted)
                 noted->numbers->noted = NULL;
+        if (noted->touches != NULL)
+                touches_end(noted->touches, is_committed);
+}
+
+static void
+noted_committed(gpointer data)
+{
+        noted_over(data, TRUE);
 }
 
 static void
@@ -113,7 +120,7 @@ noted_undone(gpointer data)
         }
         for (guint i = 0; i < noted->accounts->len; i++)
                 g_hash_table_remove(numbers->usages, &g_array_index(noted->accounts, gint64, i));
-        noted_committed(noted);
+        noted_over(noted, FALSE);
 }
 
 static void
@@ -165,6 +172,16 @@ usage_note(Store *store, DbTxn *txn, Usage *usage)
         usage->noted = noted->serial;
 }
 
+void
+touch(Store *store, DbTxn *txn, gint64 mailbox, MarkKind kind, gint64 number)
+{
+        Noted *noted = noted_by(store, txn);
+
+        if (noted->touches == NULL)
+                noted->touches = touches_new(store->registry);
+        touches_add(noted->touches, mailbox, (Mark){kind, number});
+}
+
 /* Slots ------------------------------------------------------------------------------------------------------------ */
 
 DB_SQL(SLOT_BY_NAME, "SELECT id, account, name, uid_validity, uid_next, modseq, folded FROM mailbox"
@@ -173,7 +190,11 @@ DB_SQL(SLOT_BY_ID, "SELECT id, account, name, uid_validity, uid_next, modseq, fo
                    "deleted_at IS NULL");
 DB_SQL(TAIL_OF_MAILBOX, "SELECT count(*), coalesce(max(uid), 0), coalesce(max(modseq), 0) FROM entry"
                         " WHERE mailbox = ? AND uid > ?");
-DB_SQL(SLOT_SAVE, "UPDATE mailbox SET uid_next = ?, modseq = ? WHERE id = ?");
+DB_SQL(SLOT_SAVE,
+       "UPDATE mailbox SET uid_next = ?, modseq = ?, folded = ?, messages = messages + ?, octets = octets + ?,"
+       " gone_messages = gone_messages + ?, gone_octets = gone_octets + ?,"
+       " gone_oldest = CASE WHEN ? = 0 THEN gone_oldest WHEN coalesce(gone_oldest, ?) >= ? THEN ?"
+       " ELSE gone_oldest END WHERE id = ?");
 
 static gboolean
 tail_read(DbTxn *txn, Slot *slot, GError **error)
@@ -275,9 +296,15 @@ slot_by_id(Store *store, DbTxn *txn, gint64 mailbox, Slot **ret, GError **error)
 }
 
 gboolean
-slot_save(DbTxn *txn, const Slot *slot, GError **error)
+slot_save(Store *store, DbTxn *txn, const Slot *slot, const Counts *counts, GError **error)
 {
-        return db_run(txn, &SLOT_SAVE, error, "iii", (gint64) slot->uid_next, (gint64) slot->modseq, slot->id);
+        const Counts none = {0};
+        const Counts *c = counts != NULL ? counts : &none;
+
+        touch(store, txn, slot->id, MARK_ROW, 0);
+        return db_run(txn, &SLOT_SAVE, error, "iiiiiiiiiiii", (gint64) slot->uid_next, (gint64) slot->modseq,
+                      (gint64) slot->folded, c->messages, c->octets, c->gone_messages, c->gone_octets,
+                      (gint64) c->gone_at, (gint64) c->gone_at, (gint64) c->gone_at, (gint64) c->gone_at, slot->id);
 }
 
 /* Nothing to note: should this transaction be undone, what is read anew in the meantime is still true. */

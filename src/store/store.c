@@ -2,9 +2,7 @@
 #include "store/internal.h"
 #include "store/tree.h"
 
-#include <stdlib.h>
-
-#define REMOVE_SLICE 1000
+#define REMOVE_MAILBOXES 100 /* in one transaction, unless one of them is large */
 
 Store *
 store_new(Db *db, Blob *blob, Directory *directory)
@@ -15,6 +13,7 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->blob = blob;
         store->directory = directory;
         store->numbers = numbers_new();
+        store->registry = registry_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;
@@ -25,6 +24,7 @@ store_free(Store *store)
 {
         if (store == NULL)
                 return;
+        registry_free(store->registry);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
         mutex_done(&store->lock);
@@ -89,6 +89,7 @@ store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *r
         slot->uid_next++;
         slot->modseq++;
         slot->n_tail++;
+        touch(store, txn, slot->id, MARK_TAIL, 0);
         usage_add(store, txn, slot->account, 1, (gint64) size);
         return STORE_DONE;
 }
@@ -122,82 +123,17 @@ store_usage(Store *store, gint64 account, guint64 *ret_messages, guint64 *ret_oc
 
 /* Removal ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(ENTRIES_DROP,
-       "DELETE FROM entry WHERE mailbox = ? AND uid IN (SELECT uid FROM entry WHERE mailbox = ? ORDER BY uid LIMIT ?)"
-       " RETURNING body, size");
 DB_SQL(MAILBOX_OF_ACCOUNT, "SELECT id FROM mailbox WHERE account = ? ORDER BY id LIMIT 1");
-
-void
-released_add(Released *released, gint64 body, gint64 size)
-{
-        if (released->n == released->room) {
-                released->room = MAX(64, released->room * 2);
-                released->bodies = g_renew(gint64, released->bodies, released->room);
-        }
-        released->bodies[released->n++] = body;
-        released->octets += (guint64) size;
-}
-
-static int
-compare_bodies(const void *a, const void *b)
-{
-        gint64 x = *(const gint64 *) a, y = *(const gint64 *) b;
-
-        return (x > y) - (x < y);
-}
-
-gboolean
-released_unref(Released *released, DbTxn *txn, GError **error)
-{
-        if (released->n > 1)
-                qsort(released->bodies, released->n, sizeof(gint64), compare_bodies);
-        for (gsize i = 0, next; i < released->n; i = next) {
-                for (next = i + 1; next < released->n && released->bodies[next] == released->bodies[i];)
-                        next++;
-                if (!blob_unref(txn, released->bodies[i], (gint64) (next - i), error))
-                        return FALSE;
-        }
-        return TRUE;
-}
-
-void
-released_done(Released *released)
-{
-        g_free(released->bodies);
-}
-
-/* At most `max` entries of one mailbox, and the mailbox itself once it is empty. */
-static gboolean
-remove_from_mailbox(Store *store, DbTxn *txn, gint64 account, gint64 mailbox, gsize max, gsize *ret_removed,
-                    GError **error)
-{
-        g_auto(Released) released = {0};
-        DbStep step;
-
-        {
-                g_autoptr(DbRows) rows = db_query(txn, &ENTRIES_DROP, error, "iii", mailbox, mailbox, (gint64) max);
-                if (rows == NULL)
-                        return FALSE;
-                while ((step = db_rows_next(rows, error)) == DB_ROW)
-                        released_add(&released, db_int(rows, 0), db_int(rows, 1));
-                if (step == DB_ROW_FAILED)
-                        return FALSE;
-        }
-        *ret_removed = released.n;
-        if (!released_unref(&released, txn, error))
-                return FALSE;
-        usage_add(store, txn, account, -(gint64) released.n, -(gint64) released.octets);
-        numbers_forget_mailbox(store, mailbox);
-        return released.n == max || mailbox_drop(txn, mailbox, error);
-}
 
 gboolean
 store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_more, GError **error)
 {
-        gsize left = REMOVE_SLICE, removed;
         gint64 mailbox;
+        gboolean more;
 
-        while (left > 0) {
+        numbers_forget_account(store, account);
+        tree_changed(store, txn, account);
+        for (guint i = 0; i < REMOVE_MAILBOXES; i++) {
                 switch (db_get_int(txn, &MAILBOX_OF_ACCOUNT, &mailbox, error, "i", account)) {
                 case DB_ROW:
                         break;
@@ -208,9 +144,10 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                 default:
                         return FALSE;
                 }
-                if (!remove_from_mailbox(store, txn, account, mailbox, left, &removed, error))
+                if (!mailbox_empty(store, txn, mailbox, &more, error))
                         return FALSE;
-                left -= MIN(left, MAX(removed, 1)); /* an empty mailbox is a row too */
+                if (more)
+                        break;
         }
         *ret_more = TRUE;
         return TRUE;
@@ -218,45 +155,105 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
 
 /* Looking ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(ROWS_OF_ACCOUNT,
-       "SELECT m.name, e.uid, e.message, e.size, e.received FROM mailbox m JOIN entry e ON e.mailbox = m.id"
-       " WHERE m.account = ? AND m.deleted_at IS NULL AND (m.name > ? OR (m.name = ? AND e.uid > ?)) ORDER BY m.name, "
-       "e.uid LIMIT ?");
+DB_SQL(MAILBOXES_FROM, "SELECT id, name FROM mailbox WHERE account = ? AND deleted_at IS NULL AND name >= ?"
+                       " ORDER BY name LIMIT ?");
+
+#define LOOK_MAILBOXES 100
+
+typedef struct Listing {
+        Store *store;
+        Arena *arena;
+        gint64 account;
+        StoreRow *rows;
+        gsize n, max;
+} Listing;
+
+typedef struct Named {
+        gint64 id;
+        const char *name;
+} Named;
+
+static gboolean
+no_memory(gsize max, GError **error)
+{
+        return fault(error, FAULT_BUSY, "no memory for %zu rows of an account", max);
+}
+
+static gboolean
+list_mailboxes(const Listing *look, const char *from, Named *ret, guint *ret_n, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(look->store->db, error);
+        g_autoptr(DbRows) rows = txn == NULL ? NULL
+                                             : db_query(txn, &MAILBOXES_FROM, error, "isi", look->account, from,
+                                                        (gint64) LOOK_MAILBOXES);
+        DbStep step = DB_ROW_FAILED;
+        guint n = 0;
+
+        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW && n < LOOK_MAILBOXES) {
+                ret[n] = (Named){db_int(rows, 0), arena_strndup(look->arena, db_bytes(rows, 1))};
+                if (ret[n++].name == NULL)
+                        return no_memory(look->max, error);
+        }
+        *ret_n = n;
+        return step != DB_ROW_FAILED;
+}
+
+static gboolean
+look_into(Listing *look, const Named *mailbox, gint64 after_uid, GError **error)
+{
+        g_autoptr(View) view = NULL;
+
+        switch (store_view_open(look->store, mailbox->id, look->account, &view, error)) {
+        case STORE_DONE:
+                break;
+        case STORE_NO_MAILBOX: /* removed meanwhile */
+                return TRUE;
+        case STORE_OVER_QUOTA:
+        case STORE_FAILED:
+        default:
+                return FALSE;
+        }
+        guint32 i = after_uid >= (gint64) UID_MAX ? view_count(view) : view_index_of(view, (guint32) after_uid + 1);
+        for (; i < view_count(view) && look->n < look->max; i++) {
+                const ViewEntry *entry = view_entry(view, i);
+                look->rows[look->n++] = (StoreRow){
+                        .account = look->account,
+                        .mailbox = mailbox->name,
+                        .uid = entry->uid,
+                        .message = entry->message,
+                        .size = entry->size,
+                        .received = entry->received,
+                };
+        }
+        return TRUE;
+}
 
 gboolean
 store_rows(Store *store, Arena *arena, gint64 account, const char *after_mailbox, gint64 after_uid, gsize max,
            const StoreRow **ret, gsize *ret_n, GError **error)
 {
-        g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
-        StoreRow *row = arena_new_array(arena, StoreRow, max);
-        gsize n = 0;
-        DbStep step;
+        const char *from = after_mailbox != NULL ? after_mailbox : "";
+        Listing look = {.store = store, .arena = arena, .account = account, .max = max};
+        Named mailboxes[LOOK_MAILBOXES];
+        guint n = LOOK_MAILBOXES;
 
-        if (txn == NULL)
-                return FALSE;
-        if (row == NULL)
-                return fault(error, FAULT_BUSY, "no memory for %zu rows of an account", max);
-        if (after_mailbox == NULL)
-                after_mailbox = "";
-        g_autoptr(DbRows) rows = db_query(txn, &ROWS_OF_ACCOUNT, error, "issii", account, after_mailbox, after_mailbox,
-                                          after_uid, (gint64) max);
-        if (rows == NULL)
-                return FALSE;
-        while ((step = db_rows_next(rows, error)) == DB_ROW && n < max) {
-                row[n++] = (StoreRow){
-                        .account = account,
-                        .mailbox = arena_strndup(arena, db_bytes(rows, 0)),
-                        .uid = db_int(rows, 1),
-                        .message = (Id) db_int(rows, 2),
-                        .size = (guint64) db_int(rows, 3),
-                        .received = db_int(rows, 4),
-                };
-                if (row[n - 1].mailbox == NULL)
-                        return fault(error, FAULT_BUSY, "no memory for %zu rows of an account", max);
+        look.rows = arena_new_array(arena, StoreRow, max);
+        if (look.rows == NULL)
+                return no_memory(max, error);
+        while (look.n < max && n == LOOK_MAILBOXES) {
+                if (!list_mailboxes(&look, from, mailboxes, &n, error))
+                        return FALSE;
+                for (guint i = 0; i < n && look.n < max; i++) {
+                        gboolean is_first = strcmp(mailboxes[i].name, from) == 0;
+                        if (!look_into(&look, &mailboxes[i], is_first ? after_uid : 0, error))
+                                return FALSE;
+                }
+                if (n == LOOK_MAILBOXES) {
+                        from = mailboxes[n - 1].name; /* once more, with nothing behind what was seen of it */
+                        after_uid = (gint64) UID_MAX;
+                }
         }
-        if (step == DB_ROW_FAILED)
-                return FALSE;
-        *ret = row;
-        *ret_n = n;
+        *ret = look.rows;
+        *ret_n = look.n;
         return TRUE;
 }

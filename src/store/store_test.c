@@ -1,189 +1,10 @@
 /* store_test.c -- mailboxes, UIDs, quotas, and the maildrop of RFC 1939. */
-#include "store/store.h"
+#include "store/fixture.h"
 
-#include "base/testing.h"
 #include "db/schema.h"
 
 #include <glib/gstdio.h>
 #include <sqlite3.h>
-
-typedef struct Site {
-        char *dir;
-        Db *db;
-        Blob *blob;
-        Directory *directory;
-        Store *store;
-        Arena *arena;
-} Site;
-
-static void
-site_open(Site *site)
-{
-        g_autoptr(GError) error = NULL;
-
-        site->db = db_open(site->dir, &error);
-        g_assert_no_error(error);
-        site->blob = blob_open(site->dir, site->db, &error);
-        g_assert_no_error(error);
-        site->directory = directory_new(site->db);
-        site->store = store_new(site->db, site->blob, site->directory);
-}
-
-static void
-site_close(Site *site)
-{
-        store_free(site->store);
-        directory_free(site->directory);
-        blob_close(site->blob);
-        db_close(site->db);
-}
-
-static void
-site_init(Site *site, gconstpointer data)
-{
-        site->dir = test_dir_make();
-        site->arena = arena_new(16 * 1024 * 1024);
-        site_open(site);
-}
-
-static void
-site_done(Site *site, gconstpointer data)
-{
-        site_close(site);
-        arena_free(site->arena);
-        test_dir_remove(site->dir);
-        g_free(site->dir);
-}
-
-static BlobPlace
-append(Site *site, const char *text)
-{
-        g_autoptr(GError) error = NULL;
-        BlobWriter *writer = blob_writer_new(site->blob, 1 << 20);
-        BlobPlace place;
-
-        g_assert_true(blob_writer_add(writer, span_of(text), &error));
-        g_assert_true(blob_take_append(writer, SPAN_EMPTY, &place, &error));
-        g_assert_true(blob_sync(site->blob, &place, &error));
-        g_assert_no_error(error);
-        return place;
-}
-
-typedef struct Quota {
-        guint64 octets, messages;
-} Quota;
-
-/* One message into so many accounts, from 1 on; the answer of the last. Rolled back unless it is DONE. */
-static StoreAnswer
-deliver(Site *site, gint64 accounts, const char *mailbox, const char *prefix, const char *text, Quota quota,
-        gint64 *ret_uid)
-{
-        g_autoptr(GError) error = NULL;
-        BlobPlace place = append(site, text);
-        Copy copy = {.body_size = place.size, .prefix = span_of(prefix)};
-        StoreAnswer answer = STORE_FAILED;
-
-        g_autoptr(DbTxn) txn = db_begin(site->db, &error);
-        g_assert_no_error(error);
-        g_assert_true(blob_name(txn, &place, accounts, &copy.body, &error));
-        for (gint64 account = 1; account <= accounts; account++) {
-                const StoreDelivery delivery = {
-                        .account = account,
-                        .mailbox = mailbox,
-                        .copy = &copy,
-                        .message = 7,
-                        .received = 1000,
-                        .quota_octets = quota.octets,
-                        .quota_messages = quota.messages,
-                };
-                answer = store_deliver(site->store, txn, &delivery, ret_uid, &error);
-                g_assert_no_error(error);
-                if (answer != STORE_DONE)
-                        return answer;
-        }
-        g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
-        return answer;
-}
-
-static void
-deliver_n(Site *site, guint n)
-{
-        gint64 uid;
-
-        for (guint i = 0; i < n; i++) {
-                g_autofree char *text = g_strdup_printf("Subject: %u\r\n\r\nx\r\n", i);
-                g_assert_cmpint(deliver(site, 1, "INBOX", "P: 1\r\n", text, (Quota){0}, &uid), ==, STORE_DONE);
-        }
-}
-
-static Maildrop *
-open_drop(Site *site, gint64 account)
-{
-        g_autoptr(GError) error = NULL;
-        Maildrop *drop = NULL;
-
-        g_assert_cmpint(store_maildrop_open(site->store, account, &drop, &error), ==, MAILDROP_OPEN);
-        g_assert_no_error(error);
-        return drop;
-}
-
-static char *
-read_message(Maildrop *drop, guint32 i)
-{
-        g_autoptr(GError) error = NULL;
-        g_autoptr(MaildropMessage) message = NULL;
-        g_autofree char *text = g_malloc0(store_maildrop_size(drop, i) + 1);
-
-        g_assert_true(store_maildrop_message(drop, i, &message, &error));
-        g_assert_no_error(error);
-        g_assert_cmpint(store_message_read(message, text, store_maildrop_size(drop, i), &error), ==,
-                        store_maildrop_size(drop, i));
-        g_assert_cmpint(store_message_read(message, text, 1, &error), ==, 0);
-        return g_steal_pointer(&text);
-}
-
-static gint64
-number(Site *site, const char *sql)
-{
-        g_autoptr(GError) error = NULL;
-        g_autoptr(DbTxn) txn = db_begin_read(site->db, &error);
-        g_autoptr(DbRows) rows = db_query_text(txn, sql, &error, "");
-
-        g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW);
-        return db_int(rows, 0);
-}
-
-static void
-change(Site *site, const char *sql)
-{
-        g_autoptr(GError) error = NULL;
-        g_autoptr(DbTxn) txn = db_begin(site->db, &error);
-
-        {
-                g_autoptr(DbRows) rows = db_query_text(txn, sql, &error, "");
-                g_assert_cmpint(db_rows_next(rows, &error), ==, DB_ROW_END);
-        }
-        g_assert_cmpint(db_take_commit(g_steal_pointer(&txn), &error), ==, DB_COMMITTED);
-}
-
-static void
-count_complaint(const char *complaint, gpointer data)
-{
-        g_test_message("%s", complaint);
-        ++*(guint *) data;
-}
-
-static guint
-complaints(Site *site)
-{
-        g_autoptr(GError) error = NULL;
-        guint n = 0;
-        guint64 entries;
-
-        g_assert_true(store_verify(site->store, TRUE, count_complaint, &n, &entries, &error));
-        g_assert_no_error(error);
-        return n;
-}
 
 /* Delivery --------------------------------------------------------------------------------------------------------- */
 
@@ -261,6 +82,8 @@ test_shared_body(Site *site, gconstpointer data)
                 store_maildrop_delete(drop, 0);
                 g_assert_true(store_maildrop_update(drop, &error));
                 store_maildrop_close(drop);
+                g_assert_cmpuint(complaints(site), ==, 0);
+                tidy(site);
                 g_assert_cmpint(number(site, "SELECT coalesce(sum(refs), 0) FROM body"), ==, 3 - account);
                 g_assert_cmpuint(complaints(site), ==, 0);
         }
@@ -453,8 +276,13 @@ test_update(Site *site, gconstpointer data)
                 store_maildrop_delete(drop, i);
         g_assert_true(store_maildrop_update(drop, &error));
         store_maildrop_close(drop);
+        g_assert_cmpuint(complaints(site), ==, 0);
+        tidy(site);
+        g_assert_cmpuint(complaints(site), ==, 0);
         g_assert_cmpint(number(site, "SELECT count(*) FROM body"), ==, 0);
         g_assert_cmpint(number(site, "SELECT count(*) FROM entry"), ==, 0);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM page_state"), ==, 0);
+        g_assert_cmpint(number(site, "SELECT messages + octets + gone_messages + gone_octets FROM mailbox"), ==, 0);
 }
 
 static void

@@ -115,7 +115,8 @@ guint64 stored_message_size(const StoredMessage *message);
 gssize stored_message_read(StoredMessage *message, guint64 offset, void *buffer, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The copy's place of an octet of the body: offsets in summaries (mail/summary.h) count from the body. */
 guint64 stored_message_offset(const StoredMessage *message, guint64 body_offset);
-/* Octets of the header with its empty line, of the copy. */
+/* Octets of the header with its empty line, of the copy. Reads the header at the first call; when that fails, everything is header, and reading it
+ * tells why. */
 guint64 stored_message_header_size(const StoredMessage *message);
 
 /* What was computed at delivery (mail/summary.h), one message after the other. A cursor reads and unpacks whole packs and keeps the last ones, so that

@@ -1,0 +1,161 @@
+/* refs.c -- references given back or taken more of, gathered while rows change and applied once.
+ *
+ * A body's reference belongs to a row of `entry`, to a row of the queue, or to a slot of a pack. A slot counts the
+ * entries of pages that name it; with the last one the slot gives its body's reference back, and with its last slot the
+ * pack goes.
+ */
+#include "store/internal.h"
+
+#include <stdlib.h>
+
+DB_SQL(PACK_GET, "SELECT bodies, refs FROM pack WHERE id = ?");
+DB_SQL(PACK_SET, "UPDATE pack SET refs = ? WHERE id = ?");
+DB_SQL(PACK_DROP, "DELETE FROM pack WHERE id = ?");
+DB_SQL(PARTS_DROP, "DELETE FROM pack_part WHERE key >= ? AND key <= ?");
+
+void
+refs_done(Refs *refs)
+{
+        if (refs->bodies != NULL)
+                g_array_unref(refs->bodies);
+        if (refs->slots != NULL)
+                g_array_unref(refs->slots);
+}
+
+static void
+add(GArray **list, gint64 value)
+{
+        if (*list == NULL)
+                *list = g_array_new(FALSE, FALSE, sizeof(gint64));
+        g_array_append_val(*list, value);
+}
+
+void
+refs_add_body(Refs *refs, gint64 body)
+{
+        add(&refs->bodies, body);
+}
+
+void
+refs_add_entry(Refs *refs, const ViewEntry *entry)
+{
+        if (entry->pack == 0)
+                refs_add_body(refs, entry->body);
+        else
+                add(&refs->slots, entry->pack * PAGE_ENTRIES + entry->slot);
+}
+
+static gint
+compare(gconstpointer a, gconstpointer b)
+{
+        gint64 x = *(const gint64 *) a, y = *(const gint64 *) b;
+
+        return (x > y) - (x < y);
+}
+
+static gboolean
+pack_damaged(gint64 pack, GError **error)
+{
+        return fault(error, FAULT_INTERNAL, "pack %" G_GINT64_FORMAT " is damaged", pack);
+}
+
+typedef struct PackRefs {
+        gint64 pack;
+        guint n;
+        gint64 bodies[PAGE_ENTRIES];
+        guint32 refs[PAGE_ENTRIES];
+} PackRefs;
+
+static gboolean
+pack_read(DbTxn *txn, gint64 pack, PackRefs *ret, GError **error)
+{
+        g_autoptr(DbRows) row = db_query(txn, &PACK_GET, error, "i", pack);
+        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
+        guint n;
+
+        if (step == DB_ROW_FAILED)
+                return FALSE;
+        if (step == DB_ROW_END || !bodies_get(db_bytes(row, 0), ret->bodies, &ret->n) ||
+            !slot_refs_get(db_bytes(row, 1), ret->refs, &n) || n != ret->n)
+                return pack_damaged(pack, error);
+        ret->pack = pack;
+        return TRUE;
+}
+
+static gboolean
+pack_write(DbTxn *txn, const PackRefs *p, GError **error)
+{
+        g_autoptr(GByteArray) data = g_byte_array_new();
+
+        for (guint i = 0; i < p->n; i++)
+                if (p->refs[i] > 0) {
+                        slot_refs_put(data, p->refs, p->n);
+                        return db_run(txn, &PACK_SET, error, "bi", span_make(data->data, data->len), p->pack);
+                }
+        return db_run(txn, &PACK_DROP, error, "i", p->pack) &&
+               db_run(txn, &PARTS_DROP, error, "ii", p->pack * PACK_PARTS, p->pack * PACK_PARTS + PACK_PARTS - 1);
+}
+
+/* Slots of one pack, once each time they stand in the list. */
+static gboolean
+pack_change(Refs *refs, DbTxn *txn, gint64 pack, const gint64 *slots, guint n, gboolean is_more, GError **error)
+{
+        PackRefs p;
+
+        if (!pack_read(txn, pack, &p, error))
+                return FALSE;
+        for (guint i = 0; i < n; i++) {
+                guint slot = (guint) (slots[i] % PAGE_ENTRIES);
+                if (slot >= p.n || p.refs[slot] == 0 || (is_more && p.refs[slot] == G_MAXUINT32))
+                        return pack_damaged(pack, error);
+                p.refs[slot] += is_more ? 1 : (guint32) -1;
+                if (p.refs[slot] == 0)
+                        refs_add_body(refs, p.bodies[slot]);
+        }
+        return pack_write(txn, &p, error);
+}
+
+static gboolean
+slots_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
+{
+        if (refs->slots == NULL)
+                return TRUE;
+        g_array_sort(refs->slots, compare);
+        const gint64 *slots = (const gint64 *) (gconstpointer) refs->slots->data;
+        for (guint i = 0, len; i < refs->slots->len; i += len) {
+                gint64 pack = slots[i] / PAGE_ENTRIES;
+                for (len = 1; i + len < refs->slots->len && slots[i + len] / PAGE_ENTRIES == pack;)
+                        len++;
+                if (!pack_change(refs, txn, pack, slots + i, len, is_more, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean
+bodies_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
+{
+        if (refs->bodies == NULL)
+                return TRUE;
+        g_array_sort(refs->bodies, compare);
+        const gint64 *bodies = (const gint64 *) (gconstpointer) refs->bodies->data;
+        for (guint i = 0, len; i < refs->bodies->len; i += len) {
+                for (len = 1; i + len < refs->bodies->len && bodies[i + len] == bodies[i];)
+                        len++;
+                if (!(is_more ? blob_ref(txn, bodies[i], len, error) : blob_unref(txn, bodies[i], len, error)))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+gboolean
+refs_give_back(Refs *refs, DbTxn *txn, GError **error)
+{
+        return slots_apply(refs, txn, FALSE, error) && bodies_apply(refs, txn, FALSE, error);
+}
+
+gboolean
+refs_take_more(Refs *refs, DbTxn *txn, GError **error)
+{
+        return slots_apply(refs, txn, TRUE, error) && bodies_apply(refs, txn, TRUE, error);
+}

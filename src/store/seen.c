@@ -1,0 +1,36 @@
+/* seen.c -- \Seen of somebody else's mailbox: ranges of UIDs, one row a reader. UIDs that have gone may stay in them.
+ */
+#include "store/internal.h"
+
+DB_SQL(SEEN_BY_READER, "SELECT data FROM reader_seen WHERE mailbox = ? AND account = ?");
+DB_SQL(SEEN_PUT, "INSERT INTO reader_seen (mailbox, account, data) VALUES (?, ?, ?)"
+                 " ON CONFLICT (mailbox, account) DO UPDATE SET data = excluded.data");
+
+gboolean
+seen_read(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, &SEEN_BY_READER, error, "ii", mailbox, reader);
+
+        switch (rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED) {
+        case DB_ROW:
+                return ranges_get(db_bytes(rows, 0), ret_ranges) ||
+                       fault(error, FAULT_INTERNAL,
+                             "what account %" G_GINT64_FORMAT " has seen in mailbox %" G_GINT64_FORMAT " is damaged",
+                             reader, mailbox);
+        case DB_ROW_END:
+                return TRUE;
+        case DB_ROW_FAILED:
+        default:
+                return FALSE;
+        }
+}
+
+gboolean
+seen_write(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges, GError **error)
+{
+        g_autoptr(GByteArray) data = g_byte_array_new();
+
+        ranges_put(data, (const UidRange *) (gconstpointer) ranges->data, ranges->len);
+        touch(store, txn, mailbox, MARK_SEEN, reader);
+        return db_run(txn, &SEEN_PUT, error, "iib", mailbox, reader, span_make(data->data, data->len));
+}
