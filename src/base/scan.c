@@ -90,19 +90,18 @@ scan_line(Scan *s, Span *ret)
 gboolean
 scan_number(Scan *s, guint64 max, guint64 *ret)
 {
-        Span digits;
+        const guint8 *at = s->at;
         guint64 value = 0;
-        Scan look = *s;
 
-        if (!scan_run(&look, &CLASS_DIGIT, 20, &digits) || scan_peek_in(&look, &CLASS_DIGIT))
-                return FALSE;
-        for (gsize i = 0; i < digits.len; i++) {
-                guint64 digit = digits.data[i] - (guint64) '0';
-                if (digit > max || value > (max - digit) / 10)
+        for (; at < s->end && *at >= '0' && *at <= '9'; at++) {
+                guint64 digit = *at - (guint64) '0';
+                if (at - s->at == 20 || digit > max || value > (max - digit) / 10)
                         return FALSE;
                 value = value * 10 + digit;
         }
-        *s = look;
+        if (at == s->at)
+                return FALSE;
+        s->at = at;
         *ret = value;
         return TRUE;
 }

@@ -34,6 +34,28 @@ utf8_octets(const guint8 *p, gsize left)
         return octets;
 }
 
+int
+text_utf8_next(Span s, gunichar *ret)
+{
+        static const guint8 first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+        guint8 whole[4] = {0, 0x80, 0x80, 0x80};
+        gsize octets = s.len > 0 ? utf8_octets(s.data, s.len) : 0;
+
+        if (octets == 0) {
+                /* Whether any ending would do: behind a first octet alone, one always does. */
+                memcpy(whole, s.data, MIN(s.len, 3));
+                if (s.len == 0 || s.len > 3 || whole[0] < 0xc2 || whole[0] > 0xf4)
+                        return 0;
+                octets = whole[0] < 0xe0 ? 2 : whole[0] < 0xf0 ? 3 : 4;
+                return s.len == 1 || (s.len < octets && utf8_octets(whole, 4) > 0) ? -1 : 0;
+        }
+        gunichar c = s.data[0] & first_bits[octets];
+        for (gsize i = 1; i < octets; i++)
+                c = c << 6 | (s.data[i] & 0x3f);
+        *ret = c;
+        return (int) octets;
+}
+
 /* Behind the ASCII octets that at begins with, eight at a time: bodies are mostly that. */
 static const guint8 *
 skip_ascii(const guint8 *at, const guint8 *end)

@@ -8,6 +8,11 @@
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms), NULs allowed. */
 gboolean text_is_utf8(Span s) G_GNUC_PURE;
 gboolean text_is_ascii(Span s) G_GNUC_PURE;
+
+/* The character s begins with: how many octets it has; 0 when it begins with none, -1 when s ends within one (*ret is
+ * untouched then). */
+int text_utf8_next(Span s, gunichar *ret);
+
 gboolean text_has_control(Span s) G_GNUC_PURE;  /* CR, LF, NUL or any other C0 control, or DEL */
 
 /* For logs, DSNs and terminals: at most max octets of s, printable ASCII and valid printable UTF-8 kept, everything else

@@ -228,6 +228,44 @@ test_numbers(void)
         g_assert_cmpstr(text, ==, "45");
 }
 
+static void
+test_utf8_next(void)
+{
+        static const struct {
+                const char *octets;
+                int n;
+                gunichar c;
+        } cases[] = {
+                {"a", 1, 'a'},
+                {"\xc3\xa9x", 2, 0xe9},
+                {"\xe2\x82\xac", 3, 0x20ac},
+                {"\xf0\x9f\x98\x80", 4, 0x1f600},
+                {"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
+                {"\xc3", -1, 0},
+                {"\xe2\x82", -1, 0},
+                {"\xe0", -1, 0},
+                {"\xf0\x9f\x98", -1, 0},
+                {"", 0, 0},
+                {"\x80", 0, 0},
+                {"\xc0\xaf", 0, 0},
+                {"\xc3x", 0, 0},
+                {"\xe0\x80", 0, 0},         /* overlong */
+                {"\xed\xa0", 0, 0},         /* a surrogate */
+                {"\xed\xa0\x80", 0, 0},
+                {"\xe2\x28\xa1", 0, 0},
+                {"\xf0\x9fxx", 0, 0},
+                {"\xf4\x90", 0, 0},         /* above U+10FFFF */
+                {"\xf5", 0, 0},
+        };
+
+        for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+                gunichar c = 0;
+
+                g_assert_cmpint(text_utf8_next(span_of(cases[i].octets), &c), ==, cases[i].n);
+                g_assert_cmpuint(c, ==, cases[i].c);
+        }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -243,5 +281,6 @@ main(int argc, char **argv)
         g_test_add_func("/base/text/base64 RFC 4648 §10", test_base64);
         g_test_add_func("/base/text/base64-decoding-is-strict RFC 4648 §3", test_base64_strict);
         g_test_add_func("/base/text/secrets-compared-and-wiped", test_secrets);
+        g_test_add_func("/base/text/utf8-next RFC 3629 §4", test_utf8_next);
         return g_test_run();
 }
