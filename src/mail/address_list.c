@@ -14,31 +14,14 @@
 static const OctetClass LITERAL_OCTETS = {{0xa7ffefff00000000, 0x7fffffffc7ffffff, 0, 0}};
 static const OctetClass DOT = {{(guint64) 1 << '.', 0, 0, 0}};
 
-typedef struct Element {
-        Span text;   /* all of it                                                    */
-        Span phrase; /* what stands before '<'                                       */
-        Span angle;  /* between the brackets                                         */
-        gboolean has_angle;
-        gboolean has_at; /* an '@' outside everything: a colon behind it is no group's   */
-        Span comment;    /* the inside of the comment it ends with                       */
-        int delimiter;   /* ',', ';', ':', or -1 at the end of the list                  */
-} Element;
-
-/* What opened and never closed before the end: nothing of that kind that opens later closes either. Keeps the work
- * linear. */
-typedef struct Unclosed {
-        gboolean quote, comment;
-} Unclosed;
-
 typedef struct ListReader {
         Arena *arena;
-        Scan s;
+        AddressElements elements;
         Octets words; /* the word or phrase being put together */
         ListedAddress *list;
         gsize n, max;
         Span group;
         gboolean in_group, group_has_member;
-        Unclosed unclosed;
 } ListReader;
 
 static void
@@ -51,23 +34,23 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ListReader, list_reader_done)
 /* Elements ------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-take_quoted(Scan *s, Unclosed *unclosed, Span *ret_inside)
+take_quoted(AddressElements *r, Scan *s, Span *ret_inside)
 {
-        if (unclosed->quote || scan_peek(s) != '"')
+        if (r->has_unclosed_quote || scan_peek(s) != '"')
                 return FALSE;
-        unclosed->quote = !scan_quoted(s, ret_inside);
-        return !unclosed->quote;
+        r->has_unclosed_quote = !scan_quoted(s, ret_inside);
+        return !r->has_unclosed_quote;
 }
 
 static gboolean
-take_comment(Scan *s, Unclosed *unclosed, Span *ret_inside)
+take_comment(AddressElements *r, Scan *s, Span *ret_inside)
 {
         const guint8 *mark = scan_mark(s);
 
-        if (unclosed->comment || scan_peek(s) != '(')
+        if (r->has_unclosed_comment || scan_peek(s) != '(')
                 return FALSE;
-        unclosed->comment = !scan_comment(s);
-        if (unclosed->comment)
+        r->has_unclosed_comment = !scan_comment(s);
+        if (r->has_unclosed_comment)
                 return FALSE;
         *ret_inside = span_make(mark + 1, (gsize) (s->at - mark - 2));
         return TRUE;
@@ -75,7 +58,7 @@ take_comment(Scan *s, Unclosed *unclosed, Span *ret_inside)
 
 /* Behind '<': up to '>'. Where another '<' or the end comes first, the bracket was forgotten and the comma ends it. */
 static Span
-take_angle(ListReader *r)
+take_angle(AddressElements *r)
 {
         const guint8 *from = scan_mark(&r->s);
         const guint8 *comma = NULL;
@@ -88,19 +71,20 @@ take_angle(ListReader *r)
                         scan_skip(&r->s, 1);
                         return inside;
                 }
-                if (take_quoted(&r->s, &r->unclosed, &inside) || take_comment(&r->s, &r->unclosed, &inside))
+                if (take_quoted(r, &r->s, &inside) || take_comment(r, &r->s, &inside))
                         continue;
                 if ((c == ',' || c == ';') && comma == NULL)
                         comma = r->s.at;
                 scan_skip(&r->s, 1);
+                scan_skip_run(&r->s, &CLASS_ATEXT8);
         }
         if (comma != NULL)
                 scan_rewind(&r->s, comma);
         return scan_since(&r->s, from);
 }
 
-static gboolean
-skip_literal(Scan *s)
+gboolean
+scan_literal(Scan *s)
 {
         Scan look = *s;
 
@@ -115,7 +99,7 @@ skip_literal(Scan *s)
 
 /* TRUE: the octet at the cursor ends the element. */
 static gboolean
-element_step(ListReader *r, Element *e, int c)
+element_step(AddressElements *r, AddressElement *e, int c)
 {
         Span inside;
 
@@ -125,10 +109,10 @@ element_step(ListReader *r, Element *e, int c)
                 scan_skip(&r->s, 1);
                 return FALSE;
         }
-        if (take_comment(&r->s, &r->unclosed, &e->comment))
+        if (take_comment(r, &r->s, &e->comment))
                 return FALSE;
         e->comment = SPAN_EMPTY;
-        if (take_quoted(&r->s, &r->unclosed, &inside) || skip_literal(&r->s))
+        if (take_quoted(r, &r->s, &inside) || scan_literal(&r->s))
                 return FALSE;
         if (c == '<' && !e->has_angle) {
                 e->phrase = scan_since(&r->s, e->text.data);
@@ -138,44 +122,50 @@ element_step(ListReader *r, Element *e, int c)
         }
         e->has_at = e->has_at || c == '@';
         scan_skip(&r->s, 1);
+        scan_skip_run(&r->s, &CLASS_ATEXT8); /* nothing of what is looked for above */
         return FALSE;
 }
 
-static Element
-take_element(ListReader *r)
+gboolean
+address_elements_next(AddressElements *r, AddressElement *ret)
 {
-        Element e = {.text = span_make(scan_mark(&r->s), 0)};
+        AddressElement e = {.text = span_make(scan_mark(&r->s), 0)};
         int c;
 
+        if (scan_at_end(&r->s))
+                return FALSE;
         while ((c = scan_peek(&r->s)) >= 0 && !element_step(r, &e, c))
                 ;
         e.text = scan_since(&r->s, e.text.data);
         e.delimiter = c;
         scan_skip(&r->s, 1);
-        return e;
+        if (c == ':' || c == ';')
+                r->in_group = c == ':';
+        *ret = e;
+        return TRUE;
 }
 
 /* Names ---------------------------------------------------------------------------------------------------------- */
 
-/* A phrase as one line: quotes and backslashes undone, comments and folding a space. Spaces in quotes stay. */
-static void
-flatten_phrase(Octets *o, Span phrase)
+void
+octets_add_phrase(Octets *o, Span phrase)
 {
         Scan s = scan_from(phrase);
-        Unclosed unclosed = {FALSE, FALSE};
+        AddressElements unclosed = {.in_group = FALSE};
         gboolean wants_space = FALSE;
+        gsize from = o->len;
         Span inside;
         guint8 octet;
 
         while (!scan_at_end(&s) && !o->is_over) {
-                if (scan_run(&s, &CLASS_FOLD, G_MAXSIZE, &inside) || take_comment(&s, &unclosed, &inside)) {
-                        wants_space = o->len > 0;
+                if (scan_run(&s, &CLASS_FOLD, G_MAXSIZE, &inside) || take_comment(&unclosed, &s, &inside)) {
+                        wants_space = o->len > from;
                         continue;
                 }
                 if (wants_space)
                         octets_add_octet(o, ' ');
                 wants_space = FALSE;
-                if (take_quoted(&s, &unclosed, &inside))
+                if (take_quoted(&unclosed, &s, &inside))
                         octets_add_unescaped(o, inside);
                 else if (scan_any(&s, &octet))
                         octets_add_octet(o, octet);
@@ -197,7 +187,7 @@ read_phrase(ListReader *r, Span phrase)
 {
         r->words.len = 0;
         r->words.is_over = FALSE;
-        flatten_phrase(&r->words, phrase);
+        octets_add_phrase(&r->words, phrase);
         return keep_name(r);
 }
 
@@ -213,28 +203,33 @@ read_comment(ListReader *r, Span comment)
 
 /* Addresses ------------------------------------------------------------------------------------------------------ */
 
-/* Words and dots with comments and folding between them, put together in r->words: a local part, or a domain. Dots may
- * stand anywhere, as some phone companies sell them; two words without a dot between are no address. */
-static gboolean
-read_dotted(ListReader *r, Scan *s, gboolean allow_quoted)
+gboolean
+octets_add_dotted(Octets *o, Scan *s, gboolean allow_quoted)
 {
         gboolean wants_dot = FALSE;
+        gsize from = o->len;
         Span word;
 
-        r->words.len = 0;
-        r->words.is_over = FALSE;
         for (scan_skip_cfws(s); !scan_at_end(s); scan_skip_cfws(s)) {
                 gboolean is_dot = scan_run(s, &DOT, WORD_MAX, &word);
 
                 if (is_dot || (!wants_dot && scan_run(s, &CLASS_ATEXT8, WORD_MAX, &word)))
-                        octets_add(&r->words, word);
+                        octets_add(o, word);
                 else if (!wants_dot && allow_quoted && scan_quoted(s, &word))
-                        octets_add_unescaped(&r->words, word);
+                        octets_add_unescaped(o, word);
                 else
                         break;
                 wants_dot = !is_dot;
         }
-        return r->words.len > 0 && !r->words.is_over;
+        return o->len > from && !o->is_over;
+}
+
+static gboolean
+read_dotted(ListReader *r, Scan *s, gboolean allow_quoted)
+{
+        r->words.len = 0;
+        r->words.is_over = FALSE;
+        return octets_add_dotted(&r->words, s, allow_quoted);
 }
 
 static gboolean
@@ -256,7 +251,7 @@ read_domain(ListReader *r, Scan *s, Span *ret)
 
         scan_skip_cfws(s);
         mark = scan_mark(s);
-        if (skip_literal(s))
+        if (scan_literal(s))
                 return address_parse_domain(r->arena, scan_since(s, mark), ret) == ADDRESS_OK;
         if (!read_dotted(r, s, FALSE))
                 return FALSE;
@@ -296,22 +291,22 @@ list_add(ListReader *r, ListedAddress mailbox)
         return TRUE;
 }
 
-static gboolean
-is_blank(Span text)
+gboolean
+address_element_is_blank(const AddressElement *e)
 {
-        Scan s = scan_from(text);
+        Scan s = scan_from(e->text);
 
         scan_skip_cfws(&s);
-        return scan_at_end(&s);
+        return !e->has_angle && scan_at_end(&s);
 }
 
 /* One element of a list or group; an empty one is none (RFC 5322 §4.4). */
 static gboolean
-list_add_element(ListReader *r, const Element *e)
+list_add_element(ListReader *r, const AddressElement *e)
 {
         ListedAddress m = {.is_valid = TRUE};
 
-        if (!e->has_angle && is_blank(e->text))
+        if (address_element_is_blank(e))
                 return TRUE;
         if (!read_addr_spec(r, e->has_angle ? e->angle : e->text, &m.address))
                 return list_add(r, (ListedAddress){.display_name = header_decode(r->arena, e->text)});
@@ -334,9 +329,9 @@ end_group(ListReader *r)
 static gboolean
 read_list(ListReader *r)
 {
-        while (!scan_at_end(&r->s)) {
-                Element e = take_element(r);
+        AddressElement e;
 
+        while (address_elements_next(&r->elements, &e)) {
                 if (e.delimiter == ':') {
                         r->group = read_phrase(r, e.text);
                         r->in_group = TRUE;
@@ -365,7 +360,7 @@ count_separators(Span body)
 gboolean
 address_list_parse(Arena *arena, Span body, ListedAddress **ret, gsize *ret_n)
 {
-        g_auto(ListReader) r = {.arena = arena, .s = scan_from(body), .words = OCTETS_INIT(WORD_MAX)};
+        g_auto(ListReader) r = {.arena = arena, .elements = {.s = scan_from(body)}, .words = OCTETS_INIT(WORD_MAX)};
 
         r.max = MIN(count_separators(body), ADDRESS_LIST_MAX);
         r.list = arena_new_array(arena, ListedAddress, r.max);

@@ -1,6 +1,7 @@
 /* charset.c -- the charsets of mail, and the converters that are kept open for them. */
 #include "mail/charset.h"
 
+#include "base/text.h"
 #include "base/thread.h"
 #include "mail/internal.h"
 
@@ -172,7 +173,7 @@ mail_charsets_preload(void)
 static gboolean
 charset_find(Span charset, Converter *ret)
 {
-        for (gsize i = 0; i < G_N_ELEMENTS(CHARSETS); i++)
+        for (gsize i = 0; charset.len > 0 && i < G_N_ELEMENTS(CHARSETS); i++)
                 if (span_is(charset, CHARSETS[i].name)) {
                         mail_charsets_preload();
                         *ret = CHARSETS[i].converter;
@@ -228,4 +229,86 @@ octets_add_converted(Octets *o, Span charset, Span text)
         MUTEX_SCOPE(&kept[converter].mutex);
         convert(kept[converter].handle, o, text);
         return TRUE;
+}
+
+/* An octet that is no UTF-8: of a text that nobody has named a charset for it is a letter of Western Europe. */
+static void
+add_stray(Octets *o, guint8 octet, gboolean is_named)
+{
+        octets_add_character(o, is_named ? 0xfffd : windows_1252_character(octet));
+}
+
+static gsize
+add_utf8(Octets *o, Span text, gboolean is_named, gboolean is_last)
+{
+        Scan s = scan_from(text);
+        gunichar c;
+
+        if (text_is_utf8(text)) {
+                octets_add(o, text);
+                return text.len;
+        }
+        while (!scan_at_end(&s)) {
+                int octets = text_utf8_next(scan_rest(&s), &c);
+                Span character;
+
+                if (octets < 0 && !is_last)
+                        break;
+                if (octets > 0 && scan_take(&s, (gsize) octets, &character)) {
+                        octets_add(o, character);
+                } else {
+                        add_stray(o, *s.at, is_named);
+                        scan_skip(&s, 1);
+                }
+        }
+        return scan_since(&s, text.data).len;
+}
+
+/* TRUE: the character that text begins with is not whole. */
+static gboolean
+convert_some(iconv_t handle, Octets *o, Scan *s, gboolean is_last)
+{
+        char piece[1024];
+        char *from = (char *) s->at, *to = piece;
+        gsize left = scan_left(s), room = sizeof(piece);
+        gsize done = iconv(handle, &from, &left, &to, &room);
+        int why = done == (gsize) -1 ? errno : 0;
+
+        octets_add(o, span_make(piece, (gsize) (to - piece)));
+        s->at = (const guint8 *) from;
+        if (why == EINVAL && !is_last)
+                return TRUE;
+        if (why == EILSEQ || why == EINVAL || (why != 0 && to == piece)) {
+                octets_add_character(o, 0xfffd);
+                scan_skip(s, 1);
+        }
+        return FALSE;
+}
+
+/* The converters forget their state from piece to piece, but at a line end it is the first one again (RFC 1468, 1557).
+ */
+static Span
+up_to_line_end(Span text)
+{
+        const guint8 *lf = text.len > 0 ? memrchr(text.data, '\n', text.len) : NULL;
+
+        return lf != NULL ? span_make(text.data, (gsize) (lf + 1 - text.data)) : text;
+}
+
+gsize
+octets_add_charset(Octets *o, Span charset, Span text, gboolean is_last)
+{
+        Converter converter = CONVERT_NONE;
+        gboolean is_known = charset_find(charset, &converter);
+
+        if (!is_known || converter == CONVERT_NONE)
+                return add_utf8(o, text, is_known && span_starts_nocase(charset, span_of("utf")), is_last);
+
+        Scan s = scan_from(is_last ? text : up_to_line_end(text));
+        MUTEX_SCOPE(&kept[converter].mutex);
+        iconv(kept[converter].handle, NULL, NULL, NULL, NULL);
+        while (!scan_at_end(&s) && !o->is_over)
+                if (convert_some(kept[converter].handle, o, &s, is_last))
+                        break;
+        return scan_since(&s, text.data).len;
 }

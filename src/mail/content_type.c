@@ -239,6 +239,97 @@ finish_param(ParamReader *r, const RawParam *p)
         return param;
 }
 
+/* Percent-encoded for a value of RFC 2231, where only a part of it was. */
+static void
+add_percent_encoded(Octets *o, Span text)
+{
+        static const char digits[] = "0123456789ABCDEF";
+
+        for (gsize i = 0; i < text.len; i++) {
+                guint8 octet = text.data[i];
+
+                if (octet_in(&PARAM_OCTETS, octet) && octet != '\'') {
+                        octets_add_octet(o, octet);
+                        continue;
+                }
+                octets_add_octet(o, '%');
+                octets_add_octet(o, (guint8) digits[octet >> 4]);
+                octets_add_octet(o, (guint8) digits[octet & 15]);
+        }
+}
+
+static void
+add_raw_section(ParamReader *r, const RawParam *p, gboolean is_extended)
+{
+        g_auto(Octets) plain = OCTETS_INIT(MESSAGE_TYPE_MAX);
+
+        if (p->is_quoted)
+                octets_add_unescaped(&plain, p->value);
+        else
+                octets_add(&plain, header_unfold(r->arena, p->value));
+        if (is_extended && !p->is_extended)
+                add_percent_encoded(&r->value, octets_span(&plain));
+        else
+                octets_add(&r->value, octets_span(&plain));
+}
+
+static gboolean
+has_extended_section(const ParamReader *r, const RawParam *p)
+{
+        for (gsize i = 0; i < r->n_raw; i++)
+                if (r->raw[i].is_extended && r->raw[i].section != NOT_SPLIT &&
+                    span_equal_nocase(r->raw[i].name, p->name))
+                        return TRUE;
+        return FALSE;
+}
+
+/* The parameter with its sections put together but nothing decoded: "name*" when any of it is percent-encoded. */
+static Param
+join_raw(ParamReader *r, const RawParam *p)
+{
+        gboolean is_extended = p->is_extended || (p->section == 0 && has_extended_section(r, p));
+
+        r->value.len = 0;
+        r->value.is_over = FALSE;
+        if (is_extended && !p->is_extended)
+                octets_add(&r->value, span_of("''"));
+        add_raw_section(r, p, is_extended);
+        for (int i = 1; p->section == 0 && i <= MESSAGE_PARAMS_MAX; i++) {
+                const RawParam *next = find_section(r, p->name, i);
+
+                if (next == NULL)
+                        break;
+                add_raw_section(r, next, is_extended);
+        }
+        Span name = p->name;
+        guint8 *starred = is_extended ? arena_alloc(r->arena, name.len + 1) : NULL;
+        if (starred != NULL) {
+                memcpy(starred, name.data, name.len);
+                starred[name.len] = '*';
+                name = span_make(starred, name.len + 1);
+        }
+        return (Param){name, arena_copy(r->arena, octets_span(&r->value))};
+}
+
+gboolean
+params_parse_raw(Arena *arena, Span body, const Param **ret, gsize *ret_n)
+{
+        g_auto(ParamReader) r = {.arena = arena, .n_raw = 0, .value = OCTETS_INIT(MESSAGE_TYPE_MAX)};
+        Scan s = scan_from(span_slice(body, 0, MESSAGE_TYPE_MAX));
+        gsize n = 0;
+
+        read_raw(&r, &s);
+        Param *params = r.n_raw > 0 ? arena_new_array(arena, Param, r.n_raw) : NULL;
+        if (params == NULL && r.n_raw > 0)
+                return FALSE;
+        for (gsize i = 0; i < r.n_raw; i++)
+                if (r.raw[i].section <= 0)
+                        params[n++] = join_raw(&r, &r.raw[i]);
+        *ret = params;
+        *ret_n = n;
+        return !arena_is_over(arena);
+}
+
 /* Parameters behind the cursor, in the order of the field. FALSE: the arena is over. */
 static gboolean
 read_params(Arena *arena, Scan *s, const Param **ret, gsize *ret_n)

@@ -141,7 +141,8 @@ static gboolean
 starts_month(Span word, guint *ret_month)
 {
         for (guint i = 0; i < G_N_ELEMENTS(MONTHS); i++)
-                if (span_starts_nocase(word, span_of(MONTHS[i]))) {
+                if (octet_lower(word.data[0]) == octet_lower((guint8) MONTHS[i][0]) &&
+                    span_starts_nocase(word, span_of(MONTHS[i]))) {
                         *ret_month = i + 1;
                         return TRUE;
                 }

@@ -1,7 +1,7 @@
 /* octets.c -- the growing buffer, and the reading of quoted strings and comments, that the files of this room share. */
 #include "mail/internal.h"
 
-#define FIRST_ROOM 64
+#define FIRST_ROOM 256
 #define MAY_FAIL_ABOVE ((gsize) 64 * 1024)
 
 const OctetClass CLASS_FOLD = {{0x100002600, 0, 0, 0}};
@@ -40,7 +40,7 @@ octets_reserve(Octets *o, gsize n)
 }
 
 void
-octets_add(Octets *o, Span s)
+octets_add_slowly(Octets *o, Span s)
 {
         gsize fits = o->is_over ? 0 : MIN(s.len, o->max - o->len);
 
@@ -52,17 +52,6 @@ octets_add(Octets *o, Span s)
                 o->len += fits;
         }
         o->is_over = o->is_over || fits < s.len;
-}
-
-void
-octets_add_octet(Octets *o, guint8 octet)
-{
-        guint8 *at = octets_reserve(o, 1);
-
-        if (at != NULL) {
-                *at = octet;
-                o->len++;
-        }
 }
 
 /* One character of UTF-8 at the cursor, or U+FFFD for an octet that begins none. */
@@ -143,11 +132,11 @@ scan_comment(Scan *s)
 }
 
 void
-scan_skip_cfws(Scan *s)
+scan_skip_cfws_here(Scan *s)
 {
         do
                 scan_skip_run(s, &CLASS_FOLD);
-        while (scan_comment(s));
+        while (scan_peek(s) == '(' && scan_comment(s));
 }
 
 void
@@ -162,4 +151,20 @@ octets_add_unescaped(Octets *o, Span inside)
                         octet = inside.data[++i];
                 octets_add_octet(o, octet);
         }
+}
+
+Span
+arena_join(Arena *arena, const Span *pieces, gsize n)
+{
+        gsize len = 0, at = 0;
+
+        for (gsize i = 0; i < n; i++)
+                len += pieces[i].len;
+        guint8 *whole = len > 0 ? arena_alloc(arena, len) : NULL;
+        if (whole == NULL)
+                return SPAN_EMPTY;
+        for (gsize i = 0; i < n; at += pieces[i++].len)
+                if (pieces[i].len > 0)
+                        memcpy(whole + at, pieces[i].data, pieces[i].len);
+        return span_make(whole, len);
 }

@@ -94,8 +94,9 @@ PartAnswer summary_find_section(Span structure, const guint32 *path, gsize n_pat
 /* All parts in document order. summary_next_part() is PART_NONE behind the last one. */
 typedef struct PartReader {
         Scan scan;
-        guint32 n_left;
-        PartPlace last;
+        guint32 n_read;
+        guint depth;            /* of the part before */
+        guint64 body_start;     /* likewise           */
         gboolean is_damaged;
 } PartReader;
 

@@ -1,0 +1,221 @@
+/* fields.c -- the section of header fields.
+ *
+ *     octet   SUMMARY_FORMAT
+ *     octet   1 when there may be fields that the section does not know of, else 0
+ *     varint  number of hashes; for each: 32 bits, little endian, of a name that is not in the table of field_id.c
+ *     for each field of the table, in the order of the message:
+ *             octet   its FieldId; 128 more when it was not kept
+ *             varint  octets of the message since the end of the last one, varint octets of the field
+ *             the field as received, when it was kept
+ */
+#include "mail/summary_internal.h"
+
+#include <xxhash.h>
+
+#define HASHES_MAX 256  /* different names of one message: more are not known of */
+#define NAME_HASHED 128 /* octets of a name that count                           */
+#define NOT_KEPT 0x80
+#define OFFSET_MAX ((guint64) 1 << 31)
+
+/* Of the name in lower case. Two names with one hash cost a reading of the header, no more. */
+static guint32
+hash_name(Span name)
+{
+        guint8 lower[NAME_HASHED];
+        gsize n = MIN(name.len, sizeof(lower));
+
+        for (gsize i = 0; i < n; i++)
+                lower[i] = octet_lower(name.data[i]);
+        return (guint32) XXH3_64bits(lower, n);
+}
+
+/* Making --------------------------------------------------------------------------------------------------------- */
+
+typedef struct Maker {
+        Octets *fields;
+        guint32 hashes[HASHES_MAX];
+        guint n_hashes;
+        gboolean is_partial;
+        gsize kept, last_end;
+} Maker;
+
+static void
+add_hash(Maker *m, guint32 hash)
+{
+        for (guint i = 0; i < m->n_hashes; i++)
+                if (m->hashes[i] == hash)
+                        return;
+        if (m->n_hashes < HASHES_MAX)
+                m->hashes[m->n_hashes++] = hash;
+        else
+                m->is_partial = TRUE;
+}
+
+/* A field that ends with the header and has no line end of its own is not kept: its octets would not end a line. */
+static void
+add_field(Maker *m, FieldId id, const Field *f, Span octets)
+{
+        gboolean fits = octets.len <= SUMMARY_FIELDS_MAX - m->kept && octets.data[octets.len - 1] == '\n';
+
+        octets_add_octet(m->fields, (guint8) (id | (fits ? 0 : NOT_KEPT)));
+        octets_add_varint(m->fields, f->start - m->last_end);
+        octets_add_varint(m->fields, octets.len);
+        if (fits) {
+                octets_add(m->fields, octets);
+                m->kept += octets.len;
+        }
+        m->last_end = f->end;
+}
+
+static gboolean
+keep_fields(Arena *arena, Maker *m, Span *ret)
+{
+        guint8 start[2 + VARINT_MAX] = {SUMMARY_FORMAT, (guint8) m->is_partial};
+        const Span pieces[] = {span_make(start, 2 + varint_put(m->n_hashes, start + 2)),
+                               span_make(m->hashes, m->n_hashes * sizeof(m->hashes[0])), octets_span(m->fields)};
+
+        for (guint i = 0; i < m->n_hashes; i++)
+                m->hashes[i] = GUINT32_TO_LE(m->hashes[i]);
+        *ret = arena_join(arena, pieces, G_N_ELEMENTS(pieces));
+        return ret->len > 0;
+}
+
+gboolean
+fields_make(Workspace *ws, const FieldIndex *index, Span *ret)
+{
+        const Header *h = index->header;
+        Maker m = {.fields = &ws->first, .is_partial = h->is_truncated};
+
+        workspace_reset(ws);
+        for (gsize i = 0; i < h->n_fields; i++) {
+                const Field *f = &h->fields[i];
+                Span name = header_field_name(h, f);
+                FieldId id = field_index_id(index, i);
+
+                if (id == FIELD_OTHER || id >= N_KEPT_FIELDS)
+                        add_hash(&m, hash_name(name));
+                else
+                        add_field(&m, id, f, span_slice(h->text, f->start, f->end));
+        }
+        return keep_fields(ws->arena, &m, ret);
+}
+
+/* Reading -------------------------------------------------------------------------------------------------------- */
+
+typedef struct KeptField {
+        FieldId id;
+        gboolean is_kept;
+        guint64 start, end; /* in the message, when the header begins it */
+        Span octets;
+} KeptField;
+
+typedef struct Wanted {
+        guint64 ids; /* bit FieldId */
+        const SummaryCut *cuts;
+        gsize n_cuts;
+} Wanted;
+
+static gboolean
+read_field(Scan *s, guint64 last_end, KeptField *ret)
+{
+        guint64 gap, len;
+        KeptField f = {.octets = SPAN_EMPTY};
+        guint8 id;
+
+        if (!scan_u8(s, &id) || !scan_varint(s, OFFSET_MAX, &gap) || !scan_varint(s, OFFSET_MAX, &len))
+                return FALSE;
+        f.is_kept = (id & NOT_KEPT) == 0;
+        f.id = (FieldId) (id & ~NOT_KEPT);
+        f.start = last_end + gap;
+        f.end = f.start + len;
+        if (f.id == FIELD_OTHER || f.id >= N_KEPT_FIELDS || f.end > OFFSET_MAX ||
+            (f.is_kept && !scan_take(s, len, &f.octets)))
+                return FALSE;
+        *ret = f;
+        return TRUE;
+}
+
+static gboolean
+is_wanted(const Wanted *w, const KeptField *f)
+{
+        if ((w->ids >> f->id & 1) == 0)
+                return FALSE;
+        for (gsize i = 0; i < w->n_cuts; i++) {
+                guint64 from = w->cuts[i].offset, to = from + w->cuts[i].len;
+
+                if (from < f->end && f->start < to)
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+static gboolean
+has_hash(Span hashes, guint32 hash)
+{
+        Scan s = scan_from(hashes);
+
+        for (guint32 known; scan_u32(&s, &known);)
+                if (known == hash)
+                        return TRUE;
+        return FALSE;
+}
+
+/* The names that are asked for. FALSE: one of them may be among those that are only known as a hash. */
+static gboolean
+read_names(const Span *names, gsize n, Span hashes, guint64 *ret_ids)
+{
+        guint64 ids = 0;
+
+        for (gsize i = 0; i < n; i++) {
+                FieldId id = names[i].len > 0 ? field_id(names[i]) : FIELD_OTHER;
+
+                if (id != FIELD_OTHER && id < N_KEPT_FIELDS)
+                        ids |= (guint64) 1 << id;
+                else if (has_hash(hashes, hash_name(names[i])))
+                        return FALSE;
+        }
+        *ret_ids = ids;
+        return TRUE;
+}
+
+/* All fields once: whether they can be read, and whether all that are wanted were kept. */
+static FieldsAnswer
+check_fields(Scan s, const Wanted *w)
+{
+        FieldsAnswer answer = FIELDS_KNOWN;
+        KeptField f = {.end = 0};
+
+        while (!scan_at_end(&s)) {
+                if (!read_field(&s, f.end, &f))
+                        return FIELDS_DAMAGED;
+                if (!f.is_kept && is_wanted(w, &f))
+                        answer = FIELDS_UNKNOWN;
+        }
+        return answer;
+}
+
+FieldsAnswer
+summary_write_fields(Span fields, const Span *names, gsize n_names, gboolean is_not, const SummaryCut *cuts,
+                     gsize n_cuts, SummaryWrite write, gpointer to)
+{
+        Wanted w = {.cuts = cuts, .n_cuts = n_cuts};
+        Scan s = scan_from(fields);
+        KeptField f = {.end = 0};
+        FieldsAnswer answer;
+        guint64 n_hashes;
+        guint8 is_partial;
+        Span hashes;
+
+        if (!scan_octet(&s, SUMMARY_FORMAT) || !scan_u8(&s, &is_partial) || is_partial > 1 ||
+            !scan_varint(&s, HASHES_MAX, &n_hashes) || !scan_take(&s, n_hashes * sizeof(guint32), &hashes))
+                return FIELDS_DAMAGED;
+        if (is_not || is_partial || !read_names(names, n_names, hashes, &w.ids))
+                return FIELDS_UNKNOWN;
+        answer = check_fields(s, &w);
+        if (answer != FIELDS_KNOWN)
+                return answer;
+        while (read_field(&s, f.end, &f))
+                if (is_wanted(&w, &f))
+                        write(to, f.octets);
+        return FIELDS_KNOWN;
+}
