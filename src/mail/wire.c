@@ -1,8 +1,9 @@
 /* wire.c -- strings of IMAP (RFC 9051 §4.3), and numbers of stored sections. */
 #include "mail/summary_internal.h"
 
+#include "base/text.h"
+
 #define QUOTED_MAX 1000
-#define NUMBER_OCTETS 24
 #define WORK_MAX ((gsize) 2 * 1024 * 1024) /* more than any section comes to */
 
 void
@@ -27,23 +28,12 @@ workspace_clear(Workspace *ws)
         octets_clear(&ws->second);
 }
 
-static Span
-number_text(guint64 number, char buffer[NUMBER_OCTETS])
-{
-        gsize at = NUMBER_OCTETS;
-
-        do
-                buffer[--at] = (char) ('0' + number % 10);
-        while ((number /= 10) > 0);
-        return span_make(buffer + at, NUMBER_OCTETS - at);
-}
-
 void
 wire_add_number(Wire *w, guint64 number)
 {
-        char buffer[NUMBER_OCTETS];
+        char text[TEXT_NUMBER_OCTETS];
 
-        octets_add(&w->out, number_text(number, buffer));
+        octets_add(&w->out, span_make(text, (gsize) (text_put_number(text, number) - text)));
 }
 
 typedef guint8 Sixteen __attribute__((vector_size(16)));
