@@ -428,7 +428,7 @@ keep_structure(Arena *arena, const Maker *m, Span *ret)
                                span_make(middle, varint_put(m->cuts->len, middle)), octets_span(m->cuts),
                                octets_span(&m->w->out)};
 
-        *ret = arena_join(arena, pieces, G_N_ELEMENTS(pieces));
+        *ret = arena_join_spans(arena, pieces, G_N_ELEMENTS(pieces));
         return ret->len > 0;
 }
 

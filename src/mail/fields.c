@@ -76,7 +76,7 @@ keep_fields(Arena *arena, Maker *m, Span *ret)
 
         for (guint i = 0; i < m->n_hashes; i++)
                 m->hashes[i] = GUINT32_TO_LE(m->hashes[i]);
-        *ret = arena_join(arena, pieces, G_N_ELEMENTS(pieces));
+        *ret = arena_join_spans(arena, pieces, G_N_ELEMENTS(pieces));
         return ret->len > 0;
 }
 

@@ -55,7 +55,7 @@ octets_span(const Octets *o)
 }
 
 /* All of them as one. Empty when there is nothing, or the arena is over. */
-Span arena_join(Arena *arena, const Span *pieces, gsize n);
+Span arena_join_spans(Arena *arena, const Span *pieces, gsize n);
 
 /* SP, HTAB, CR, LF: what separates words once folding is ignored. */
 extern const OctetClass CLASS_FOLD;

@@ -127,7 +127,7 @@ display_of(Arena *arena, const WireAddress *a)
         Span name = a->name.len > 0 ? header_decode(arena, span_slice(a->name, 0, DISPLAY_IN_MAX)) : SPAN_EMPTY;
         const Span address[] = {a->mailbox, span_of("@"), a->host};
 
-        return casemap(arena, name.len > 0 ? name : arena_join(arena, address, a->host.len > 0 ? 3 : 1));
+        return casemap(arena, name.len > 0 ? name : arena_join_spans(arena, address, a->host.len > 0 ? 3 : 1));
 }
 
 static void

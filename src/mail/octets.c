@@ -154,7 +154,7 @@ octets_add_unescaped(Octets *o, Span inside)
 }
 
 Span
-arena_join(Arena *arena, const Span *pieces, gsize n)
+arena_join_spans(Arena *arena, const Span *pieces, gsize n)
 {
         gsize len = 0, at = 0;
 
