@@ -274,8 +274,8 @@ sync_lead(Blob *blob)
         }
 }
 
-gboolean
-blob_sync(Blob *blob, const BlobPlace *place, GError **error)
+void
+blob_sync(Blob *blob, const BlobPlace *place)
 {
         SyncWaiter self = {.sequence = place->sequence, .wake = WAKE_INIT};
 
@@ -290,12 +290,11 @@ blob_sync(Blob *blob, const BlobPlace *place, GError **error)
         }
         mutex_unlock(&blob->sync);
         if (is_done)
-                return TRUE;
+                return;
         if (!leads)
                 wake_wait(&self.wake);
         if (leads || self.leads)
                 sync_lead(blob);
-        return TRUE;
 }
 
 /* ---- start and end ---- */

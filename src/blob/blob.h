@@ -59,8 +59,8 @@ gboolean blob_writer_view(BlobWriter *writer, guint64 max, Span *ret, GError **e
  * no sync. FAULT_FULL when the disk is. */
 gboolean blob_take_append(BlobWriter *writer, Span head, BlobPlace *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns when this place, and whatever was appended before it, is on disk. */
-gboolean blob_sync(Blob *blob, const BlobPlace *place, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Returns when this place, and whatever was appended before it, is on disk; a failed sync ends the process. */
+void blob_sync(Blob *blob, const BlobPlace *place);
 
 /* A body id for a synced place, with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
  * old: compaction may have taken its segment for garbage. */

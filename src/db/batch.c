@@ -14,7 +14,8 @@
  *    caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
  * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches. Those of
  *    callers of whom nothing is kept run once the engine has undone it, and before the turn goes on too.
- * 5. The turn goes straight to the head of the line, whose thread is the only one woken.
+ * 5. The turn goes straight to the head of the line, whose thread is the only one woken; a caller that stands there with a block
+ *    is not woken for it: whoever has the turn does its work in the open batch.
  * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
  * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
  *    unknown then, and asking again would be answered from the kernel's cache. (An index is given up instead.)
@@ -93,6 +94,7 @@ txn_recycle(DbTxn *txn)
         txn->conn = NULL;
         txn->is_write = txn->has_savepoint = txn->has_written = txn->is_dead = txn->was_conflict = FALSE;
         txn->changes = txn->last_id = 0;
+        txn->block = NULL;
         txn->state = TXN_OPEN;
         mutex_lock(&db->turn);
         txn_list_push(&db->spare, txn);
@@ -141,19 +143,32 @@ turn_take(DbTxn *txn, GError **error)
         return TRUE;
 }
 
-/* Hand the turn to the head of the line, or put it down. FALSE: the batch must be closed first. */
-static gboolean
-turn_pass(Db *db)
+/* The head of the line, if the batch has room for it. *ret_free: nobody is there and nothing is left to do, the turn is put down. */
+static DbTxn *
+line_pop(Db *db, gboolean *ret_free)
 {
         gboolean has_room = !db->batch.is_open || (db->batch.n_callers < BATCH_CALLERS_MAX &&
                                                    clock_monotonic() - db->batch.opened_at < BATCH_AGE_MAX);
 
-        mutex_lock(&db->turn);
+        MUTEX_SCOPE(&db->turn);
         DbTxn *next = has_room ? txn_list_pop(&db->line) : NULL;
-        gboolean is_free = next == NULL && !db->batch.is_open;
-        if (is_free)
+        *ret_free = next == NULL && !db->batch.is_open;
+        if (*ret_free)
                 db->is_taken = FALSE; /* from here on the batch is somebody else's */
-        mutex_unlock(&db->turn);
+        return next;
+}
+
+/* Do the blocks at the head of the line, then hand the turn to who comes next, or put it down. FALSE: the batch must be
+ * closed first. The head of a new batch gets the turn even with a block, so that nobody works for others for ever. */
+static gboolean
+turn_pass(Db *db)
+{
+        gboolean is_free;
+        DbTxn *next;
+
+        while ((next = line_pop(db, &is_free)) != NULL && next->block != NULL && db->batch.is_open)
+                if (!batch_run_block(next))
+                        wake_send(&next->wake);
         if (next != NULL)
                 wake_send(&next->wake);
         return next != NULL || is_free;
@@ -211,9 +226,20 @@ batch_write(Db *db, GError **error)
         return FALSE;
 }
 
+/* What must be on disk before COMMIT is. */
+static void
+hooks_prepare(const TxnList *callers)
+{
+        for (const DbTxn *txn = callers->first; txn != NULL; txn = txn->next)
+                for (const Hook *hook = txn->hooks; hook != NULL; hook = hook->next)
+                        if (hook->before != NULL)
+                                hook->before(hook->data);
+}
+
 static TxnList
 batch_close(Db *db, GError **error)
 {
+        hooks_prepare(&db->batch.gathered);
         gboolean is_written = batch_write(db, error);
         guint n_callers = db->batch.n_callers;
         TxnList callers = batch_end(db, is_written);
@@ -332,41 +358,91 @@ batch_undo(Db *db)
 }
 
 /* Roll back what this caller did, and keep nothing of it. */
-void
-batch_leave(DbTxn *txn)
+static void
+caller_undo(DbTxn *txn)
 {
-        Db *db = txn->db;
-
         rows_detach_all(txn);
         if (!txn->is_dead && txn->has_savepoint) {
                 if (run(txn->conn, &ROLLBACK_SAVEPOINT) != SQLITE_DONE ||
                     run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
                         batch_abandon(txn);
-        } else if (!txn->is_dead && (txn->has_written || db->batch.gathered.first == NULL)) {
-                batch_undo(db);
+        } else if (!txn->is_dead && (txn->has_written || txn->db->batch.gathered.first == NULL)) {
+                batch_undo(txn->db);
         }
         hooks_run(txn, FALSE);
-        turn_done(db);
+}
+
+/* This caller is ready for COMMIT. FALSE: the batch died under it, and its hooks have heard so. */
+static gboolean
+caller_gather(DbTxn *txn)
+{
+        rows_detach_all(txn);
+        if (!txn->is_dead && txn->has_savepoint && run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
+                batch_abandon(txn);
+        if (txn->is_dead)
+                hooks_run(txn, FALSE);
+        else
+                txn_list_push(&txn->db->batch.gathered, txn);
+        return !txn->is_dead;
+}
+
+/* With the turn, on whichever thread: the block of a transaction that is in no batch yet. FALSE: it is over, its state and fault say how. */
+gboolean
+batch_run_block(DbTxn *txn)
+{
+        g_autoptr(GError) cause = NULL;
+
+        txn->conn = txn->db->writer;
+        if (batch_join(txn, &cause)) {
+                if (txn->block(txn, txn->block_data, &cause) ? caller_gather(txn) : (caller_undo(txn), FALSE))
+                        return TRUE;
+        }
+        if (txn->fault == NULL)
+                txn->fault = g_steal_pointer(&cause);
+        txn->state = TXN_FAILED;
+        return FALSE;
+}
+
+void
+batch_leave(DbTxn *txn)
+{
+        caller_undo(txn);
+        turn_done(txn->db);
+}
+
+/* What became of a transaction that nobody works on any more. */
+static DbCommit
+txn_answer(DbTxn *txn, GError **error)
+{
+        if (txn->state == TXN_COMMITTED || txn->state == TXN_AGAIN)
+                return txn->state == TXN_COMMITTED ? DB_COMMITTED : DB_AGAIN;
+        if (txn->fault != NULL)
+                g_propagate_error(error, g_steal_pointer(&txn->fault));
+        return DB_FAILED;
 }
 
 DbCommit
 batch_commit(DbTxn *txn, GError **error)
 {
-        Db *db = txn->db;
+        gboolean is_gathered = caller_gather(txn);
 
-        rows_detach_all(txn);
-        if (!txn->is_dead && txn->has_savepoint && run(txn->conn, &RELEASE_SAVEPOINT) != SQLITE_DONE)
-                batch_abandon(txn);
-        gboolean is_gathered = !txn->is_dead;
-        if (is_gathered)
-                txn_list_push(&db->batch.gathered, txn);
-        else
-                hooks_run(txn, FALSE);
-        turn_done(db);
+        turn_done(txn->db);
         if (is_gathered)
                 wake_wait(&txn->wake);
-        if (txn->state == TXN_COMMITTED || txn->state == TXN_AGAIN)
-                return txn->state == TXN_COMMITTED ? DB_COMMITTED : DB_AGAIN;
-        g_propagate_error(error, g_steal_pointer(&txn->fault));
-        return DB_FAILED;
+        return txn_answer(txn, error);
+}
+
+/* In line with a block: it is done by whoever has the turn, and one wake-up tells of the end of it. */
+DbCommit
+batch_write_block(DbTxn *txn, GError **error)
+{
+        if (!turn_take(txn, error))
+                return DB_FAILED;
+        if (txn->state == TXN_OPEN) { /* the turn is ours */
+                gboolean is_gathered = batch_run_block(txn);
+                turn_done(txn->db);
+                if (is_gathered)
+                        wake_wait(&txn->wake);
+        }
+        return txn_answer(txn, error);
 }

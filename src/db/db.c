@@ -334,14 +334,19 @@ read_end(DbTxn *txn)
         reader_give(txn->db, txn->conn);
 }
 
+static gboolean
+may_write(const Db *db, GError **error)
+{
+        if (db->read_only != NULL && error != NULL)
+                *error = g_error_copy(db->read_only);
+        return db->read_only == NULL;
+}
+
 DbTxn *
 db_begin_freeing(Db *db, GError **error)
 {
-        if (db->read_only != NULL) {
-                if (error != NULL)
-                        *error = g_error_copy(db->read_only);
+        if (!may_write(db, error))
                 return NULL;
-        }
         DbTxn *txn = txn_new(db);
         txn->is_write = TRUE;
         if (!turn_take(txn, error)) {
@@ -357,13 +362,34 @@ db_begin_freeing(Db *db, GError **error)
         return txn;
 }
 
+static gboolean
+has_room(const Db *db, GError **error)
+{
+        return !g_atomic_int_get(&db->is_full) || fault(error, FAULT_FULL, "the disk is nearly full");
+}
+
 DbTxn *
 db_begin(Db *db, GError **error)
 {
-        if (!g_atomic_int_get(&db->is_full))
-                return db_begin_freeing(db, error);
-        fault(error, FAULT_FULL, "the disk is nearly full");
-        return NULL;
+        return has_room(db, error) ? db_begin_freeing(db, error) : NULL;
+}
+
+DbCommit
+db_write(Db *db, DbBlock block, gpointer data, GError **error)
+{
+        DbCommit answer;
+
+        if (!has_room(db, error) || !may_write(db, error))
+                return DB_FAILED;
+        do {
+                DbTxn *txn = txn_new(db);
+                txn->is_write = TRUE;
+                txn->block = block;
+                txn->block_data = data;
+                answer = batch_write_block(txn, error);
+                txn_recycle(txn);
+        } while (answer == DB_AGAIN);
+        return answer;
 }
 
 void
@@ -400,6 +426,17 @@ db_take_commit(DbTxn *txn, GError **error)
         return answer;
 }
 
+static Hook *
+hook_add(DbTxn *txn, gpointer data)
+{
+        Hook *hook = g_new0(Hook, 1);
+
+        hook->data = data;
+        *txn->hooks_end = hook;
+        txn->hooks_end = &hook->next;
+        return hook;
+}
+
 void
 db_on_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data, GDestroyNotify release)
 {
@@ -410,14 +447,17 @@ void
 db_on_end(DbTxn *txn, void (*committed)(gpointer data), void (*undone)(gpointer data), gpointer data,
           GDestroyNotify release)
 {
-        Hook *hook = g_new0(Hook, 1);
+        Hook *hook = hook_add(txn, data);
 
         hook->committed = committed;
         hook->undone = undone;
-        hook->data = data;
         hook->release = release;
-        *txn->hooks_end = hook;
-        txn->hooks_end = &hook->next;
+}
+
+void
+db_before_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data)
+{
+        hook_add(txn, data)->before = fn;
 }
 
 void

@@ -77,18 +77,30 @@ DbTxn *db_begin(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Reading. */
 DbTxn *db_begin_read(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Leaving the scope without commit rolls back what this caller did; others may have to run again. NULL is fine. */
-void db_txn_free(DbTxn *txn);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbTxn, db_txn_free)
-
 typedef enum DbCommit {
         DB_FAILED = 0,          /* nothing of it is kept; the error says why                      */
         DB_AGAIN,               /* nothing is kept, another writer was in the way: run the block again */
         DB_COMMITTED,           /* on disk                                                        */
 } DbCommit;
 
+/* The same for work that many do at once: one function instead of begin, statements, commit. It is run in the caller's place in a batch by whichever
+ * thread has the turn, so that a batch of a hundred costs each of them one wake-up. It keeps the rules above, runs again when it must (DB_AGAIN is
+ * never answered), and its FALSE rolls back: DB_FAILED with its error, or none when it gave none. */
+typedef gboolean (*DbBlock)(DbTxn *txn, gpointer data, GError **error);
+DbCommit db_write(Db *db, DbBlock block, gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Leaving the scope without commit rolls back what this caller did; others may have to run again. NULL is fine. */
+void db_txn_free(DbTxn *txn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbTxn, db_txn_free)
+
+
 /* Takes the transaction in any case. On DB_COMMITTED the on-commit hooks have run. For read transactions use db_txn_free. */
 DbCommit db_take_commit(DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Run fn(data) before the COMMIT of the batch is written, on whichever thread writes it: what this transaction names outside the database
+ * must be on disk by then. It returns when that is so and has no other answer (a failed sync ends the process). This is the one thing
+ * that a batch waits for; it is done once for all of its callers. */
+void db_before_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data);
 
 /* Run fn(data) once the transaction is on disk, before db_take_commit() returns: views, UIDs and wake-ups are published only
  * here. Hooks run in the order in which transactions had their turn, within a batch and across batches; so they run on whichever

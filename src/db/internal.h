@@ -63,7 +63,8 @@ void engine_init(void);
 typedef struct Hook Hook;
 struct Hook {
         Hook *next;
-        void (*committed)(gpointer data); /* either may be NULL */
+        void (*before)(gpointer data);    /* any may be NULL */
+        void (*committed)(gpointer data);
         void (*undone)(gpointer data);
         gpointer data;
         GDestroyNotify release;
@@ -88,7 +89,10 @@ struct DbTxn {
         Hook *hooks, **hooks_end;
         DbRows *rows;           /* open ones                                    */
 
-        Wake wake;              /* sent with the turn, and with what became of the batch */
+        DbBlock block;          /* NULL: its own thread does the work with the turn */
+        gpointer block_data;
+
+        Wake wake;              /* sent with the turn (state is open), and with what became of the batch */
         TxnState state;
         GError *fault;
         DbTxn *next;            /* in line (Db.turn), in the batch (turn) or in the pool of spare ones (Db.turn) */
@@ -162,8 +166,10 @@ void txn_recycle(DbTxn *txn);
 gboolean turn_take(DbTxn *txn, GError **error);
 void turn_done(Db *db);
 gboolean batch_join(DbTxn *txn, GError **error);
+gboolean batch_run_block(DbTxn *txn);
 void batch_leave(DbTxn *txn);
 DbCommit batch_commit(DbTxn *txn, GError **error);
+DbCommit batch_write_block(DbTxn *txn, GError **error);
 void batch_check(DbTxn *txn, const GError *cause);
 void wal_checkpoint(Db *db, gboolean wait_for_readers);
 

@@ -72,6 +72,14 @@ put_sending(Message *m, DbTxn *txn, const CopyOut *out, GError **error)
         return queue_add(m->intake->queue, txn, &row, NULL, error);
 }
 
+static void
+sync_body(gpointer data)
+{
+        const Message *m = data;
+
+        blob_sync(m->intake->blob, &m->place);
+}
+
 /* A name for the body and as many references as it will have. */
 static gboolean
 name_body(Message *m, DbTxn *txn, GError **error)
@@ -84,8 +92,10 @@ name_body(Message *m, DbTxn *txn, GError **error)
                 body = m->sub->retried->copy.body;
                 if (!blob_ref(txn, body, refs, error))
                         return FALSE;
-        } else if (!blob_name(txn, &m->place, refs, &body, error)) {
-                return FALSE;
+        } else {
+                if (!blob_name(txn, &m->place, refs, &body, error))
+                        return FALSE;
+                db_before_commit(txn, sync_body, m);
         }
         for (guint i = 0; i < m->deliveries->len; i++)
                 g_array_index(m->deliveries, CopyOut, i).copy.body = body;
@@ -181,25 +191,29 @@ carry_messages(Plan *plan, DbTxn *txn, gboolean *ret_changed, GError **error)
         return TRUE;
 }
 
+typedef struct Carrying {
+        Plan *plan;
+        gboolean is_changed;
+} Carrying;
+
+static gboolean
+carry(DbTxn *txn, gpointer data, GError **error)
+{
+        Carrying *c = data;
+
+        return carry_messages(c->plan, txn, &c->is_changed, error) && !c->is_changed;
+}
+
 Carried
 plan_carry_out(Plan *plan, GError **error)
 {
-        gboolean is_changed;
+        Carrying carrying = {.plan = plan};
+        g_autoptr(GError) cause = NULL;
 
-        for (;;) {
-                g_autoptr(DbTxn) txn = db_begin(plan->intake->db, error);
-                if (txn == NULL || !carry_messages(plan, txn, &is_changed, error))
-                        return CARRIED_FAILED;
-                if (is_changed)
-                        return CARRIED_CHANGED; /* leaving the scope rolls back */
-                switch (db_take_commit(g_steal_pointer(&txn), error)) {
-                case DB_COMMITTED:
-                        return CARRIED_DONE;
-                case DB_AGAIN:
-                        continue;
-                case DB_FAILED:
-                default:
-                        return CARRIED_FAILED;
-                }
-        }
+        if (db_write(plan->intake->db, carry, &carrying, &cause) == DB_COMMITTED)
+                return CARRIED_DONE;
+        if (cause == NULL && carrying.is_changed)
+                return CARRIED_CHANGED;
+        g_propagate_error(error, g_steal_pointer(&cause));
+        return CARRIED_FAILED;
 }

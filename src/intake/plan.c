@@ -394,8 +394,6 @@ message_append(Message *m, GError **error)
 gboolean
 plan_store_bodies(Plan *plan, GError **error)
 {
-        const BlobPlace *last = NULL;
-
         for (guint i = 0; i < plan->messages->len; i++) {
                 Message *m = plan->messages->pdata[i];
                 gboolean is_named = m->is_kept && m->deliveries->len + m->sendings->len > 0;
@@ -404,8 +402,6 @@ plan_store_bodies(Plan *plan, GError **error)
                         continue;
                 if (!message_append(m, error))
                         return FALSE;
-                if (last == NULL || m->place.sequence > last->sequence)
-                        last = &m->place;
         }
-        return last == NULL || blob_sync(plan->intake->blob, last, error);
+        return TRUE;
 }
