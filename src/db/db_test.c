@@ -727,6 +727,125 @@ test_checkpoint_past_a_reader(Site *site, gconstpointer data)
         g_assert_cmpuint(wal_after(site->db, 10), <, WAL_SOFT_OCTETS + (4 << 20));
 }
 
+/* Blocks ----------------------------------------------------------------------------------------------------------- */
+
+#define BLOCK_THREADS 16
+#define BLOCK_ROUNDS 200
+
+typedef struct BlockWork {
+        Site *site;
+        guint number, round;
+        gboolean fails, is_prepared, is_committed;
+        guint n_committed;
+} BlockWork;
+
+static void
+block_prepared(gpointer data)
+{
+        ((BlockWork *) data)->is_prepared = TRUE;
+}
+
+static void
+block_committed(gpointer data)
+{
+        BlockWork *work = data;
+
+        g_assert_true(work->is_prepared); /* on disk before COMMIT */
+        work->is_committed = TRUE;
+}
+
+static gboolean
+block_put(DbTxn *txn, gpointer data, GError **error)
+{
+        BlockWork *work = data;
+        g_autofree char *name = g_strdup_printf("%u/%u", work->number, work->round);
+
+        work->is_prepared = FALSE;
+        db_before_commit(txn, block_prepared, work);
+        db_on_commit(txn, block_committed, work, NULL);
+        if (!db_run(txn, &PUT, error, "ss", name, "x"))
+                return FALSE;
+        return !work->fails || fault(error, FAULT_INPUT, "refused on purpose");
+}
+
+/* Every seventh block rolls back, which takes the batch along: the others run again without being asked. */
+static gpointer
+blocks_run(gpointer data)
+{
+        BlockWork *work = data;
+
+        for (work->round = 0; work->round < BLOCK_ROUNDS; work->round++) {
+                g_autoptr(GError) error = NULL;
+                work->fails = (work->round + work->number) % 7 == 0;
+                work->is_committed = FALSE;
+                DbCommit answer = db_write(work->site->db, block_put, work, &error);
+                g_assert_cmpint(answer, ==, work->fails ? DB_FAILED : DB_COMMITTED);
+                g_assert_true(work->is_committed == !work->fails);
+                g_assert_true((error != NULL) == work->fails);
+                work->n_committed += !work->fails;
+        }
+        return NULL;
+}
+
+/* Callers that begin and commit on their own stand in the same line. */
+static gpointer
+linear_run(gpointer data)
+{
+        BlockWork *work = data;
+
+        for (work->round = 0; work->round < BLOCK_ROUNDS; work->round++) {
+                g_autofree char *name = g_strdup_printf("linear %u/%u", work->number, work->round);
+                DbCommit answer;
+                do {
+                        DbTxn *txn = begin(work->site->db);
+                        put(txn, name, "x");
+                        answer = db_take_commit(txn, NULL);
+                } while (answer == DB_AGAIN);
+                g_assert_cmpint(answer, ==, DB_COMMITTED);
+                work->n_committed++;
+        }
+        return NULL;
+}
+
+static void
+test_blocks(Site *site, gconstpointer data)
+{
+        BlockWork work[BLOCK_THREADS] = {0};
+        GThread *threads[BLOCK_THREADS];
+        guint n_committed = 0;
+        gint64 n;
+
+        for (guint i = 0; i < BLOCK_THREADS; i++) {
+                work[i] = (BlockWork){.site = site, .number = i};
+                threads[i] = g_thread_new("block", i % 4 == 3 ? linear_run : blocks_run, &work[i]);
+        }
+        for (guint i = 0; i < BLOCK_THREADS; i++) {
+                g_thread_join(threads[i]);
+                n_committed += work[i].n_committed;
+        }
+        g_autoptr(DbTxn) txn = db_begin_read(site->db, NULL);
+        g_assert_cmpint(db_get_int(txn, &COUNT, &n, NULL, ""), ==, DB_ROW);
+        g_assert_cmpint(n, ==, n_committed);
+}
+
+static gboolean
+block_declines(DbTxn *txn, gpointer data, GError **error)
+{
+        return FALSE;
+}
+
+static void
+test_block_declines(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpint(db_write(site->db, block_declines, NULL, &error), ==, DB_FAILED);
+        g_assert_no_error(error);
+        db_set_full(site->db, TRUE);
+        g_assert_cmpint(db_write(site->db, block_declines, NULL, &error), ==, DB_FAILED);
+        g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
+}
+
 #define site_test(path, fn) g_test_add(path, Site, NULL, site_init, fn, site_done)
 
 int
@@ -759,6 +878,8 @@ main(int argc, char **argv)
         site_test("/db/after-a-rollback-the-next-are-private", test_rollback_is_private);
         site_test("/db/after-a-rollback-callers-are-guarded", test_rollbacks_guard);
         site_test("/db/rollback-of-the-first", test_first_rolls_back);
+        site_test("/db/write/blocks and callers with a turn of their own share batches, rollbacks included", test_blocks);
+        site_test("/db/write/a block that says no without a fault keeps nothing", test_block_declines);
         site_test("/db/checkpoint-keeps-the-wal-small", test_checkpoint_bounds_wal);
         site_test("/db/checkpoint-waits-for-readers-only-past-the-bound", test_checkpoint_past_a_reader);
         return g_test_run();
