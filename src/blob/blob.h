@@ -3,7 +3,7 @@
  * The way of a body:
  *      BlobWriter (memory up to 64 KiB, then an unlinked spool file)
  *        -> blob_take_append()    one record {magic, length, checksum, id, body} behind the last one, not yet on disk
- *        -> blob_sync()           one fdatasync for everybody who waits: now it may be named
+ *        -> blob_sync()           one fdatasync for everybody who waits: before the commit that names it
  *        -> blob_name(txn)        a row of table `body`, inside the transaction of the entries or queue rows that use it
  * Deleting: blob_unref(txn) lowers the references; at 0 the row goes; compaction reclaims the octets later.
  * An appended record that is never named is garbage that compaction drops; a crash leaves nothing else.
@@ -62,7 +62,7 @@ gboolean blob_take_append(BlobWriter *writer, Span head, BlobPlace *ret, GError 
 /* Returns when this place, and whatever was appended before it, is on disk; a failed sync ends the process. */
 void blob_sync(Blob *blob, const BlobPlace *place);
 
-/* A body id for a synced place, with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
+/* A body id for a place that is synced before the commit (db_before_commit), with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
  * old: compaction may have taken its segment for garbage. */
 gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, gint64 *ret_body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;

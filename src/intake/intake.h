@@ -3,7 +3,7 @@
  *      sub = intake_begin(...)                 who brings it, and its sender
  *      intake_recipient(sub, ...)              a decision for each, so that an SMTP door refuses at RCPT
  *      intake_add(sub, octets) ...             the body, as it arrives
- *      intake_accept(&sub, 1, ...)             route again -> rules -> body synced -> ONE transaction -> commit
+ *      intake_accept(&sub, 1, ...)             route again -> rules -> ONE transaction -> body synced -> commit
  *      intake_reply(sub), intake_answer(sub, i)
  *
  * Local entries, queue rows for remote recipients, DSNs and the trace record of a message commit together; what is
