@@ -74,9 +74,7 @@ load_groups(Store *store, Arena *arena, const char *key, Identity *ret, GError *
                 return FALSE;
         const char **texts = arena_new_array(arena, const char *, n);
         for (gsize i = 0; i < n && texts != NULL; i++)
-                texts[i] =
-                        arena_printf(arena, "%.*s@%.*s", (int) groups[i].local.len, (const char *) groups[i].local.data,
-                                     (int) groups[i].domain.len, (const char *) groups[i].domain.data);
+                texts[i] = address_key(arena, &groups[i]);
         if (arena_is_over(arena))
                 return fault(error, FAULT_BUSY, "no room for groups");
         if (n > 1)
@@ -176,29 +174,10 @@ load_owner_key(const Look *look, const char **ret, GError **error)
                 *ret = look->owner_key;
                 return TRUE;
         }
-        switch (directory_account_by_id(look->store->directory, look->arena, look->owner, &account, error)) {
-        case FOUND_FAILED:
+        if (!look_owner(look, &account, error))
                 return FALSE;
-        case FOUND_NOT:
-                return fault(error, FAULT_INTERNAL, "mailbox %" G_GINT64_FORMAT " has no owner", look->id);
-        case FOUND:
-                break;
-        }
-        Span local = text_lower(look->arena, account->address.local);
-        *ret = arena_printf(look->arena, "%.*s@%.*s", (int) local.len, (const char *) local.data,
-                            (int) account->address.domain.len, (const char *) account->address.domain.data);
+        *ret = address_key(look->arena, &account->address);
         return *ret != NULL || fault(error, FAULT_BUSY, "no room for a name");
-}
-
-/* What is there, before and without a change. */
-static MailboxAnswer
-find_for_acl(Look *look, GError **error)
-{
-        g_autoptr(DbTxn) txn = db_begin_read(look->store->db, error);
-
-        if (txn == NULL || !look_row(look, txn, error))
-                return MAILBOX_FAILED;
-        return look_answer(look, RIGHT_ADMINISTER);
 }
 
 MailboxAnswer
@@ -210,7 +189,7 @@ store_acl(Store *store, Arena *arena, const Viewer *who, Span name, const AclEnt
         MailboxAnswer answer = look_begin(store, arena, who, name, NAME_LOOK, &look, error);
 
         if (answer == MAILBOX_DONE)
-                answer = find_for_acl(&look, error);
+                answer = look_find(&look, RIGHT_ADMINISTER, NULL, error);
         if (answer != MAILBOX_DONE)
                 return answer;
         AclEntry *at = arena_new_array(arena, AclEntry, ACL_ENTRIES_MAX + 1);
@@ -341,9 +320,7 @@ read_identifier(AclChange *change, Arena *arena, Span text, GError **error)
         if (full == NULL || address_parse(arena, span_of(full), TRUE, &address) != ADDRESS_OK ||
             address.domain.len == 0)
                 return MAILBOX_BAD_NAME;
-        Span local = text_lower(arena, address.local);
-        change->identifier = arena_printf(arena, "%.*s@%.*s", (int) local.len, (const char *) local.data,
-                                          (int) address.domain.len, (const char *) address.domain.data);
+        change->identifier = address_key(arena, &address);
         if (change->identifier == NULL)
                 return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
         return is_removal ? MAILBOX_DONE : check_identifier(change->look.store, arena, &address, error);
@@ -360,7 +337,7 @@ store_acl_set(Store *store, const Viewer *who, Span name, Span identifier, AclAc
         MailboxAnswer answer = look_begin(store, arena, who, name, NAME_LOOK, &change.look, error);
 
         if (answer == MAILBOX_DONE)
-                answer = find_for_acl(&change.look, error);
+                answer = look_find(&change.look, RIGHT_ADMINISTER, NULL, error);
         if (answer != MAILBOX_DONE)
                 return answer;
         if (!load_owner_key(&change.look, &change.owner_key, error))

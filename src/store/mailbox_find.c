@@ -46,7 +46,7 @@ read_owner(Look *look, Address *ret)
         return text != NULL && address_parse(arena, span_of(text), TRUE, ret) == ADDRESS_OK && ret->domain.len > 0;
 }
 
-static const char *
+const char *
 address_key(Arena *arena, const Address *a)
 {
         Span local = text_lower(arena, a->local);
@@ -326,15 +326,25 @@ inbox_make(Store *store, gint64 account, GError **error)
         return tree_run(store, FALSE, inbox_make_in, &account, error) == MAILBOX_DONE;
 }
 
-static MailboxAnswer
-find_once(Look *look, guint needed, const Mailbox **ret, GError **error)
+MailboxAnswer
+look_find(Look *look, guint needed, const Mailbox **ret, GError **error)
 {
-        g_autoptr(DbTxn) txn = db_begin_read(look->store->db, error);
+        for (gboolean has_made = FALSE;; has_made = TRUE) {
+                {
+                        g_autoptr(DbTxn) txn = db_begin_read(look->store->db, error);
 
-        if (txn == NULL || !look_row(look, txn, error))
-                return MAILBOX_FAILED;
-        MailboxAnswer answer = look_answer(look, needed);
-        return answer == MAILBOX_DONE ? look_mailbox(look, txn, ret, error) : answer;
+                        if (txn == NULL || !look_row(look, txn, error))
+                                return MAILBOX_FAILED;
+                        MailboxAnswer answer = look_answer(look, needed);
+                        if (answer == MAILBOX_DONE && ret != NULL)
+                                answer = look_mailbox(look, txn, ret, error);
+                        if (answer != MAILBOX_MISSING || has_made || !look->is_own ||
+                            strcmp(look->name.path, "INBOX") != 0)
+                                return answer;
+                }
+                if (!inbox_make(look->store, look->tree, error))
+                        return MAILBOX_FAILED;
+        }
 }
 
 MailboxAnswer
@@ -344,15 +354,23 @@ store_mailbox(Store *store, Arena *arena, const Viewer *who, Span name, guint ne
         Look look;
         MailboxAnswer answer = look_begin(store, arena, who, name, NAME_LOOK, &look, error);
 
-        if (answer != MAILBOX_DONE)
-                return answer;
-        answer = find_once(&look, needed, ret, error);
-        if (answer == MAILBOX_MISSING && look.is_own && strcmp(look.name.path, "INBOX") == 0) {
-                if (!inbox_make(store, who->account, error))
-                        return MAILBOX_FAILED;
-                answer = find_once(&look, needed, ret, error);
-        }
+        if (answer == MAILBOX_DONE)
+                answer = look_find(&look, needed, ret, error);
         if (answer == MAILBOX_DONE)
                 look_log(&look, needed);
         return answer;
+}
+
+gboolean
+look_owner(const Look *look, const Account **ret, GError **error)
+{
+        switch (directory_account_by_id(look->store->directory, look->arena, look->owner, ret, error)) {
+        case FOUND_FAILED:
+                return FALSE;
+        case FOUND_NOT:
+                return fault(error, FAULT_INTERNAL, "mailbox %" G_GINT64_FORMAT " has no owner", look->id);
+        case FOUND:
+                break;
+        }
+        return TRUE;
 }

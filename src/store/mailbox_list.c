@@ -267,9 +267,7 @@ tree_name(Listing *l, gint64 owner, GError **error)
 
         if (found != FOUND)
                 return found == FOUND_NOT ? "" : NULL;
-        Span local = text_lower(l->arena, account->address.local);
-        const char *key = arena_printf(l->arena, "%.*s@%.*s", (int) local.len, (const char *) local.data,
-                                       (int) account->address.domain.len, (const char *) account->address.domain.data);
+        const char *key = address_key(l->arena, &account->address);
         const char *name = key != NULL ? owner_name(l->arena, l->who, key) : NULL;
         if (name == NULL)
                 (void) too_many(error);

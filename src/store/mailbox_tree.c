@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #define CHANGE_ARENA_OCTETS ((gsize) 4 * 1024 * 1024)
-#define SPECIAL_USES_MADE (USE_ARCHIVE | USE_DRAFTS | USE_JUNK | USE_SENT | USE_TRASH)
 
 /* Room ------------------------------------------------------------------------------------------------------------- */
 
@@ -156,7 +155,7 @@ store_mailbox_create(Store *store, Arena *arena, const Viewer *who, Span name, g
 
         if (answer != MAILBOX_DONE)
                 return answer;
-        if ((special_use & ~(guint) SPECIAL_USES_MADE) != 0 || (special_use != 0 && !creation.look.is_own))
+        if ((special_use & ~SPECIAL_USES_MADE) != 0 || (special_use != 0 && !creation.look.is_own))
                 return MAILBOX_BAD_USE; /* \All and \Flagged would be views of others (RFC 6154 §2); uses are the
                                            owner's */
         answer = tree_run(store, FALSE, create, &creation, error);

@@ -107,6 +107,12 @@ gboolean look_row(Look *look, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RES
 gboolean look_row_at(const Look *look, DbTxn *txn, const char *path, Look *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* MAILBOX_DONE when it may be seen and all of `needed` is there. */
 MailboxAnswer look_answer(const Look *look, guint needed);
+/* look_row() and look_answer() in a transaction of their own; INBOX is made when it is missing. ret may be NULL. */
+MailboxAnswer look_find(Look *look, guint needed, const Mailbox **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Whose mailbox was found. Asks the directory. */
+gboolean look_owner(const Look *look, const Account **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* local@domain, unquoted, the local part in lower case: as identifiers are stored. NULL: the arena is over. */
+const char *address_key(Arena *arena, const Address *a);
 /* Log it when only the office opened the door. After the work is done. */
 void look_log(const Look *look, guint needed);
 /* How the viewer calls it. */
@@ -123,5 +129,8 @@ gboolean inbox_make(Store *store, gint64 account, GError **error) G_GNUC_WARN_UN
 /* A change, in a transaction of its own that is run again as often as it must be. is_freeing: also on a full disk. fn's answer other than MAILBOX_DONE rolls back. */
 typedef MailboxAnswer (*TreeFn)(Store *store, DbTxn *txn, gpointer data, GError **error);
 MailboxAnswer tree_run(Store *store, gboolean is_freeing, TreeFn fn, gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a mailbox can be made for: \All and the like would be views of others (RFC 6154 §2). */
+#define SPECIAL_USES_MADE ((guint) (USE_ARCHIVE | USE_DRAFTS | USE_JUNK | USE_SENT | USE_TRASH))
 
 #define RIGHTS_OF_OFFICE (RIGHTS_ALL & ~(guint) RIGHT_ADMINISTER)
