@@ -14,7 +14,7 @@ typedef enum Shown {
         SHOWN_FOR_PASSWORDS, /* a password may be sent now           */
         SHOWN_WITHOUT_PASSWORDS,
         SHOWN_WITHOUT_LITERAL_PLUS,
-        SHOWN_WITH_MESSAGE_LIMIT,
+        SHOWN_WITH_MESSAGE_LIMIT, /* and with its number */
 } Shown;
 
 typedef struct Row {
@@ -36,6 +36,17 @@ static const Row CAPABILITIES[] = {
         {{"AUTH=LOGIN", "draft-murchison-sasl-login", "the same for older clients"}, SHOWN_FOR_PASSWORDS, 0},
         {{"ID", "2971", "client and server tell their names"}, SHOWN_ALWAYS, 0},
         {{"ENABLE", "5161", "extensions are switched on by the client"}, SHOWN_ALWAYS, 0},
+        {{"IDLE", "2177", "news are told as they come"}, SHOWN_ALWAYS, 0},
+        {{"UNSELECT", "3691", "closing a mailbox without removing messages"}, SHOWN_AFTER_LOGIN, 0},
+        {{"CONDSTORE", "7162", "numbers of changes"}, SHOWN_AFTER_LOGIN, IMAP_ENABLED_CONDSTORE},
+        {{"QRESYNC", "7162", "what has changed since last time, in one round trip"},
+         SHOWN_AFTER_LOGIN,
+         IMAP_ENABLED_QRESYNC | IMAP_ENABLED_CONDSTORE},
+        {{"INPROGRESS", "9585", "long commands tell how far they are"}, SHOWN_AFTER_LOGIN, 0},
+        {{"MESSAGELIMIT", "9738", "most messages of one command, where there is such a limit"},
+         SHOWN_WITH_MESSAGE_LIMIT,
+         0},
+        {{"UIDONLY", "9586", "no sequence numbers, after ENABLE"}, SHOWN_AFTER_LOGIN, IMAP_ENABLED_UIDONLY},
         {{"UTF8=ACCEPT", "6855", "UTF-8 in mailbox names and strings, after ENABLE"},
          SHOWN_AFTER_LOGIN,
          IMAP_ENABLED_UTF8},
@@ -102,9 +113,13 @@ imap_capabilities(const ImapSession *s, Arena *arena)
 
         g_assert(text != NULL); /* taken of an arena that is ours alone */
         gsize n = g_strlcpy(text, "CAPABILITY", CODE_OCTETS);
-        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++)
-                if (is_shown(s, i))
-                        n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, " %s", CAPABILITIES[i].row.name);
+        for (gsize i = 0; i < G_N_ELEMENTS(CAPABILITIES); i++) {
+                if (!is_shown(s, i))
+                        continue;
+                n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, " %s", CAPABILITIES[i].row.name);
+                if (CAPABILITIES[i].shown == SHOWN_WITH_MESSAGE_LIMIT)
+                        n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, "=%u", imap_settings(s)->message_limit);
+        }
         return text;
 }
 

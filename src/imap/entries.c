@@ -132,7 +132,7 @@ put_word(guint8 *out, gsize n, const char *word)
 {
         gsize len = strlen(word);
 
-        if (n > 1)
+        if (n > 0)
                 out[n++] = ' ';
         memcpy(out + n, word, len);
         return n + len;
@@ -153,21 +153,23 @@ put_keywords(ImapSession *s, const View *view, guint64 flags, gboolean is_first)
 }
 
 void
-imap_put_flags(ImapSession *s, const View *view, guint64 flags)
+imap_put_bare_flags(ImapSession *s, const View *view, guint64 flags)
 {
         guint8 text[64];
         gsize n = 0;
 
-        text[n++] = '(';
         for (gsize i = 0; i < G_N_ELEMENTS(SYSTEM_FLAGS); i++)
                 if ((flags >> i & 1) != 0)
                         n = put_word(text, n, SYSTEM_FLAGS[i]);
-        if ((flags & ~FLAG_SYSTEM) == 0) {
-                text[n++] = ')';
-                imap_put_span(s, span_make(text, n));
-                return;
-        }
         imap_put_span(s, span_make(text, n));
-        put_keywords(s, view, flags, n == 1);
+        if ((flags & ~FLAG_SYSTEM) != 0)
+                put_keywords(s, view, flags, n == 0);
+}
+
+void
+imap_put_flags(ImapSession *s, const View *view, guint64 flags)
+{
+        imap_put(s, "(");
+        imap_put_bare_flags(s, view, flags);
         imap_put(s, ")");
 }

@@ -24,7 +24,8 @@ typedef struct Harness {
         ImapDoorSettings settings;
         Store *store;
         Directory *directory;
-        gint64 account; /* who logs in; 0: 7 */
+        gint64 account;    /* who logs in; 0: 7 */
+        const char *local; /* and its local part; NULL: joe */
         gboolean is_closed, is_stopping, is_stranger /* comes from another machine */;
         gint is_woken; /* atomic */
         Usec delay, idle;
@@ -108,8 +109,9 @@ auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span passwo
                 *ret_delay = USEC_PER_SEC;
                 return AUTH_WRONG;
         }
-        *account = (Account){.id = h->account != 0 ? h->account : 7,
-                             .address = {.local = span_of("joe"), .domain = span_of("ex.org")}};
+        *account = (Account){
+                .id = h->account != 0 ? h->account : 7,
+                .address = {.local = span_of(h->local != NULL ? h->local : "joe"), .domain = span_of("ex.org")}};
         *ret = account;
         return AUTH_OK;
 }

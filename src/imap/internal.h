@@ -124,8 +124,10 @@ typedef struct ImapTask {
         ImapTaskStep (*run)(ImapSession *s, struct ImapTask *task);
         void (*free)(struct ImapTask *task);
 } ImapTask;
-/* Takes it; the first run is at once. The command's arena (s->arena) and buffer stay until the task is over. */
+/* Takes it; the first run is as soon as the command's function has returned. The command's arena (s->arena) and buffer stay until the task is over. */
 void imap_start_task(ImapSession *s, ImapTask *task);
+/* From a task, as often as it likes: done of total (0: unknown). What takes longer than 5 s tells its client so, every 5 s (RFC 9585). Between untagged answers only. */
+void imap_progress(ImapSession *s, guint64 done, guint64 total);
 
 /* A command with streamed literals (APPEND, REPLACE): gets each piece as it comes. Set by the command table for its word. */
 typedef enum ImapLiteral {
@@ -166,8 +168,6 @@ typedef struct ImapSelected {
         void (*contexts_free)(gpointer contexts);
         /* The client has been told of `newer` (s->selected->view by now), before the tagged answer. */
         void (*contexts_changed)(struct ImapSession *s, const View *older);
-        UidSet silent;          /* imap_silence(), until the command is over */
-        guint64 silent_modseq;
 } ImapSelected;
 
 /* What a session waits for. Nothing of it is on the stack. */
@@ -209,6 +209,8 @@ struct ImapSession {
         GByteArray *gathered;           /* the command's octets so far, NULL between commands */
         Arena *arena;                   /* of the running command, NULL between commands */
         ImapTask *task;
+        Usec progress_due;              /* monotonic: when the client is told how far the task is */
+        gpointer telling;               /* telling.c: what has changed and is not told in whole yet, NULL: none */
         gpointer append;                /* append.c: between literals; freed by append_free */
         gpointer login;                 /* login.c: AUTHENTICATE under way */
         Viewer who;                     /* after login */
@@ -235,11 +237,6 @@ gboolean imap_tell_changes(ImapSession *s, gboolean may_expunge);
 /* For commands that change and answer themselves (STORE): the session's view moves on to `now` (taken), in which nothing of it has vanished. New messages are told; changed flags
  * are the caller's affair. */
 void imap_take_view(ImapSession *s, View *now);
-/* STORE .SILENT: the telling of this command leaves out the flags of these entries where their MODSEQ is this (RFC 9051 §6.4.6); their MODSEQ is told if CONDSTORE is on (RFC 7162 §3.1.3).
- * The set is the command's. */
-void imap_silence(ImapSession *s, UidSet set, guint64 modseq);
-/* A command with CONDSTORE parameters switches CONDSTORE on (RFC 7162 §3.1). */
-void imap_use_condstore(ImapSession *s);
 /* select.c: closes the mailbox; the state is AUTHENTICATED then. */
 void imap_unselect(ImapSession *s);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
@@ -308,6 +305,24 @@ ImapStep imap_step_sasl(ImapSession *s);
 ImapStep imap_step_handshake(ImapSession *s);
 void imap_end_delay(ImapSession *s);
 void imap_forget_login(ImapSession *s);                          /* everything that a login made */
+
+/* telling.c */
+ImapStep imap_step_telling(ImapSession *s);
+void imap_end_telling_with(ImapSession *s, const char *line);    /* the tagged line that comes behind it */
+void imap_stop_telling(ImapSession *s);
+void imap_watch_fired(gpointer session);                         /* for watches of this session */
+void imap_idle(ImapSession *s, ImapArgs *args);
+ImapStep imap_step_idle(ImapSession *s);
+
+/* select.c */
+void imap_select(ImapSession *s, ImapArgs *args);
+void imap_examine(ImapSession *s, ImapArgs *args);
+void imap_close(ImapSession *s, ImapArgs *args);
+void imap_unselect_command(ImapSession *s, ImapArgs *args);
+void imap_put_flag_lists(ImapSession *s);                        /* FLAGS and PERMANENTFLAGS */
+
+/* entries.c */
+void imap_put_bare_flags(ImapSession *s, const View *view, guint64 flags);      /* without parentheses */
 
 /* fetch.c, flags.c, copy.c */
 void imap_fetch(ImapSession *s, ImapArgs *args);

@@ -344,6 +344,7 @@ void
 imap_forget_login(ImapSession *s)
 {
         forget_sasl(s);
+        imap_unselect(s);
         s->who = (Viewer){0};
         g_clear_pointer(&s->address, g_free);
         s->enabled = 0;

@@ -20,6 +20,7 @@
 #define GATHERED_AFTER_LOGIN ((gsize) 448 * 1024)
 #define ARENA_BEFORE_LOGIN ((gsize) 24 * 1024)
 #define ARENA_AFTER_LOGIN ((gsize) 512 * 1024)
+#define PROGRESS_SPAN (5 * USEC_PER_SEC)
 #define LITERAL_RATE 500 /* octets a second, from the 30th second on */
 #define LITERAL_RATE_FROM ((guint64) 65536)
 
@@ -31,23 +32,25 @@ is_in(const ImapSession *s)
 
 /* Answers --------------------------------------------------------------------------------------------------------- */
 
-/* Errors are forgiven by what goes well, after login: a client that is used for weeks makes some. */
+/* What is new is told before the tagged line, so that it belongs to this command (RFC 9051 §7). */
 static void
 answer(ImapSession *s, const char *word, const char *code, const char *text)
 {
+        gboolean has_code = code[0] != '\0';
+        g_autofree char *line =
+                g_strconcat(s->tag, word, has_code ? "[" : "", code, has_code ? "] " : "", text, "\r\n", NULL);
+
         g_assert(!s->is_answered);
         s->is_answered = TRUE;
-        imap_put(s, s->tag);
-        imap_put(s, word);
-        if (code[0] != '\0') {
-                imap_put(s, "[");
-                imap_put(s, code);
-                imap_put(s, "] ");
-        }
-        imap_put(s, text);
-        imap_put(s, "\r\n");
+        if (s->phase != IMAP_PHASE_CLOSE)
+                (void) imap_tell_changes(s, s->command != NULL && s->command->may_expunge);
+        if (s->telling != NULL)
+                imap_end_telling_with(s, line);
+        else
+                imap_put(s, line);
 }
 
+/* Errors are forgiven by what goes well, after login: a client that is used for weeks makes some. */
 void
 imap_ok(ImapSession *s, const char *code, const char *text)
 {
@@ -190,13 +193,17 @@ release_command(ImapSession *s)
         g_clear_pointer(&s->arena, arena_free);
         s->command = NULL;
         s->is_uid = FALSE;
+        s->is_answered = FALSE;
 }
 
+/* Answered, all of it has come, and nothing of the answer waits. */
 static void
-end_command(ImapSession *s)
+end_answered(ImapSession *s)
 {
+        if (!s->is_answered || s->gathering != IMAP_GATHERING_NOTHING || s->task != NULL || s->telling != NULL)
+                return;
         release_command(s);
-        if (s->phase != IMAP_PHASE_CLOSE && session_is_stopping(&s->session))
+        if (s->phase == IMAP_PHASE_COMMAND && session_is_stopping(&s->session))
                 imap_bye(s, "shutting down, come back soon");
 }
 
@@ -206,6 +213,25 @@ imap_start_task(ImapSession *s, ImapTask *task)
         g_assert(s->task == NULL && !s->is_answered);
         s->task = task;
         s->phase = IMAP_PHASE_TASK;
+        s->progress_due = clock_in(PROGRESS_SPAN);
+}
+
+void
+imap_progress(ImapSession *s, guint64 done, guint64 total)
+{
+        if (clock_monotonic() < s->progress_due || !imap_has(s, "INPROGRESS"))
+                return;
+        s->progress_due = clock_in(PROGRESS_SPAN);
+        imap_put(s, "* OK [INPROGRESS (");
+        imap_put_string(s, span_of(s->tag));
+        imap_put(s, " ");
+        imap_put_number(s, done);
+        imap_put(s, " ");
+        if (total > 0)
+                imap_put_number(s, total);
+        else
+                imap_put(s, "NIL");
+        imap_put(s, ")] at work\r\n");
 }
 
 /* It goes on when its output has drained, or at once when others had a chance to run. */
@@ -219,7 +245,7 @@ step_task(ImapSession *s)
         }
         if (s->phase == IMAP_PHASE_TASK)
                 s->phase = IMAP_PHASE_COMMAND;
-        end_command(s);
+        free_task(s);
         return IMAP_STEP_DONE;
 }
 
@@ -233,8 +259,6 @@ run_command(ImapSession *s)
         ImapArgs args = {.scan = scan_from(text), .arena = s->arena, .enabled = s->enabled};
         s->command->run(s, &args);
         g_assert(s->is_answered || s->phase != IMAP_PHASE_COMMAND);
-        if (s->is_answered && s->task == NULL)
-                end_command(s);
 }
 
 /* Gathering ------------------------------------------------------------------------------------------------------- */
@@ -300,7 +324,6 @@ pass_over(ImapSession *s, const LiteralMark *mark)
                 return;
         if (mark->is_sync) {
                 s->gathering = IMAP_GATHERING_NOTHING;
-                end_command(s);
         } else if (mark->is_too_large || mark->size > skip_max(s)) {
                 imap_bye(s, "literal too large");
         } else {
@@ -417,6 +440,10 @@ choose(const ImapSession *s, Scan *scan, gboolean *ret_is_uid, const char **ret_
         const ImapCommand *c = find_command(word);
         if (c == NULL || (*ret_is_uid && !c->has_uid) || (c->capability != NULL && !imap_has(s, c->capability)))
                 return NULL;
+        if ((s->enabled & IMAP_ENABLED_UIDONLY) != 0 && c->has_uid && !*ret_is_uid && !c->is_numberless) {
+                *ret_why = "[UIDREQUIRED] UIDs only, as you wished";
+                return NULL;
+        }
         if ((c->states & s->state) == 0) {
                 *ret_why = !is_in(s)                            ? "log in first"
                            : (c->states & IMAP_STATE_NONE) != 0 ? "already logged in"
@@ -434,7 +461,6 @@ begin_command(ImapSession *s, Span *line)
         gboolean is_uid = FALSE;
         const char *why = "a command begins with a tag";
 
-        s->is_answered = FALSE;
         s->n_literals = 0;
         if (!scan_tag(&scan, s->tag, sizeof(s->tag)))
                 g_strlcpy(s->tag, "*", sizeof(s->tag));
@@ -465,12 +491,10 @@ refuse_strangers(ImapSession *s)
 static void
 pass_line(ImapSession *s, gboolean has_literal, const LiteralMark *mark)
 {
-        if (has_literal) {
+        if (has_literal)
                 pass_over(s, mark);
-                return;
-        }
-        s->gathering = IMAP_GATHERING_NOTHING;
-        end_command(s);
+        else
+                s->gathering = IMAP_GATHERING_NOTHING;
 }
 
 static void
@@ -569,6 +593,8 @@ step_literal(ImapSession *s)
 static ImapStep
 step(ImapSession *s)
 {
+        if (s->telling != NULL)
+                return imap_step_telling(s);
         switch ((ImapPhase) s->phase) {
         case IMAP_PHASE_COMMAND:
                 return step_command(s);
@@ -577,7 +603,7 @@ step(ImapSession *s)
         case IMAP_PHASE_SASL:
                 return imap_step_sasl(s);
         case IMAP_PHASE_IDLE:
-                return IMAP_STEP_AGAIN;
+                return imap_step_idle(s);
         case IMAP_PHASE_TASK:
                 return step_task(s);
         case IMAP_PHASE_HANDSHAKE:
@@ -588,14 +614,6 @@ step(ImapSession *s)
                 break;
         }
         return IMAP_STEP_DONE;
-}
-
-/* A phase that waited for its client has ended with an answer. */
-static void
-end_answered(ImapSession *s)
-{
-        if (s->command != NULL && s->is_answered && s->task == NULL && s->gathering == IMAP_GATHERING_NOTHING)
-                end_command(s);
 }
 
 SessionNext
@@ -638,6 +656,7 @@ imap_session_close(Session *session)
         ImapSession *s = (ImapSession *) session;
 
         release_command(s);
+        imap_stop_telling(s);
         imap_forget_login(s);
         g_clear_pointer(&s->client_id, g_free);
 }

@@ -18,7 +18,7 @@ A file is read line by line; blank lines and lines that begin with # mean nothin
     < text                              the next line begins with text
     <* text                             pass over lines until one begins with text
     <N< text                            so N times
-    <~ expression                       the next line is matched by a regular expression, whole
+    <~ expression                       the next line is matched by a regular expression, whole; what (?P<name>...) matches is ${name} from then on
     starttls                            the TLS handshake, now
     closed                              the other side closes, having sent nothing more
     hang up                             we close
@@ -119,11 +119,14 @@ class Talk:
         self.connections = {}
         self.current = None
         self.expected_errors = []
+        self.kept = {}
 
     # text -----------------------------------------------------------------------------------------------------------
 
     def substitute(self, match):
         kind, _, rest = match.group(1).partition(":")
+        if match.group(1) in self.kept:
+            return self.kept[match.group(1)]
         if kind == "b64":
             return base64.b64encode(self.unescape(rest)).decode()
         if kind == "repeat":
@@ -215,8 +218,10 @@ class Talk:
 
     def hear_match(self, expression):
         line = self.current.line().decode("utf-8", "replace")
-        if not re.fullmatch(expression, line):
+        match = re.fullmatch(expression, line)
+        if not match:
             raise TalkFailed(f"heard {line!r}")
+        self.kept.update(match.groupdict())
 
     def start_tls(self):
         self.current.start_tls()
