@@ -46,5 +46,7 @@ const Block *core_block_of(const Core *core, guint32 index, guint32 *ret_in_bloc
 Keywords *keywords_new(const char *text);
 Keywords *keywords_ref(Keywords *keywords);
 void keywords_unref(Keywords *keywords);
+/* Of a mailbox that is there. */
+Keywords *keywords_read(DbTxn *txn, gint64 mailbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The number of a name (ASCII case apart), or -1. */
 int keywords_find(const Keywords *keywords, Span name);

@@ -123,6 +123,19 @@ remove_entries(Removal *r, guint64 *ret_modseq, GError **error)
 }
 
 ChangeAnswer
+entries_remove(Store *store, DbTxn *txn, gint64 mailbox, const UidSet *set, GError **error)
+{
+        Removal r = {.store = store, .mailbox = mailbox, .set = set, .now = clock_real(), .next = set_first(set)};
+        ChangeAnswer answer = CHANGED_DONE;
+
+        while (!r.is_over && answer == CHANGED_DONE) {
+                answer = remove_slice(&r, txn, error);
+                r.next = r.ret_next;
+        }
+        return answer;
+}
+
+ChangeAnswer
 store_expunge(Store *store, gint64 mailbox, const UidSet *set, guint64 *ret_modseq, GError **error)
 {
         Removal r = {.store = store, .mailbox = mailbox, .set = set, .needs_flag = TRUE};

@@ -45,7 +45,7 @@ is_keyword(Span name)
         return name.len > 0 && name.len <= KEYWORD_OCTETS_MAX;
 }
 
-static Keywords *
+Keywords *
 keywords_read(DbTxn *txn, gint64 mailbox, GError **error)
 {
         g_autoptr(DbRows) row = db_query(txn, &KEYWORDS_GET, error, "i", mailbox);
@@ -208,7 +208,7 @@ flagging_begin(Flagging *f, DbTxn *txn, const Slot *slot, GError **error)
         f->seen = g_array_new(FALSE, FALSE, sizeof(UidRange));
         f->add = g_array_new(FALSE, FALSE, sizeof(UidRange));
         f->remove = g_array_new(FALSE, FALSE, sizeof(UidRange));
-        if (!seen_read(txn, slot->id, change->reader, f->seen, error))
+        if (!reader_seen_get(txn, slot->id, change->reader, f->seen, error))
                 return FALSE;
         f->seen_set = (UidSet){(const UidRange *) (gconstpointer) f->seen->data, f->seen->len};
         f->unseen_walk.set = &f->seen_set;
@@ -227,7 +227,7 @@ flagging_finish(Flagging *f, DbTxn *txn, Slot *slot, GError **error)
                 return TRUE;
         g_autoptr(GArray) more = ranges_union(f->seen, f->add);
         g_autoptr(GArray) ranges = ranges_without(more, f->remove);
-        return seen_write(f->storing->store, txn, slot->id, f->storing->change->reader, ranges, error);
+        return reader_seen_put(f->storing->store, txn, slot->id, f->storing->change->reader, ranges, error);
 }
 
 static ChangeAnswer

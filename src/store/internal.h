@@ -70,7 +70,14 @@ void numbers_forget_account(Store *store, gint64 account);
 Usage *usage_of(Store *store, DbTxn *txn, gint64 account, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Entries came (positive) or went, if anybody counts. */
 void usage_add(Store *store, DbTxn *txn, gint64 account, gint64 messages, gint64 octets);
-/* The same from any transaction, from the tables. */
+/* What an account may hold; 0: as much as it likes. Asks the directory: not within a transaction. */
+typedef struct Limits {
+        guint64 messages, octets;
+} Limits;
+gboolean limits_of(Store *store, gint64 account, Limits *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Would so much more be within the limits? */
+gboolean limits_allow(const Limits *limits, const Usage *usage, guint64 messages, guint64 octets);
+/* The same as usage_of() from any transaction, from the tables. */
 gboolean usage_read(DbTxn *txn, gint64 account, guint64 *ret_messages, guint64 *ret_octets,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -94,7 +101,9 @@ typedef struct PageWriter {
         Page page;
 } PageWriter;
 
-PageWriter *page_writer_new(Store *store, DbTxn *txn, Slot *slot, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* is_fresh: on a page of its own, whatever room the last one has. */
+PageWriter *page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fresh,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean page_writer_add(PageWriter *writer, const ViewEntry *entry, const State *state,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Writes the last page and the mailbox's row; its pages reach to the last UID added then. */
@@ -103,6 +112,9 @@ gboolean page_writer_finish(PageWriter *writer, GError **error) G_GNUC_WARN_UNUS
 /* Put at most `max` entries of the tail into pages. */
 gboolean tail_fold(Store *store, DbTxn *txn, Slot *slot, guint max, gboolean *ret_more,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for the whole tail, in as many transactions as it takes. */
+ChangeAnswer tail_fold_all(Store *store, gint64 mailbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Pages in the order of their UIDs, from the one that has `from` on: at most max. States are as stored, in the arena. */
 typedef struct PageRow {
@@ -148,12 +160,22 @@ ChangeAnswer change_answer(StoreAnswer answer);
 ChangeAnswer keywords_bits(Store *store, DbTxn *txn, gint64 mailbox, const Span *names, gsize n, gboolean may_add,
                            guint64 *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* expunge.c: within a transaction of the caller, those of the set, whatever their flags. The counts of the mailbox are written. */
+ChangeAnswer entries_remove(Store *store, DbTxn *txn, gint64 mailbox, const UidSet *set,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* append.c: CHANGED_NO_MAILBOX or what its owner may hold. */
+ChangeAnswer owner_limits(Store *store, gint64 mailbox, gint64 *ret_account, Limits *ret,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* seen.c: what an account has seen of somebody else's mailbox -------------------------------------------------------- */
 
-gboolean seen_read(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges,
+gboolean reader_seen_get(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-gboolean seen_write(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges,
+gboolean reader_seen_add(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *more,
+                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean reader_seen_put(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* message.c: reading copies ------------------------------------------------------------------------------------------ */

@@ -380,3 +380,35 @@ usage_add(Store *store, DbTxn *txn, gint64 account, gint64 messages, gint64 octe
         usage->octets += (guint64) octets;
         usage_note(store, txn, usage);
 }
+
+gboolean
+limits_of(Store *store, gint64 account, Limits *ret, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(64 * 1024);
+        const Account *found;
+
+        *ret = (Limits){0};
+        switch (directory_account_by_id(store->directory, arena, account, &found, error)) {
+        case FOUND:
+                *ret = (Limits){(guint64) found->quota_messages, (guint64) found->quota_octets};
+                return TRUE;
+        case FOUND_NOT:
+                return TRUE;
+        case FOUND_FAILED:
+        default:
+                return FALSE;
+        }
+}
+
+static gboolean
+is_within(guint64 limit, guint64 used, guint64 more)
+{
+        return limit == 0 || more == 0 || (used <= limit && more <= limit - used);
+}
+
+gboolean
+limits_allow(const Limits *limits, const Usage *usage, guint64 messages, guint64 octets)
+{
+        return is_within(limits->messages, usage->messages, messages) &&
+               is_within(limits->octets, usage->octets, octets);
+}

@@ -8,6 +8,8 @@
  */
 #include "store/internal.h"
 
+#define FOLD_SLICE 4096
+
 DB_SQL(LAST_PAGE, "SELECT key FROM page WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1");
 DB_SQL(PAGE_GET, "SELECT p.data, s.data FROM page p JOIN page_state s ON s.key = p.key WHERE p.key = ?");
 DB_SQL(PAGE_DATA, "SELECT data FROM page WHERE key = ?");
@@ -107,7 +109,7 @@ page_save(Store *store, DbTxn *txn, const Page *page, MarkKind kind, GError **er
 /* Adding ----------------------------------------------------------------------------------------------------------- */
 
 PageWriter *
-page_writer_new(Store *store, DbTxn *txn, Slot *slot, GError **error)
+page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fresh, GError **error)
 {
         g_autofree PageWriter *writer = g_new(PageWriter, 1);
         gint64 key = slot->id << 32;
@@ -118,6 +120,8 @@ page_writer_new(Store *store, DbTxn *txn, Slot *slot, GError **error)
         writer->counts = (Counts){0};
         writer->is_new = TRUE;
         writer->page.n = 0;
+        if (is_fresh)
+                return g_steal_pointer(&writer);
         switch (db_get_int(txn, &LAST_PAGE, &writer->page.key, error, "ii", key, key | (gint64) slot->folded)) {
         case DB_ROW:
                 writer->is_new = FALSE;
@@ -207,11 +211,43 @@ tail_fold(Store *store, DbTxn *txn, Slot *slot, guint max, gboolean *ret_more, G
         *ret_more = FALSE;
         if (slot->n_tail == 0)
                 return TRUE;
-        g_autofree PageWriter *writer = page_writer_new(store, txn, slot, error);
+        g_autofree PageWriter *writer = page_writer_new(store, txn, slot, FALSE, error);
         if (writer == NULL)
                 return FALSE;
         g_autoptr(DbRows) rows = db_query(txn, &TAIL_PART, error, "iii", slot->id, (gint64) slot->folded, (gint64) max);
         return rows != NULL && fold_rows(writer, rows, max, ret_more, error) && page_writer_finish(writer, error);
+}
+
+typedef struct Folding {
+        Store *store;
+        gint64 mailbox;
+        gboolean more;
+} Folding;
+
+static ChangeAnswer
+fold_slice(gpointer data, DbTxn *txn, GError **error)
+{
+        Folding *f = data;
+        Slot *slot;
+        ChangeAnswer answer = change_answer(slot_by_id(f->store, txn, f->mailbox, &slot, error));
+
+        f->more = FALSE;
+        if (answer != CHANGED_DONE)
+                return answer;
+        return tail_fold(f->store, txn, slot, FOLD_SLICE, &f->more, error) ? CHANGED_DONE : CHANGED_FAILED;
+}
+
+ChangeAnswer
+tail_fold_all(Store *store, gint64 mailbox, GError **error)
+{
+        Folding f = {.store = store, .mailbox = mailbox, .more = TRUE};
+
+        while (f.more) {
+                ChangeAnswer answer = change_run(store, FALSE, fold_slice, &f, error);
+                if (answer != CHANGED_DONE)
+                        return answer;
+        }
+        return CHANGED_DONE;
 }
 
 /* Several ---------------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@ DB_SQL(SEEN_PUT, "INSERT INTO reader_seen (mailbox, account, data) VALUES (?, ?,
                  " ON CONFLICT (mailbox, account) DO UPDATE SET data = excluded.data");
 
 gboolean
-seen_read(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges, GError **error)
+reader_seen_get(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges, GError **error)
 {
         g_autoptr(DbRows) rows = db_query(txn, &SEEN_BY_READER, error, "ii", mailbox, reader);
 
@@ -26,11 +26,24 @@ seen_read(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges, GError 
 }
 
 gboolean
-seen_write(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges, GError **error)
+reader_seen_put(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges, GError **error)
 {
         g_autoptr(GByteArray) data = g_byte_array_new();
 
         ranges_put(data, (const UidRange *) (gconstpointer) ranges->data, ranges->len);
         touch(store, txn, mailbox, MARK_SEEN, reader);
         return db_run(txn, &SEEN_PUT, error, "iib", mailbox, reader, span_make(data->data, data->len));
+}
+
+gboolean
+reader_seen_add(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *more, GError **error)
+{
+        g_autoptr(GArray) before = g_array_new(FALSE, FALSE, sizeof(UidRange));
+
+        if (more->len == 0)
+                return TRUE;
+        if (!reader_seen_get(txn, mailbox, reader, before, error))
+                return FALSE;
+        g_autoptr(GArray) after = ranges_union(before, more);
+        return reader_seen_put(store, txn, mailbox, reader, after, error);
 }

@@ -113,24 +113,41 @@ change_answer(StoreAnswer answer)
         }
 }
 
+typedef struct Run {
+        ChangeWork work;
+        gpointer data;
+        ChangeAnswer answer;
+} Run;
+
+static gboolean
+run_work(DbTxn *txn, gpointer data, GError **error)
+{
+        Run *run = data;
+
+        run->answer = run->work(run->data, txn, error);
+        return run->answer == CHANGED_DONE;
+}
+
+static DbCommit
+run_freeing(Db *db, Run *run, GError **error)
+{
+        for (;;) {
+                g_autoptr(DbTxn) txn = db_begin_freeing(db, error);
+                if (txn == NULL || !run_work(txn, run, error))
+                        return DB_FAILED;
+                DbCommit commit = db_take_commit(g_steal_pointer(&txn), error);
+                if (commit != DB_AGAIN)
+                        return commit;
+        }
+}
+
 ChangeAnswer
 change_run(Store *store, gboolean is_freeing, ChangeWork work, gpointer data, GError **error)
 {
-        for (;;) {
-                g_autoptr(DbTxn) txn = is_freeing ? db_begin_freeing(store->db, error) : db_begin(store->db, error);
-                if (txn == NULL)
-                        return CHANGED_FAILED;
-                ChangeAnswer answer = work(data, txn, error);
-                if (answer != CHANGED_DONE)
-                        return answer;
-                switch (db_take_commit(g_steal_pointer(&txn), error)) {
-                case DB_COMMITTED:
-                        return CHANGED_DONE;
-                case DB_AGAIN:
-                        continue;
-                case DB_FAILED:
-                default:
-                        return CHANGED_FAILED;
-                }
-        }
+        Run run = {work, data, CHANGED_FAILED};
+        DbCommit commit = is_freeing ? run_freeing(store->db, &run, error) : db_write(store->db, run_work, &run, error);
+
+        if (commit == DB_COMMITTED)
+                return CHANGED_DONE;
+        return run.answer == CHANGED_DONE ? CHANGED_FAILED : run.answer;
 }

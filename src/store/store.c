@@ -43,21 +43,18 @@ mailbox_canonical(const char *name)
         return g_ascii_strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
 }
 
-/* Is there room for one more copy? */
+/* Is there room for one more copy? An empty one needs room too. */
 static StoreAnswer
 check_quota(Store *store, DbTxn *txn, const StoreDelivery *delivery, guint64 size, GError **error)
 {
-        if (delivery->quota_octets == 0 && delivery->quota_messages == 0)
+        const Limits limits = {delivery->quota_messages, delivery->quota_octets};
+
+        if (limits.octets == 0 && limits.messages == 0)
                 return STORE_DONE;
         const Usage *used = usage_of(store, txn, delivery->account, error);
         if (used == NULL)
                 return STORE_FAILED;
-        if (delivery->quota_messages != 0 && used->messages >= delivery->quota_messages)
-                return STORE_OVER_QUOTA;
-        if (delivery->quota_octets != 0 &&
-            (used->octets >= delivery->quota_octets || size > delivery->quota_octets - used->octets))
-                return STORE_OVER_QUOTA;
-        return STORE_DONE;
+        return limits_allow(&limits, used, 1, MAX(size, 1)) ? STORE_DONE : STORE_OVER_QUOTA;
 }
 
 /* Nothing in memory changes before the row is there: a caller may go on in the transaction after a failure. */

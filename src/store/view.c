@@ -65,7 +65,7 @@ read_seen(View *view, DbTxn *txn, GError **error)
         view->unseen = view->core->unseen;
         if (view->reader == view->core->account)
                 return TRUE;
-        if (!seen_read(txn, view->core->mailbox, view->reader, ranges, error))
+        if (!reader_seen_get(txn, view->core->mailbox, view->reader, ranges, error))
                 return FALSE;
         view->seen = g_malloc0(view->core->count / 8 + 1);
         view->unseen = view->core->count;
