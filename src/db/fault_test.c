@@ -222,9 +222,16 @@ put(Db *db, const char *name, GError **error)
         return db_take_commit(g_steal_pointer(&txn), error);
 }
 
+static gboolean
+put_block(DbTxn *txn, gpointer data, GError **error)
+{
+        return db_run(txn, &PUT, error, "ss", (const char *) data, "1");
+}
+
 typedef struct Caller {
         Db *db;
         const char *name;
+        gboolean is_block; /* of db_write() */
         DbCommit answer;
         GError *error;
         Thread *thread;
@@ -235,14 +242,15 @@ call(gpointer data)
 {
         Caller *me = data;
 
-        me->answer = put(me->db, me->name, &me->error);
+        me->answer = me->is_block ? db_write(me->db, put_block, (gpointer) me->name, &me->error)
+                                  : put(me->db, me->name, &me->error);
 }
 
 /* Start a caller, and return when it stands in line behind us. */
 static void
-caller_start(Caller *caller, Db *db, const char *name)
+caller_start(Caller *caller, Db *db, const char *name, gboolean is_block)
 {
-        *caller = (Caller){.db = db, .name = name, .answer = DB_AGAIN};
+        *caller = (Caller){.db = db, .name = name, .is_block = is_block, .answer = DB_AGAIN};
         caller->thread = thread_new("call", call, caller, NULL);
         for (gboolean is_there = FALSE; !is_there; g_usleep(100)) {
                 MUTEX_SCOPE(&db->turn);
@@ -273,7 +281,7 @@ test_full_commit(Site *site, gconstpointer data)
                 g_assert_true(db_run(txn, &PUT, NULL, "ss", a, "1"));
                 db_on_end(txn, count_up, NULL, &committed, NULL);
                 db_on_end(txn, NULL, count_up, &undone, NULL);
-                caller_start(&caller, site->db, b);
+                caller_start(&caller, site->db, b, data != NULL);
                 fault_now = (Fault){.file = SQLITE_OPEN_WAL, .write_rc = SQLITE_FULL, .after = after};
                 DbCommit answer = db_take_commit(txn, &error);
                 thread_take_join(caller.thread);
@@ -308,7 +316,7 @@ test_dead_batch(Site *site, gconstpointer data)
         DbTxn *txn = db_begin(site->db, NULL);
 
         g_assert_true(db_run(txn, &PUT, NULL, "ss", "first", "1"));
-        caller_start(&bystander, site->db, "bystander");
+        caller_start(&bystander, site->db, "bystander", FALSE);
         fault_now = (Fault){.file = SQLITE_OPEN_WAL, .write_rc = SQLITE_FULL};
         gboolean is_alive = TRUE;
         for (gint64 i = 0; i < 40 && is_alive; i++)
@@ -507,6 +515,7 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         shim_register();
         site_test("/db/fault/full-in-commit-is-told-to-the-whole-batch", NULL, test_full_commit);
+        site_test("/db/fault/full-in-commit-is-told-to-blocks", "block", test_full_commit);
         site_test("/db/fault/dead-batch-refuses-further-statements", NULL, test_dead_batch);
         site_test("/db/fault/dead-batch-is-told-to-those-who-wait", NULL, test_dead_batch_tells_gathered);
         site_test("/db/fault/failed-sync-ends-the-process-unanswered", &WAL_SYNC, test_broken_disk);
