@@ -3,7 +3,8 @@
  *      sub = intake_begin(...)                 who brings it, and its sender
  *      intake_recipient(sub, ...)              a decision for each, so that an SMTP door refuses at RCPT
  *      intake_add(sub, octets) ...             the body, as it arrives
- *      intake_accept(&sub, 1, ...)             route again -> rules -> ONE transaction -> body synced -> commit
+ *      intake_accept(&sub, 1, ...)             route again what has changed -> rules -> ONE transaction -> body synced
+ *                                              -> commit
  *      intake_reply(sub), intake_answer(sub, i)
  *
  * Local entries, queue rows for remote recipients, DSNs and the trace record of a message commit together; what is
@@ -17,7 +18,7 @@
  * header's name; Delivered-To only where it would name another recipient of ours).
  *
  * Threads  Intake: any. A Submission: one thread at a time; may be carried from one to another (parked sessions).
- * Memory   a Submission keeps its own arena: 512 octets per accepted recipient, 64 KiB of message before it spools.
+ * Memory   a Submission keeps its own arenas: 1 KiB per accepted recipient, 64 KiB of message before it spools.
  * RFC      5321 §4.4 (trace), §6.1 (responsibility), §6.3 (loops); 3461-3464 (DSN); 3834.
  */
 #pragma once

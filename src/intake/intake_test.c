@@ -694,6 +694,32 @@ test_counted_bouncer(Site *site, gconstpointer data)
         g_assert_cmpint(site_send(site, "a@b.example", "joe@ex.org", MESSAGE), ==, INTAKE_REFUSED);
 }
 
+/* What is decided at RCPT is kept only while nothing changes: a new alias, a policy, a bouncer that another message
+ * closes. */
+static void
+test_changed_since_rcpt(Site *site, gconstpointer data)
+{
+        const KeyValue pairs[] = {{"after", "1"}};
+
+        g_autoptr(Submission) moved = site_begin(site, "a@b.example");
+        g_assert_cmpint(site_rcpt(site, moved, "joe@ex.org").verdict, ==, INTAKE_ACCEPTED);
+        site_data(moved, MESSAGE);
+        site_alias(site, "joe@ex.org", "ann@ex.org", NULL);
+        site_accept(moved);
+        g_assert_cmpint(intake_reply(moved).verdict, ==, INTAKE_ACCEPTED);
+        g_assert_cmpuint(site_count(site, "joe@ex.org"), ==, 0);
+        g_assert_cmpuint(site_count(site, "ann@ex.org"), ==, 1);
+
+        SITE_CHANGE(site, directory_bouncer_add(site->directory, txn, "ann@ex.org", pairs, 1, NULL));
+        g_autoptr(Submission) late = site_begin(site, "a@b.example");
+        g_assert_cmpint(site_rcpt(site, late, "ann@ex.org").verdict, ==, INTAKE_ACCEPTED);
+        site_data(late, MESSAGE);
+        g_assert_cmpint(site_send(site, "a@b.example", "ann@ex.org", MESSAGE), ==, INTAKE_ACCEPTED);
+        site_accept(late);
+        g_assert_cmpint(intake_reply(late).verdict, ==, INTAKE_REFUSED);
+        g_assert_cmpuint(site_count(site, "ann@ex.org"), ==, 2);
+}
+
 /* Durability ------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -811,6 +837,7 @@ main(int argc, char **argv)
         ADD("at once/quotas, limits and counts hold", test_at_once);
         ADD("also/its failure keeps nothing", test_also_fails);
         ADD("bouncer/counts messages", test_counted_bouncer);
+        ADD("rcpt/a decision does not outlive what it was made from", test_changed_since_rcpt);
         ADD("what was accepted is there after opening again", test_kept);
         return g_test_run();
 }

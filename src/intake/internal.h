@@ -44,6 +44,9 @@ typedef struct Recipient {
         Status status;   /* FATE_BOUNCE */
         const char *why; /* FATE_*: for the trace and the DSN */
         IntakeReply answer;
+        const Route *route; /* FATE_ROUTE: as decided at RCPT, or NULL... */
+        guint64 generation; /* ... with the directory of then... */
+        Usec routed_at;     /* ... and when (monotonic) */
 } Recipient;
 
 struct Submission {
@@ -55,6 +58,7 @@ struct Submission {
         guint needs;
         Recipient *recipients;
         guint n, room;
+        Arena *routes;      /* of the recipients; NULL: none is kept */
         BlobWriter *writer; /* from the first octet on, until the body is appended... */
         guint64 size;       /* ... when this says its octets */
         GError *broken;     /* the writer's fault */
@@ -68,6 +72,8 @@ struct Submission {
 
 #define POSTMASTER ((Address){.local = {(const guint8 *) "postmaster", 10}, .domain = SPAN_EMPTY})
 
+/* The decision of RCPT, while nothing it was made from has changed; NULL: decide again. */
+const Route *submission_route(const Submission *sub, const Recipient *recipient);
 /* A message of ours: a DSN or a notice, to one recipient, from the null sender. */
 Submission *submission_generate(Intake *intake, Id id, const Address *recipient, Span message, guint needs,
                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -197,6 +197,9 @@ route_recipient(Message *m, guint i, GError **error)
         }
         if (is_looping(m, &r->address))
                 return refuse_recipient(m, i, &LOOPING, error);
+        const Route *kept = submission_route(m->sub, r);
+        if (kept != NULL)
+                return add_leaf(m, i, kept, FALSE, NULL, error);
         return route_address(m, i, &r->address, &m->sub->origin.standing, FALSE, NULL, error);
 }
 

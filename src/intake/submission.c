@@ -2,6 +2,7 @@
 
 #define PER_RECIPIENT_OCTETS 512
 #define SMALL_TEXTS_OCTETS ((gsize) 16 * 1024)
+#define ROUTE_AGE_MAX (10 * USEC_PER_SEC) /* some decisions depend on the time too */
 
 static const IntakeReply RECIPIENT_OK = {.verdict = INTAKE_ACCEPTED, .status = {250, 2, 1, 5}, .text = "recipient ok"};
 
@@ -41,6 +42,7 @@ submission_free(Submission *sub)
         blob_writer_free(sub->writer);
         g_clear_error(&sub->broken);
         g_free(sub->recipients);
+        arena_free(sub->routes);
         arena_free(sub->arena);
         g_free(sub);
 }
@@ -126,6 +128,29 @@ recipient_take(Submission *sub, const Recipient *recipient)
         return RECIPIENT_OK;
 }
 
+/* The decision, for when the message is there. One that counts messages changes with each of them. Where there is no room
+ * for it, it is made again. */
+static void
+route_keep(Submission *sub, Recipient *recipient, const Route *leaf, guint64 generation)
+{
+        if (leaf->is_counted_bouncer)
+                return;
+        if (sub->routes == NULL)
+                sub->routes = arena_new((gsize) sub->intake->max_recipients * PER_RECIPIENT_OCTETS);
+        recipient->route = route_copy(sub->routes, leaf);
+        recipient->generation = generation;
+        recipient->routed_at = clock_monotonic();
+}
+
+const Route *
+submission_route(const Submission *sub, const Recipient *recipient)
+{
+        if (recipient->route == NULL || recipient->generation != directory_generation(sub->intake->directory) ||
+            clock_monotonic() - recipient->routed_at > ROUTE_AGE_MAX)
+                return NULL;
+        return recipient->route;
+}
+
 /* Nobody's address: counted, however it is answered. */
 static gboolean
 all_unknown(const Route *leaves, gsize n)
@@ -163,14 +188,19 @@ intake_recipient(Submission *sub, const Address *recipient)
 
         if (sub->n >= intake->max_recipients)
                 return recipient_take(sub, NULL);
+        guint64 generation = directory_generation(intake->directory);
         if (!router_resolve(intake->router, arena, recipient, &sub->origin.standing, &leaves, &n, &error))
                 return (IntakeReply){INTAKE_FAILED, STATUS(451, 4, 3, 0), "this can't be looked up at present", FALSE};
         if (all_unknown(leaves, n))
                 directory_count_unknown(intake->directory, recipient, &sub->sender);
 
         IntakeReply reply = leaves_answer(leaves, n);
-        if (reply.verdict == INTAKE_ACCEPTED)
-                return recipient_take(sub, &(Recipient){.address = *recipient});
+        if (reply.verdict == INTAKE_ACCEPTED) {
+                Recipient taken = {.address = *recipient};
+                if (n == 1)
+                        route_keep(sub, &taken, &leaves[0], generation);
+                return recipient_take(sub, &taken);
+        }
         submission_trace_refused(sub, recipient, reply.status, reply.text);
         reply.text = submission_text(sub, reply.text, reply.status);
         return reply;

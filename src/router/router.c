@@ -31,6 +31,28 @@ route_kind_name(RouteKind kind)
         return (gsize) kind < G_N_ELEMENTS(KINDS) ? KINDS[kind] : KINDS[ROUTE_FAILED];
 }
 
+const Route *
+route_copy(Arena *arena, const Route *leaf)
+{
+        Route *copy = arena_new0(arena, Route);
+        const char **steps = arena_new_array(arena, const char *, leaf->n_steps);
+
+        g_assert(leaf->n_members == 0);
+        if (copy == NULL || steps == NULL)
+                return NULL;
+        *copy = *leaf;
+        copy->address = address_copy(arena, &leaf->address);
+        copy->detail = arena_copy(arena, leaf->detail);
+        copy->envelope_header = arena_strdup(arena, leaf->envelope_header);
+        copy->next_hop = arena_strdup(arena, leaf->next_hop);
+        copy->text = arena_strdup(arena, leaf->text);
+        copy->bouncer = address_copy(arena, &leaf->bouncer);
+        for (gsize i = 0; i < leaf->n_steps; i++)
+                steps[i] = arena_strdup(arena, leaf->steps[i]);
+        copy->steps = steps;
+        return arena_is_over(arena) ? NULL : copy;
+}
+
 /* A setting that is no address or domain stays empty: such mail is deferred, and `check` says why. */
 static Span
 read_domain(Arena *arena, const char *text)

@@ -1,7 +1,8 @@
 /* router.h -- decide what happens to one recipient (ROUTING.md).
  *
  * Pure decisions: reads the directory, the route table and the settings, writes nothing, opens no socket. The SMTP door asks
- * early (at RCPT) through intake, and intake asks again when the message is there. Total: every address gets an answer.
+ * early (at RCPT) through intake, and intake asks again when something has changed until the message is there. Total: every
+ * address gets an answer.
  *
  * Threads  any; a Router never changes after router_new() but for its cached route table, which follows directory_generation().
  * Memory   everything a Route points to lives in the caller's arena.
@@ -78,6 +79,9 @@ typedef struct Route {
         const char *const *steps;       /* what was looked at, one sentence each                            */
         gsize n_steps;
 } Route;
+
+/* A leaf with all it points to in another arena; NULL when that has no room. */
+const Route *route_copy(Arena *arena, const Route *leaf) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Decide for one recipient.
  *
