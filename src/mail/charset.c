@@ -312,3 +312,20 @@ octets_add_charset(Octets *o, Span charset, Span text, gboolean is_last)
                         break;
         return scan_since(&s, text.data).len;
 }
+
+gboolean
+mail_charset_decode(Arena *arena, Span charset, Span text, gsize max, Span *ret)
+{
+        g_auto(Octets) o = OCTETS_INIT(max);
+        Converter converter;
+
+        if (!charset_find(charset, &converter))
+                return FALSE;
+        if (converter == CONVERT_NONE) {
+                *ret = text;
+                return TRUE;
+        }
+        (void) octets_add_charset(&o, charset, text, TRUE);
+        *ret = arena_copy(arena, octets_span(&o));
+        return TRUE;
+}

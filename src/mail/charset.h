@@ -7,8 +7,12 @@
  */
 #pragma once
 
-#include "base/span.h"
+#include "base/arena.h"
 
 /* Open every converter of the table; call it before the sandbox closes. Later calls do nothing, and the first conversion
  * makes up for a missing one. */
 void mail_charsets_preload(void);
+
+/* Text in this charset as UTF-8, the first max octets of it; what can't be read becomes U+FFFD. FALSE: the charset is
+ * unknown. Text in UTF-8 or US-ASCII is not looked at: *ret is the text itself. */
+gboolean mail_charset_decode(Arena *arena, Span charset, Span text, gsize max, Span *ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,3 +1,5 @@
+#include "mail/charset.h"
+
 #include "mail/internal.h"
 #include "mail/span_test.h"
 
@@ -59,6 +61,22 @@ test_states(void)
         assert_span(octets_span(&out), "a\xe3\x83\x86\r\n\xe3\x82\xb9z");
 }
 
+static void
+test_named_by_a_client(void)
+{
+        g_autoptr(Arena) arena = arena_new(4096);
+        Span got = SPAN_EMPTY;
+
+        g_assert_true(mail_charset_decode(arena, span_of("KOI8-R"), span_of("\xc1\xc2"), 100, &got));
+        assert_span(got, "\xd0\xb0\xd0\xb1");
+        g_assert_true(mail_charset_decode(arena, span_of("iso-8859-1"), span_of("\xe9\xe9\xe9"), 4, &got));
+        assert_span(got, "\xc3\xa9\xc3\xa9");
+        g_assert_true(mail_charset_decode(arena, span_of("utf-8"), span_of("a\xff"), 1, &got));
+        assert_span(got, "a\xff");
+        g_assert_false(mail_charset_decode(arena, span_of("x-none"), span_of("a"), 100, &got));
+        g_assert_false(mail_charset_decode(arena, SPAN_EMPTY, span_of("a"), 100, &got));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -66,5 +84,6 @@ main(int argc, char **argv)
         g_test_add_func("/mail/charset/pieces-make-no-difference", test_pieces);
         g_test_add_func("/mail/charset/without-a-name-utf8-or-windows-1252", test_guessed);
         g_test_add_func("/mail/charset/states-end-with-the-line RFC 1468", test_states);
+        g_test_add_func("/mail/charset/of-a-search RFC 9051 6.4.4", test_named_by_a_client);
         return g_test_run();
 }
