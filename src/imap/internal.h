@@ -166,8 +166,10 @@ typedef struct ImapSelected {
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
         void (*contexts_free)(gpointer contexts);
-        /* The client has been told of `newer` (s->selected->view by now), before the tagged answer. */
-        void (*contexts_changed)(struct ImapSession *s, const View *older);
+        /* What live searches say of changes, when the view is the newer one already: is_before VANISHED and EXPUNGE of what has gone, and behind everything
+         * else what has come, changed or stays no longer. contexts_write() writes it; FALSE: the output is full, call again. */
+        void (*contexts_make)(struct ImapSession *s, const View *older, gboolean is_before);
+        gboolean (*contexts_write)(struct ImapSession *s);
 } ImapSelected;
 
 /* What a session waits for. Nothing of it is on the stack. */
@@ -338,3 +340,13 @@ ImapLiteral imap_append_literal(ImapSession *s, Span gathered, guint64 size, gbo
 ImapLiteral imap_replace_literal(ImapSession *s, Span gathered, guint64 size, gboolean is_binary, gboolean is_sync);
 void imap_append_octets(ImapSession *s, Span octets);
 void imap_append_free(ImapSession *s);                           /* of a command that has ended, whatever it was */
+
+/* search.c */
+void imap_search(ImapSession *s, ImapArgs *args);
+void imap_sort(ImapSession *s, ImapArgs *args);
+void imap_thread(ImapSession *s, ImapArgs *args);
+void imap_esearch(ImapSession *s, ImapArgs *args);
+
+/* context.c, batches.c */
+void imap_cancelupdate(ImapSession *s, ImapArgs *args);
+void imap_uidbatches(ImapSession *s, ImapArgs *args);

@@ -13,9 +13,11 @@
 #define VANISHED_RANGES 500 /* in one line */
 
 typedef enum Stage {
-        STAGE_VANISHED = 0,
+        STAGE_LEAVING = 0, /* of live searches, while numbers are as they were */
+        STAGE_VANISHED,
         STAGE_EXISTS,
         STAGE_CHANGED,
+        STAGE_LIVE, /* live searches, when the client knows everything */
         STAGE_DONE,
 } Stage;
 
@@ -121,10 +123,17 @@ put_exists(ImapSession *s, const View *view)
 }
 
 static void
-tell_contexts(ImapSession *s, const View *older)
+make_live(ImapSession *s, const View *older, gboolean is_before)
 {
-        if (s->selected->contexts_changed != NULL)
-                s->selected->contexts_changed(s, older);
+        if (s->selected->contexts != NULL)
+                s->selected->contexts_make(s, older, is_before);
+}
+
+/* TRUE: nothing of it waits. */
+static gboolean
+write_live(ImapSession *s)
+{
+        return s->selected->contexts == NULL || s->selected->contexts_write(s);
 }
 
 void
@@ -135,7 +144,8 @@ imap_take_view(ImapSession *s, View *now)
         move_on(s, now);
         if (view_count(now) > view_count(older))
                 put_exists(s, now);
-        tell_contexts(s, older);
+        make_live(s, older, FALSE);
+        (void) write_live(s); /* the rest of it comes with what is told next */
 }
 
 static void
@@ -247,11 +257,24 @@ next_stage(Telling *t)
 }
 
 static void
+tell_live(ImapSession *s, Telling *t)
+{
+        if (t->done++ == 0)
+                make_live(s, t->older, t->stage == STAGE_LEAVING);
+        if (write_live(s))
+                next_stage(t);
+}
+
+static void
 tell_a_little(ImapSession *s, Telling *t)
 {
         gboolean by_uid = (s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY)) != 0;
 
         switch (t->stage) {
+        case STAGE_LEAVING:
+        case STAGE_LIVE:
+                tell_live(s, t);
+                break;
         case STAGE_VANISHED:
                 if (t->range == t->vanished->len)
                         next_stage(t);
@@ -286,7 +309,6 @@ imap_step_telling(ImapSession *s)
                         return IMAP_STEP_AGAIN;
                 tell_a_little(s, t);
         }
-        tell_contexts(s, t->older);
         if (t->ending != NULL)
                 imap_put(s, t->ending);
         imap_stop_telling(s);
