@@ -363,6 +363,103 @@ test_stopping(void)
         harness_close(&h);
 }
 
+typedef struct Counting {
+        ImapTask task;
+        guint i, turns;
+        gboolean *is_freed;
+} Counting;
+
+static ImapTaskStep
+count(ImapSession *s, ImapTask *task)
+{
+        Counting *c = (Counting *) task;
+
+        c->turns++;
+        while (c->i < 20000) {
+                if (imap_is_full(s) || c->i % 1000 == 999) {
+                        c->i += c->i % 1000 == 999;
+                        return IMAP_TASK_AGAIN;
+                }
+                imap_printf(s, "* %u line\r\n", c->i++);
+        }
+        imap_ok(s, "", "counted");
+        return IMAP_TASK_DONE;
+}
+
+static void
+count_free(ImapTask *task)
+{
+        *((Counting *) task)->is_freed = TRUE;
+        g_free(task);
+}
+
+/* A task of its own over a session that has begun command "t". */
+static void
+start_counting(Harness *h, gboolean *ret_is_freed)
+{
+        Counting *c = g_new0(Counting, 1);
+
+        *c = (Counting){.task = {count, count_free}, .is_freed = ret_is_freed};
+        g_strlcpy(h->session->tag, "t", sizeof(h->session->tag));
+        imap_start_task(h->session, &c->task);
+}
+
+static void
+test_tasks(void)
+{
+        gboolean is_freed = FALSE;
+        Harness h = {0};
+
+        harness_open(&h);
+        harness_log_in(&h);
+        start_counting(&h, &is_freed);
+        h.output_max = 5000;
+        harness_say(&h, span_of("a NOOP\r\n")); /* waits for its turn */
+        g_assert_true(g_str_has_prefix(h.output->str, "* 0 line\r\n* 1 line\r\n"));
+        g_assert_true(g_str_has_suffix(h.output->str, "* 19998 line\r\nt OK counted\r\na OK nothing done\r\n"));
+        g_assert_true(is_freed);
+        is_freed = FALSE;
+        start_counting(&h, &is_freed);
+        harness_run(&h);
+        harness_close(&h); /* in the middle */
+        g_assert_true(is_freed);
+}
+
+static void
+test_progress(void)
+{
+        gboolean is_freed = FALSE;
+        Harness h = {0};
+
+        harness_open(&h);
+        harness_log_in(&h);
+        start_counting(&h, &is_freed);
+        g_string_truncate(h.output, 0);
+        imap_progress(h.session, 1, 10); /* it has just begun */
+        h.session->progress_due = 0;
+        imap_progress(h.session, 5, 10);
+        imap_progress(h.session, 6, 10);
+        h.session->progress_due = 0;
+        imap_progress(h.session, 7, 0);
+        (void) stream_flush(h.session->session.stream);
+        harness_gather(&h);
+        g_assert_cmpstr(h.output->str, ==,
+                        "* OK [INPROGRESS (\"t\" 5 10)] at work\r\n* OK [INPROGRESS (\"t\" 7 NIL)] at work\r\n");
+        harness_close(&h);
+}
+
+static void
+test_message_limit(void)
+{
+        Harness h = {.settings = {.message_limit = 500}};
+
+        harness_open(&h);
+        g_assert_false(has(&h, "MESSAGELIMIT"));
+        harness_log_in(&h);
+        g_assert_true(has(&h, " MESSAGELIMIT=500 "));
+        harness_close(&h);
+}
+
 /* The table is complete: everything that can be asked for has its manual. */
 static void
 test_tables(void)
@@ -401,6 +498,9 @@ main(int argc, char **argv)
         g_test_add_func("/imap/session/RFC 2971: ID", test_id);
         g_test_add_func("/imap/session/capabilities switched off by client and account", test_switched_off);
         g_test_add_func("/imap/session/a stopping server says so", test_stopping);
+        g_test_add_func("/imap/session/tasks go on at the reader's pace", test_tasks);
+        g_test_add_func("/imap/session/RFC 9585: INPROGRESS", test_progress);
+        g_test_add_func("/imap/session/RFC 9738: MESSAGELIMIT is told", test_message_limit);
         g_test_add_func("/imap/session/tables", test_tables);
         return g_test_run();
 }

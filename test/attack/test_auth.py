@@ -55,6 +55,19 @@ def test_no_pop3_password_without_tls_on_the_open_network_rfc2595_2_3(strict, st
         assert w.login(b"joe@r.example")
 
 
+def test_no_imap_password_without_tls_on_the_open_network_rfc9051_6_2_3(strict, stranger):
+    with Wire(strict.port("imap"), stranger) as w:
+        assert b" LOGINDISABLED" in w.greeting and b" STARTTLS" in w.greeting and b"AUTH=" not in w.greeting
+        for command in (b"LOGIN joe@r.example secret", b"AUTHENTICATE PLAIN " + GOOD, b"AUTHENTICATE LOGIN"):
+            w.say(b"a " + command + b"\r\n")
+            assert w.line().startswith(b"a NO [PRIVACYREQUIRED]")
+        w.say(b"b STARTTLS\r\n")
+        assert w.line().startswith(b"b OK")
+        w.start_tls()
+        w.say(b"c LOGIN joe@r.example secret\r\n")
+        assert w.line().startswith(b"c OK")
+
+
 @pytest.mark.parametrize("door", ["smtp", "lmtp"])
 def test_a_door_for_strangers_takes_no_password_rfc4954_4(site, door):
     with Wire(site.port(door)) as w:
@@ -154,6 +167,10 @@ def test_passwords_stand_in_no_log(site):
             w.ok(b"USER joe@r.example")
             w.ok(b"PASS " + canary.encode())
             w.ok(b"PASS " + canary.encode())
+        with Wire(site.port("imap")) as w:
+            w.say(b"a LOGIN joe@r.example %s\r\nb LOGIN joe@r.example\r\nc AUTHENTICATE PLAIN %s\r\nd LOGOUT\r\n" % (canary.encode(), b64(f"\0joe@r.example\0{canary}")))
+            while w.line():
+                pass
     log = site.log()
     assert not [x for x in log.splitlines() if "secret" in x]
     assert "canary" not in log
