@@ -17,7 +17,6 @@ struct Store {
         Db *db;
         Blob *blob;
         Directory *directory;
-        guint64 tree_changes;   /* atomic: commits that changed some account's tree */
         Numbers *numbers;       /* (turn) */
         Registry *registry;
         Mutex lock;             /* leaf: the set below */

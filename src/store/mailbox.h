@@ -103,6 +103,22 @@ MailboxAnswer store_mailbox_subscribe(Store *store, const Viewer *who, Span name
 MailboxAnswer store_mailbox_alias(Store *store, const Viewer *who, Span name, Span target, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 MailboxAnswer store_mailbox_restore(Store *store, const Viewer *who, Span name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What can be restored in the viewer's own tree, the last deleted first, at most `max`. */
+typedef struct DeletedMailbox {
+        const char *name;
+        Usec deleted;
+} DeletedMailbox;
+gboolean store_mailboxes_deleted(Store *store, Arena *arena, const Viewer *who, gsize max, const DeletedMailbox **ret, gsize *ret_n,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Could a mailbox be made under this name, in one's own tree or somebody else's? */
+gboolean store_name_is_right(Span name) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A new account's mailboxes, their special uses and its subscriptions, as its template says, in the transaction that makes it. Aliases are not made: their targets
+ * are looked for like anybody's (store_mailbox_alias()). FAULT_INPUT: a name of the template is none. */
+gboolean store_make_account(Store *store, DbTxn *txn, const Viewer *who, const Template *template, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* ACL ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct AclEntry {

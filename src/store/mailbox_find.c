@@ -31,9 +31,9 @@ owner_name(Arena *arena, const Viewer *who, const char *owner_key)
         return arena_printf(arena, "~%.*s", (int) local, owner_key);
 }
 
-/* FALSE in *ret_answer's place: a fault, or nobody can be called so. */
+/* FALSE: nobody can be called so, or the arena is over. */
 static gboolean
-read_owner(Look *look, Address *ret)
+read_owner(const Look *look, Address *ret)
 {
         Arena *arena = look->arena;
         Span owner = look->name.owner;
@@ -76,6 +76,24 @@ find_tree(Look *look, GError **error)
         look->is_own = look->tree == look->who->account;
         look->office = (rights & ADMIN_READ_MAIL) != 0 && !look->is_own ? RIGHTS_OF_OFFICE : 0;
         return MAILBOX_DONE;
+}
+
+const char *
+name_canonical(Arena *arena, const Viewer *who, Span name)
+{
+        Look look = {.arena = arena, .who = who, .is_own = TRUE};
+        Address address;
+
+        if (!name_parse(arena, name, NAME_MAKE, &look.name))
+                return NULL;
+        if (look.name.owner.data == NULL)
+                return look.name.path;
+        look.identity.key = arena_strndup(arena, text_lower(arena, span_of(who->address)));
+        if (look.identity.key == NULL || !read_owner(&look, &address))
+                return NULL;
+        look.owner_key = address_key(arena, &address);
+        look.is_own = g_strcmp0(look.owner_key, look.identity.key) == 0;
+        return look.owner_key != NULL ? look_name(&look) : NULL;
 }
 
 MailboxAnswer

@@ -558,3 +558,32 @@ store_mailboxes(Store *store, Arena *arena, const Viewer *who, const MailboxQuer
                         return FALSE;
         }
 }
+
+/* What could be restored ------------------------------------------------------------------------------------------- */
+
+DB_SQL(DELETED, "SELECT deleted_name, deleted_at FROM mailbox WHERE account = ? AND name < ' '"
+                " ORDER BY deleted_at DESC, id DESC LIMIT ?");
+
+gboolean
+store_mailboxes_deleted(Store *store, Arena *arena, const Viewer *who, gsize max, const DeletedMailbox **ret,
+                        gsize *ret_n, GError **error)
+{
+        DeletedMailbox *at = arena_new_array(arena, DeletedMailbox, max);
+        g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
+        DbStep step = DB_ROW_FAILED;
+        gsize n = 0;
+
+        if (txn == NULL)
+                return FALSE;
+        if (at == NULL)
+                return too_many(error);
+        g_autoptr(DbRows) rows = db_query(txn, &DELETED, error, "ii", who->account, (gint64) max);
+        while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW && n < max) {
+                at[n] = (DeletedMailbox){arena_strdup(arena, db_text(rows, 0)), db_int(rows, 1)};
+                if (at[n++].name == NULL)
+                        return too_many(error);
+        }
+        *ret = at;
+        *ret_n = n;
+        return step != DB_ROW_FAILED;
+}

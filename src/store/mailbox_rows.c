@@ -70,18 +70,11 @@ tree_forget_account(DbTxn *txn, gint64 account, GError **error)
                db_run(txn, &FORGET_ALIASES, error, "i", account) && db_run(txn, &FORGET_METADATA, error, "i", account);
 }
 
-static void
-publish_tree(gpointer data)
-{
-        __atomic_add_fetch(&((Store *) data)->tree_changes, 1, __ATOMIC_RELEASE);
-}
-
 void
 tree_changed(Store *store, DbTxn *txn, gint64 account)
 {
         numbers_forget_account(store, account);
         touch(store, txn, account, MARK_TREE, 0);
-        db_on_commit(txn, publish_tree, store, NULL);
 }
 
 void

@@ -196,6 +196,7 @@ static MailboxAnswer delete (Store *store, DbTxn *txn, gpointer data, GError **e
         snprintf(hidden, sizeof(hidden), "\001%" G_GINT64_FORMAT, look->id);
         if (!db_run(txn, &MAILBOX_DELETE, error, "ssii", hidden, look->name.path, (gint64) clock_real(), look->id))
                 return MAILBOX_FAILED;
+        touch(store, txn, look->id, MARK_ROW, 0); /* who has it selected hears that it is gone */
         tree_changed(store, txn, look->tree);
         return MAILBOX_DONE;
 }
@@ -237,6 +238,7 @@ restore(Store *store, DbTxn *txn, gpointer data, GError **error)
                 return MAILBOX_MISSING;
         if (!db_run(txn, &MAILBOX_RESTORE, error, "si", look->name.path, id))
                 return MAILBOX_FAILED;
+        touch(store, txn, id, MARK_ROW, 0);
         tree_changed(store, txn, look->tree);
         return MAILBOX_DONE;
 }

@@ -1,5 +1,6 @@
 /* mailbox_tree_test.c -- mailboxes made, listed, renamed, deleted and restored (RFC 9051 §6.3). */
 #include "store/testing.h"
+#include "store/view.h"
 
 typedef struct Fixture {
         TestSite site;
@@ -286,6 +287,61 @@ test_limit(Fixture *f, gconstpointer data)
         g_assert_cmpuint(n, ==, 10000 + 100); /* and the levels above them */
 }
 
+/* Sessions that have it selected see that it is gone, and those that watch the tree are woken. */
+static void
+count_wake(gpointer data)
+{
+        (*(gint *) data)++;
+}
+
+static void
+test_notice(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        g_autoptr(GError) error = NULL;
+        View *view = NULL;
+        gint tree = 0, mailbox = 0;
+
+        test_create(t, &f->joe, "M");
+        gint64 id = test_mailbox(t, &f->joe, "M")->id;
+        g_assert_cmpint(store_view_open(t->store, id, f->joe.account, &view, &error), ==, STORE_DONE);
+        view_unref(view);
+        Watch *on_tree = store_watch(t->store, 0, f->joe.account, count_wake, &tree);
+        Watch *on_mailbox = store_watch(t->store, id, f->joe.account, count_wake, &mailbox);
+        test_create(t, &f->ann, "other");
+        g_assert_cmpint(tree, ==, 0);
+        test_create(t, &f->joe, "N");
+        g_assert_cmpint(tree, ==, 1);
+        g_assert_cmpint(test_delete(t, &f->joe, "M"), ==, MAILBOX_DONE);
+        g_assert_cmpint(mailbox, >, 0);
+        g_assert_cmpint(store_view_open(t->store, id, f->joe.account, &view, &error), ==, STORE_NO_MAILBOX);
+        g_assert_cmpint(test_restore(t, &f->joe, "M"), ==, MAILBOX_DONE);
+        g_assert_cmpint(store_view_open(t->store, id, f->joe.account, &view, &error), ==, STORE_DONE);
+        view_unref(view);
+        g_assert_cmpint(test_subscribe(t, &f->joe, "M", TRUE), ==, MAILBOX_DONE);
+        g_assert_cmpint(test_rename(t, &f->joe, "M", "R"), ==, MAILBOX_DONE);
+        g_assert_cmpint(tree, >=, 5);
+        watch_free(on_tree);
+        watch_free(on_mailbox);
+        g_assert_no_error(error);
+}
+
+static void
+test_status(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        g_autoptr(GError) error = NULL;
+        MailboxStatus status;
+
+        test_create(t, &f->joe, "M");
+        gint64 id = test_mailbox(t, &f->joe, "M")->id;
+        g_assert_cmpint(store_mailbox_status(t->store, id, f->joe.account, &status, &error), ==, STORE_DONE);
+        g_assert_cmpuint(status.messages + status.unseen + status.deleted, ==, 0);
+        g_assert_cmpuint(status.uid_next, ==, 1);
+        g_assert_cmpint(status.uid_validity, ==, number(t, "SELECT uid_validity FROM mailbox WHERE name = 'M'"));
+        g_assert_cmpint(store_mailbox_status(t->store, id + 9, f->joe.account, &status, &error), ==, STORE_NO_MAILBOX);
+}
+
 static void
 test_removed_account(Fixture *f, gconstpointer data)
 {
@@ -330,6 +386,8 @@ main(int argc, char **argv)
         ADD("subscriptions-outlive-mailboxes RFC 9051 §6.3.7", test_subscriptions);
         ADD("aliases-follow-mailboxes", test_aliases);
         ADD("10000-mailboxes-and-not-one-more", test_limit);
+        ADD("who-looks-hears-of-it", test_notice);
+        ADD("status RFC 9051 §6.3.11", test_status);
         ADD("nothing-is-left-of-a-removed-account", test_removed_account);
         return g_test_run();
 }

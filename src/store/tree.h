@@ -119,6 +119,8 @@ void look_log(const Look *look, guint needed);
 const char *look_name(const Look *look);
 /* "~ann" or "~ann@ex.org" for a viewer. */
 const char *owner_name(Arena *arena, const Viewer *who, const char *owner_key);
+/* The same of any name, without looking for its owner. NULL: nothing can be called so, or the arena is over. */
+const char *name_canonical(Arena *arena, const Viewer *who, Span name);
 /* The result of the public functions; *ret in the arena. */
 MailboxAnswer look_mailbox(const Look *look, DbTxn *txn, const Mailbox **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Is there anything below this name in a tree? -1: a fault. */
