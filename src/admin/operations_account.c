@@ -1,17 +1,41 @@
 /* operations_account.c -- account add|list|show|set|password|remove. */
 #include "admin/operations.h"
 #include "auth/auth.h"
+#include "store/mailbox.h"
 
 #define LIST_PAGE 500
 
 static json_t *
 account_json(Arena *arena, const Account *a)
 {
-        return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "address", json_address(arena, &a->address),
+        return json_pack("{s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "address", json_address(arena, &a->address),
                          "has_password", a->has_password, "may_send", a->may_send, "disabled", a->is_disabled, "quota",
                          a->quota_octets > 0 ? json_integer(a->quota_octets) : json_null(), "quota_messages",
                          a->quota_messages > 0 ? json_integer(a->quota_messages) : json_null(), "atrn",
-                         json_text(a->atrn));
+                         json_text(a->atrn), "template", json_text(a->template_name));
+}
+
+/* Whom it administers, and how. */
+static gboolean
+account_put_admin(AdminCall *call, const Account *a, json_t *object, GError **error)
+{
+        Arena *arena = admin_arena(call);
+        const AdminScope *scopes;
+        json_t *array;
+        guint rights = 0;
+        gsize n;
+
+        if (!directory_admin_scopes(admin_rooms(call)->directory, arena, a->id, &scopes, &n, error))
+                return FALSE;
+        array = json_array();
+        for (gsize i = 0; i < n; i++) {
+                json_array_append_new(array,
+                                      json_text(strcmp(scopes[i].domain, "*") == 0 ? "server" : scopes[i].domain));
+                rights |= scopes[i].rights;
+        }
+        json_put(object, "admin", array);
+        json_put(object, "admin_rights", json_text(directory_admin_rights_text(arena, rights)));
+        return TRUE;
 }
 
 static gboolean
@@ -63,7 +87,7 @@ account_show(AdminCall *call)
         if (a == NULL)
                 return admin_refuse(call, "there is no account %s", admin_arg(call, "ADDRESS", 0));
         json_t *object = account_json(admin_arena(call), a);
-        if (!account_put_usage(call, a, object, &error)) {
+        if (!account_put_usage(call, a, object, &error) || !account_put_admin(call, a, object, &error)) {
                 json_decref(object);
                 return admin_refuse(call, "%s", error->message);
         }
@@ -104,16 +128,17 @@ account_list(AdminCall *call)
 
 typedef struct AccountChange {
         const char *hash;
+        const char *forget; /* remove: address to which nothing is granted any more, or NULL */
         gint64 id;
+        Template template; /* add: what it was made by */
 } AccountChange;
 
 static AdminResult
-account_changed(AdminCall *call, const Account *before, json_t *take_after, ChangeFn fn, const char *hash)
+account_changed(AdminCall *call, const Account *before, json_t *take_after, ChangeFn fn, AccountChange *data)
 {
-        AccountChange data = {.hash = hash};
         json_t *was = before != NULL ? account_json(admin_arena(call), before) : NULL;
         AdminChange change = {
-                .object = admin_arg(call, "ADDRESS", 0), .before = was, .after = take_after, .fn = fn, .data = &data};
+                .object = admin_arg(call, "ADDRESS", 0), .before = was, .after = take_after, .fn = fn, .data = data};
         AdminResult result = admin_change(call, &change);
 
         json_decref(was);
@@ -121,15 +146,52 @@ account_changed(AdminCall *call, const Account *before, json_t *take_after, Chan
         return result;
 }
 
+/* The address as it is kept; the directory has read it before. */
+static Viewer
+account_viewer(AdminCall *call, gint64 id)
+{
+        Arena *arena = admin_arena(call);
+        Address address = {SPAN_EMPTY, SPAN_EMPTY};
+
+        (void) address_parse(arena, span_of(admin_arg(call, "ADDRESS", 0)), TRUE, &address);
+        return (Viewer){
+                .account = id, .address = arena_strndup(arena, address_text(arena, &address)), .client = "admin"};
+}
+
 static Change
 account_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
+        const AdminRooms *rooms = admin_rooms(call);
         AccountChange *change = data;
         const KeyValue *pairs;
         gsize n = admin_pairs(call, &pairs);
+        Change answer = directory_account_add(rooms->directory, txn, admin_arg(call, "ADDRESS", 0), change->hash, pairs,
+                                              n, &change->id, error);
 
-        return directory_account_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), change->hash,
-                                     pairs, n, &change->id, error);
+        if (answer != CHANGE_DONE)
+                return answer;
+        if (directory_template_of(txn, admin_arena(call), change->id, &change->template, error) != FOUND)
+                return CHANGE_FAILED;
+        const Viewer who = account_viewer(call, change->id);
+        return store_make_account(rooms->store, txn, &who, &change->template, error) ? CHANGE_DONE : CHANGE_FAILED;
+}
+
+/* Names that stand for mailboxes of others, which must be there and open to it. */
+static void
+account_make_aliases(AdminCall *call, const AccountChange *change)
+{
+        const Viewer who = account_viewer(call, change->id);
+
+        for (gsize i = 0; i < change->template.aliases.n; i++) {
+                const TemplateItem *item = &change->template.aliases.at[i];
+                g_autoptr(GError) error = NULL;
+
+                if (store_mailbox_alias(admin_rooms(call)->store, &who, span_of(item->name), span_of(item->value),
+                                        &error) != MAILBOX_DONE)
+                        admin_warn(call, "template %s: %s was not made: %s", change->template.name, item->name,
+                                   error != NULL ? error->message
+                                                 : "its target is not there, or not open to this account");
+        }
 }
 
 static AdminResult
@@ -143,9 +205,11 @@ account_add(AdminCall *call)
 
         if (admin_password(call) != NULL && (hash = auth_hash_password(admin_password(call), &error)) == NULL)
                 return admin_refuse(call, "%s", error->message);
-        AdminResult result = account_changed(call, NULL, json_pairs(pairs, n), account_add_fn, hash);
+        AccountChange change = {.hash = hash};
+        AdminResult result = account_changed(call, NULL, json_pairs(pairs, n), account_add_fn, &change);
         if (result != ADMIN_DONE)
                 return result;
+        account_make_aliases(call, &change);
         if (hash == NULL)
                 admin_warn(call, "%s has no password: nobody can log in until `restante account password %s`", address,
                            address);
@@ -194,8 +258,9 @@ account_password(AdminCall *call)
                 return admin_refuse(call, "no password came: it is read as one line from standard input");
         if ((hash = auth_hash_password(admin_password(call), &error)) == NULL)
                 return admin_refuse(call, "%s", error->message);
+        AccountChange change = {.hash = hash};
         AdminResult result =
-                account_changed(call, NULL, json_pack("{s:s}", "password", "changed"), account_password_fn, hash);
+                account_changed(call, NULL, json_pack("{s:s}", "password", "changed"), account_password_fn, &change);
         if (result == ADMIN_DONE)
                 admin_result(call, json_pack("{s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
                                              "password", "changed"));
@@ -207,13 +272,15 @@ static Change
 account_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
         const AdminRooms *rooms = admin_rooms(call);
+        const AccountChange *change = data;
         gboolean more;
         gint64 id;
         Change answer = directory_account_remove(rooms->directory, txn, admin_arg(call, "ADDRESS", 0), &id, error);
 
         if (answer != CHANGE_DONE)
                 return answer;
-        if (!store_remove_account(rooms->store, txn, id, &more, error))
+        if (!store_remove_account(rooms->store, txn, id, &more, error) ||
+            (change->forget != NULL && !store_forget_address(rooms->store, txn, change->forget, error)))
                 return CHANGE_FAILED;
         if (more) {
                 fault(error, FAULT_BUSY, "mail arrives faster than it is removed; set disabled=yes first");
@@ -254,6 +321,19 @@ account_may_go(AdminCall *call, GError **error)
                            : CHANGE_FAILED;
 }
 
+/* What is granted to its address goes with it, unless a group of that address stays. */
+static gboolean
+account_to_forget(AdminCall *call, const Account *account, const char **ret, GError **error)
+{
+        Arena *arena = admin_arena(call);
+        Entry entry = {0};
+
+        if (directory_entry(admin_rooms(call)->directory, arena, &account->address, &entry, error) == FOUND_FAILED)
+                return FALSE;
+        *ret = entry.n_group == 0 ? arena_strndup(arena, address_text(arena, &account->address)) : NULL;
+        return TRUE;
+}
+
 static AdminResult
 account_remove(AdminCall *call)
 {
@@ -272,7 +352,10 @@ account_remove(AdminCall *call)
                 return admin_answer(call, answer, &look, error);
         if (!account_empty(call, before, &error))
                 return admin_refuse(call, "%s", error->message);
-        result = account_changed(call, before, NULL, account_remove_fn, NULL);
+        AccountChange change = {0};
+        if (!account_to_forget(call, before, &change.forget, &error))
+                return admin_refuse(call, "%s", error->message);
+        result = account_changed(call, before, NULL, account_remove_fn, &change);
         if (result == ADMIN_DONE)
                 admin_result(call, json_pack("{s:s}", "removed", address));
         return result;
@@ -284,7 +367,8 @@ account_remove(AdminCall *call)
                 {"address", "account"}, {"messages", "messages", COLUMN_NUMBER}, {"octets", "size", COLUMN_SIZE},      \
                         {"quota", "quota", COLUMN_SIZE}, {"quota_messages", "quota (messages)", COLUMN_NUMBER},        \
                         {"may_send", "may send", COLUMN_YES_NO}, {"has_password", "password", COLUMN_YES_NO},          \
-                        {"disabled", "disabled", COLUMN_YES_NO}, {"atrn", "atrn"}                                      \
+                        {"disabled", "disabled", COLUMN_YES_NO}, {"atrn", "atrn"}, {"template", "template"},           \
+                        {"admin", "administers"}, {"admin_rights", "admin rights"}                                     \
         }
 /* clang-format on */
 
@@ -292,7 +376,8 @@ const Operation ACCOUNT_ADD = {
         .noun = "account",
         .verb = "add",
         .summary = "make an account",
-        .manual = "Makes an account with a mailbox. The password is one line from standard input; on a terminal it is "
+        .manual = "Makes an account with the mailboxes of its template (template list; without template= the one its "
+                  "domain names, else default). The password is one line from standard input; on a terminal it is "
                   "asked for. Without one (standard input empty) mail is kept, but nobody can log in until `account "
                   "password`.",
         .example = "restante account add joe@uk.example.com quota=1000000000 < password",

@@ -1,5 +1,6 @@
 /* operations_alias.c -- alias add, add group, add bouncer, list, remove. */
 #include "admin/operations.h"
+#include "store/mailbox.h"
 
 #define LIST_PAGE 500
 
@@ -198,10 +199,42 @@ alias_keep_same(AdminCall *call, const AliasRow *row, gpointer data)
         return TRUE;
 }
 
+/* data: address of a group to which nothing is granted any more, or NULL. */
 static Change
 alias_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
-        return directory_alias_remove(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), error);
+        const AdminRooms *rooms = admin_rooms(call);
+        Change answer = directory_alias_remove(rooms->directory, txn, admin_arg(call, "ADDRESS", 0), error);
+
+        if (answer == CHANGE_DONE && data != NULL && !store_forget_address(rooms->store, txn, data, error))
+                answer = CHANGE_FAILED;
+        return answer;
+}
+
+/* What is granted to a group goes with it, unless an account of that address stays. */
+static gboolean
+alias_to_forget(AdminCall *call, const char **ret, GError **error)
+{
+        Arena *arena = admin_arena(call);
+        Address address;
+        Entry entry = {0};
+
+        *ret = NULL;
+        if (address_parse(arena, span_of(admin_arg(call, "ADDRESS", 0)), TRUE, &address) != ADDRESS_OK)
+                return TRUE; /* of another form, then: no group */
+        switch (directory_entry(admin_rooms(call)->directory, arena, &address, &entry, error)) {
+        case FOUND_FAILED:
+                return FALSE;
+        case FOUND:
+                if (entry.n_group > 0 && entry.account == NULL)
+                        *ret = arena_printf(arena, "%.*s@%.*s", (int) address.local.len,
+                                            (const char *) address.local.data, (int) address.domain.len,
+                                            (const char *) address.domain.data);
+                break;
+        case FOUND_NOT:
+                break;
+        }
+        return TRUE;
 }
 
 static AdminResult
@@ -209,13 +242,14 @@ alias_remove(AdminCall *call)
 {
         g_autoptr(GError) error = NULL;
         const char *address = admin_arg(call, "ADDRESS", 0);
-        const char *at = strrchr(address, '@');
+        const char *at = strrchr(address, '@'), *forget = NULL;
         json_t *before = json_array();
         AdminChange change = {.object = address, .before = before, .fn = alias_remove_fn};
-        AdminResult result = !alias_each(call, at != NULL ? at + 1 : NULL, alias_keep_same, before, &error)
-                                     ? admin_refuse(call, "%s", error->message)
-                                     : admin_change(call, &change);
+        gboolean is_known = alias_each(call, at != NULL ? at + 1 : NULL, alias_keep_same, before, &error) &&
+                            alias_to_forget(call, &forget, &error);
 
+        change.data = (gpointer) forget;
+        AdminResult result = is_known ? admin_change(call, &change) : admin_refuse(call, "%s", error->message);
         if (result == ADMIN_DONE)
                 admin_result(call, json_pack("{s:s}", "removed", address));
         json_decref(before);

@@ -101,6 +101,165 @@ accounts(void)
         expect(ADMIN_REFUSED, "there is no account", NULL, "account", "remove", WORDS("ann@acc.example"));
 }
 
+/* "name name ..." of the rows, in order; g_free. */
+static char *
+names_of(const TestAnswer *answer, const char *key)
+{
+        GString *s = g_string_new(NULL);
+        const json_t *row;
+        gsize i;
+
+        json_array_foreach(answer->rows, i, row) g_string_append_printf(s, "%s%s", i > 0 ? " " : "", text_of(row, key));
+        return g_string_free(s, FALSE);
+}
+
+static void
+expect_mailboxes(const char *address, const char *option, const char *wanted)
+{
+        TestAnswer answer;
+
+        test_call(&site, &answer, NULL, NULL, "mailbox", "list", WORDS(address, option));
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        g_autofree char *names = names_of(&answer, "name");
+        g_assert_cmpstr(names, ==, wanted);
+        test_answer_clear(&answer);
+}
+
+static void
+templates(void)
+{
+        TestAnswer answer;
+
+        test_call(&site, &answer, NULL, NULL, "template", "show", WORDS("default"));
+        g_assert_cmpuint(json_array_size(json_object_get(answer.object, "mailboxes")), ==, 5);
+        test_answer_clear(&answer);
+        done("template", "add",
+             WORDS("office", "mailboxes=Sent,Work/2026", "special-use=Sent:sent", "subscribe=Sent,~boss/Team",
+                   "alias=Team:~boss/Team", "quota=5000"));
+        expect(ADMIN_REFUSED, "exists already", NULL, "template", "add", WORDS("office"));
+        expect(ADMIN_REFUSED, "no mailbox can be called so", NULL, "template", "set",
+               WORDS("office", "mailboxes=a//b"));
+        expect(ADMIN_REFUSED, "no mailbox can be called so", NULL, "template", "set",
+               WORDS("office", "mailboxes=~ann/b"));
+        expect(ADMIN_REFUSED, "no mailbox can be called so", NULL, "template", "set", WORDS("office", "alias=T:.."));
+        expect(ADMIN_REFUSED, "there is no template", NULL, "template", "set", WORDS("none", "quota=1"));
+        expect(ADMIN_USAGE, "nothing to set", NULL, "template", "set", WORDS("office"));
+
+        done("domain", "add", WORDS("tem.example", "template=office"));
+        test_call(&site, &answer, "x", NULL, "account", "add", WORDS("early@tem.example"));
+        g_assert_cmpint(answer.result, ==, ADMIN_DONE);
+        g_assert_nonnull(strstr(answer.warnings->str, "Team was not made"));
+        g_assert_cmpint(json_integer_value(json_object_get(answer.object, "quota")), ==, 5000);
+        g_assert_cmpstr(text_of(answer.object, "template"), ==, "office");
+        test_answer_clear(&answer);
+        expect_mailboxes("early@tem.example", NULL, "INBOX Sent Work Work/2026");
+
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("boss@tem.example", "template=default"));
+        expect_mailboxes("boss@tem.example", NULL, "Archive Drafts INBOX Junk Sent Trash");
+        done("mailbox", "create", WORDS("boss@tem.example", "Team"));
+        done("mailbox", "acl", WORDS("boss@tem.example", "Team", "anyone", "lr"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("late@tem.example"));
+        expect_mailboxes("late@tem.example", NULL, "INBOX Sent Team Work Work/2026 ~boss ~boss/Team");
+        test_call(&site, &answer, NULL, NULL, "mailbox", "list", WORDS("late@tem.example"));
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 1), "special_use"), ==, "sent");
+        g_assert_true(json_is_true(json_object_get(json_array_get(answer.rows, 1), "subscribed")));
+        g_assert_true(json_is_true(json_object_get(json_array_get(answer.rows, 2), "alias")));
+        g_assert_true(json_is_true(json_object_get(json_array_get(answer.rows, 6), "subscribed")));
+        test_answer_clear(&answer);
+        done("mailbox", "acl", WORDS("boss@tem.example", "Team", "anyone", "none"));
+        expect_mailboxes("late@tem.example", NULL, "INBOX Sent Work Work/2026");
+        expect(ADMIN_REFUSED, "still have the template", NULL, "template", "remove", WORDS("office"));
+        expect(ADMIN_REFUSED, "not removed", NULL, "template", "remove", WORDS("default"));
+        done("template", "add", WORDS("brief"));
+        done("template", "remove", WORDS("brief"));
+        test_call(&site, &answer, NULL, NULL, "template", "list", NULL);
+        g_autofree char *names = names_of(&answer, "name");
+        g_assert_cmpstr(names, ==, "default office");
+        test_answer_clear(&answer);
+}
+
+static void
+mailboxes(void)
+{
+        TestAnswer answer;
+
+        done("domain", "add", WORDS("box.example"));
+        done("template", "add", WORDS("bare"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@box.example", "template=bare"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("ann@box.example", "template=bare"));
+        done("mailbox", "create", WORDS("joe@box.example", "Work/2026", "--special-use", "archive"));
+        expect(ADMIN_REFUSED, "stands there already", NULL, "mailbox", "create", WORDS("joe@box.example", "Work"));
+        expect(ADMIN_REFUSED, "archive, drafts", NULL, "mailbox", "create",
+               WORDS("joe@box.example", "X", "--special-use=everything"));
+        expect(ADMIN_REFUSED, "not possible", NULL, "mailbox", "create", WORDS("joe@box.example", "a//b"));
+        expect(ADMIN_REFUSED, "no account", NULL, "mailbox", "list", WORDS("max@box.example"));
+        expect(ADMIN_REFUSED, "is no address", NULL, "mailbox", "list", WORDS("max"));
+        done("mailbox", "rename", WORDS("joe@box.example", "Work", "Old"));
+        expect_mailboxes("joe@box.example", NULL, "INBOX Old Old/2026");
+        done("mailbox", "delete", WORDS("joe@box.example", "Old/2026"));
+        expect(ADMIN_REFUSED, "no mailbox", NULL, "mailbox", "delete", WORDS("joe@box.example", "Old/2026"));
+        expect(ADMIN_REFUSED, "always there", NULL, "mailbox", "delete", WORDS("joe@box.example", "inbox"));
+        expect_mailboxes("joe@box.example", "--deleted", "Old/2026");
+        done("mailbox", "restore", WORDS("joe@box.example", "Old/2026"));
+        expect_mailboxes("joe@box.example", "--deleted", "");
+
+        expect(ADMIN_REFUSED, "may not see it", NULL, "mailbox", "alias", WORDS("ann@box.example", "J", "~joe/Old"));
+        test_call(&site, &answer, NULL, NULL, "mailbox", "acl",
+                  WORDS("joe@box.example", "Old", "ann@box.example", "lrs"));
+        g_autofree char *who = names_of(&answer, "identifier");
+        g_assert_cmpstr(who, ==, "joe@box.example ann@box.example");
+        g_assert_cmpstr(text_of(json_array_get(answer.rows, 1), "rights"), ==, "lrs");
+        test_answer_clear(&answer);
+        done("mailbox", "acl", WORDS("joe@box.example", "Old", "--", "-ann", "s"));
+        expect(ADMIN_USAGE, "letters", NULL, "mailbox", "acl", WORDS("joe@box.example", "Old", "ann", "xyz"));
+        expect(ADMIN_USAGE, "RIGHTS are missing", NULL, "mailbox", "acl", WORDS("joe@box.example", "Old", "ann"));
+        expect(ADMIN_REFUSED, "no account or group", NULL, "mailbox", "acl",
+               WORDS("joe@box.example", "Old", "max", "l"));
+        done("mailbox", "alias", WORDS("ann@box.example", "J", "~joe/Old"));
+        done("mailbox", "subscribe", WORDS("ann@box.example", "J", "yes"));
+        expect(ADMIN_USAGE, "yes or no", NULL, "mailbox", "subscribe", WORDS("ann@box.example", "J", "maybe"));
+        expect_mailboxes("ann@box.example", NULL, "INBOX J ~joe ~joe/Old");
+        done("mailbox", "acl", WORDS("joe@box.example", "Old", "ann", "none"));
+        expect_mailboxes("ann@box.example", NULL, "INBOX");
+        done("mailbox", "alias", WORDS("ann@box.example", "J", "none"));
+        g_assert_cmpint(count("SELECT count(*) FROM history WHERE operation LIKE 'mailbox %'"), >=, 8);
+}
+
+/* Who comes after somebody of the same name gets nothing that was granted to him. */
+static void
+grants_end(void)
+{
+        done("domain", "add", WORDS("end.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("own@end.example"));
+        expect(ADMIN_DONE, NULL, "x", "account", "add", WORDS("joe@end.example"));
+        done("alias", "add group", WORDS("team@end.example", "joe@end.example"));
+        done("alias", "add bouncer", WORDS("joe@end.example"));
+        done("mailbox", "create", WORDS("own@end.example", "M"));
+        done("mailbox", "acl", WORDS("own@end.example", "M", "joe", "lr"));
+        done("mailbox", "acl", WORDS("own@end.example", "M", "team", "lr"));
+        done("alias", "remove", WORDS("joe@end.example")); /* the bouncer: the account keeps what it has */
+        g_assert_cmpint(count("SELECT count(*) FROM acl WHERE identifier LIKE '%@end.example'"), ==, 2);
+        done("alias", "remove", WORDS("Team@end.example"));
+        g_assert_cmpint(count("SELECT count(*) FROM acl WHERE identifier LIKE '%@end.example'"), ==, 1);
+        done("account", "remove", WORDS("Joe@end.example"));
+        g_assert_cmpint(count("SELECT count(*) FROM acl WHERE identifier LIKE '%@end.example'"), ==, 0);
+}
+
+static void
+administrators(void)
+{
+        TestAnswer answer;
+
+        done("domain", "add", WORDS("adm.example"));
+        expect(ADMIN_REFUSED, "admin-rights says", "x", "account", "add",
+               WORDS("a@adm.example", "admin-rights=read-mail"));
+        test_call(&site, &answer, "x", NULL, "account", "add",
+                  WORDS("a@adm.example", "admin=server", "admin-rights=read-mail"));
+        g_assert_cmpstr(json_string_value(json_array_get(json_object_get(answer.object, "admin"), 0)), ==, "server");
+        g_assert_cmpstr(text_of(answer.object, "admin_rights"), ==, "read-mail");
+        test_answer_clear(&answer);
+}
+
 static void
 aliases(void)
 {
@@ -372,6 +531,10 @@ main(int argc, char **argv)
         test_site_open(&site);
         g_test_add_func("/admin/operations/domains", domains);
         g_test_add_func("/admin/operations/accounts", accounts);
+        g_test_add_func("/admin/operations/templates", templates);
+        g_test_add_func("/admin/operations/mailboxes", mailboxes);
+        g_test_add_func("/admin/operations/what-was-granted-ends-with-the-account", grants_end);
+        g_test_add_func("/admin/operations/administrators", administrators);
         g_test_add_func("/admin/operations/aliases-groups-bouncers", aliases);
         g_test_add_func("/admin/operations/routes-and-explain", routes);
         g_test_add_func("/admin/operations/inject-queue-trace-verify", inject);

@@ -180,6 +180,42 @@ def test_the_server_dies_with_its_keeper_and_the_next_start_is_whole(site):
     assert site.json("verify")["complaints"] == 0
 
 
+def test_mailboxes_are_made_by_template_shared_and_restored(site):
+    def names(address):
+        return [row["name"] for row in site.json("mailbox", "list", address)]
+
+    site.command("template", "add", "office", "mailboxes=Sent,Work/2026", "special-use=Sent:sent", "subscribe=Sent",
+                 "alias=Team:~boss/Team", "quota=100000")
+    site.account("boss@program.example")
+    assert {"Archive", "Drafts", "INBOX", "Junk", "Sent", "Trash"} == set(names("boss@program.example"))
+    site.command("mailbox", "create", "boss@program.example", "Team")
+    site.command("mailbox", "acl", "boss@program.example", "Team", "anyone", "lrs")
+    site.command("domain", "set", "program.example", "template=office")
+    site.account("new@program.example")
+    assert names("new@program.example") == ["INBOX", "Sent", "Team", "Work", "Work/2026", "~boss", "~boss/Team"]
+    assert site.json("account", "show", "new@program.example")["quota"] == 100000
+    row = [r for r in site.json("mailbox", "list", "new@program.example") if r["name"] == "Team"][0]
+    assert row["alias"] and row["rights"] == "lrs" and row["messages"] == 0
+
+    subprocess.run([RESTANTE, "-c", str(site.conf), "inject", "new+Sent@program.example"], input="a: b\n\nc\n", text=True,
+                   check=True, capture_output=True)
+    before = {r["name"]: r for r in site.json("mailbox", "list", "new@program.example")}["Sent"]
+    assert before["messages"] == 1
+    site.command("mailbox", "delete", "new@program.example", "Sent")
+    assert [r["name"] for r in site.json("mailbox", "list", "new@program.example", "--deleted")] == ["Sent"]
+    assert site.json("account", "show", "new@program.example")["messages"] == 0
+    subprocess.run([RESTANTE, "-c", str(site.conf), "inject", "new+Sent@program.example"], input="a: b\n\nc\n", text=True,
+                   check=True, capture_output=True)  # where no such folder is, INBOX takes it
+    site.command("mailbox", "restore", "new@program.example", "Sent")
+    after = {r["name"]: r for r in site.json("mailbox", "list", "new@program.example")}
+    assert after["Sent"] == before and after["INBOX"]["messages"] == 1
+    assert site.json("account", "show", "new@program.example")["messages"] == 2
+    site.stop()
+    site.start()
+    assert {r["name"]: r for r in site.json("mailbox", "list", "new@program.example")} == after
+    assert site.json("verify")["complaints"] == 0
+
+
 def test_sendmail_takes_recipients_from_the_header_and_hides_bcc(site):
     for user in ("joe", "ann", "eve"):
         site.account(f"{user}@program.example")
