@@ -94,10 +94,12 @@ const DbMigration DB_MIGRATIONS[] = {
          " lines TEXT NOT NULL);" /* of its recipients: see trace.c */
          /* ... and of the tries after the first */
          "CREATE TABLE trace_later ("
-         " message INTEGER NOT NULL, position INTEGER NOT NULL, hashes BLOB NOT NULL, lines TEXT NOT NULL,"
+         " message INTEGER NOT NULL, position INTEGER NOT NULL, lines TEXT NOT NULL,"
          " PRIMARY KEY (message, position)) WITHOUT ROWID;"
          /* look-ups of the trace by sender, recipient and Message-ID: see textkey.h */
-         "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"
+         "CREATE TABLE trace_key ("
+         " key INTEGER NOT NULL, message INTEGER NOT NULL,"
+         " PRIMARY KEY (key, message)) WITHOUT ROWID;"
          "CREATE TABLE refusal (" /* batched refusals, capped */
          " id INTEGER PRIMARY KEY, at INTEGER NOT NULL, client TEXT, sender TEXT, recipient TEXT, status TEXT, text "
          "TEXT,"
@@ -218,6 +220,11 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE reader_seen ("
          " mailbox INTEGER NOT NULL, account INTEGER NOT NULL, data BLOB NOT NULL,"
          " PRIMARY KEY (mailbox, account)) WITHOUT ROWID;"},
+        {4,
+         /* intake: the keys of a message's trace are one row. What was traced before is found by its id only. */
+         "ALTER TABLE trace_later ADD COLUMN hashes BLOB NOT NULL DEFAULT x'';"
+         "DROP TABLE trace_key;"
+         "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"},
 };
 
-const int DB_SCHEMA_VERSION = 3;
+const int DB_SCHEMA_VERSION = 4;
