@@ -401,6 +401,41 @@ test_newer_schema(Site *site, gconstpointer data)
         g_assert_error(error, RESTANTE_ERROR, FAULT_INPUT);
 }
 
+DB_SQL(LATER_OF, "SELECT length(hashes) FROM trace_later WHERE message = 7");
+DB_SQL(ADDRESS_KEY, "SELECT count(*) FROM alias_target WHERE address_key = 'joe@ex.org'");
+
+/* A site of the first schema, with rows in tables that later steps change. */
+static void
+test_first_schema(void)
+{
+        g_autofree char *dir = test_dir_make();
+        g_autofree char *path = g_build_filename(dir, "restante.db", NULL);
+        g_autoptr(GError) error = NULL;
+        sqlite3 *handle = NULL;
+        gint64 n = -1;
+
+        g_assert_cmpint(sqlite3_open(path, &handle), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(handle, DB_MIGRATIONS[0].sql, NULL, NULL, NULL), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(handle,
+                                     "INSERT INTO trace_later VALUES (7, 0, '[]'); INSERT INTO trace_key VALUES (1, 7);"
+                                     "INSERT INTO alias_target VALUES (1, 0, 'Joe@Ex.org'); PRAGMA user_version = 1",
+                                     NULL, NULL, NULL),
+                        ==, SQLITE_OK);
+        sqlite3_close(handle);
+
+        Db *db = db_open(dir, &error);
+        g_assert_no_error(error);
+        {
+                g_autoptr(DbTxn) txn = db_begin_read(db, NULL);
+                g_assert_cmpint(db_get_int(txn, &LATER_OF, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 0);
+                g_assert_cmpint(db_get_int(txn, &ADDRESS_KEY, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 1);
+        }
+        db_close(db);
+        test_dir_remove(dir);
+}
+
 static void
 test_damaged(Site *site, gconstpointer data)
 {
@@ -870,6 +905,7 @@ main(int argc, char **argv)
         site_test("/db/clean-mark-and-recovery-after-crash", test_clean_mark);
         site_test("/db/newer-schema-is-refused", test_newer_schema);
         site_test("/db/damaged-file-is-refused", test_damaged);
+        g_test_add_func("/db/a site of the first schema opens", test_first_schema);
         g_test_add_func("/db/no-directory", test_no_directory);
         site_test("/db/integrity-finds-a-damaged-page", test_integrity);
         site_test("/db/sixteen-threads-sums-are-right", test_concurrent);
