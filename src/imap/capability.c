@@ -8,6 +8,7 @@
 /* When a row is shown. */
 typedef enum Shown {
         SHOWN_ALWAYS = 0,
+        SHOWN_NEVER, /* but ENABLE takes it: some of what it promises is not there */
         SHOWN_BEFORE_LOGIN,
         SHOWN_AFTER_LOGIN,
         SHOWN_FOR_TLS,       /* STARTTLS could be given now          */
@@ -26,7 +27,7 @@ typedef struct Row {
 /* Rows come in with what makes them work. At most 128. */
 static const Row CAPABILITIES[] = {
         {{"IMAP4rev1", "3501", "the protocol as most clients speak it"}, SHOWN_ALWAYS, 0},
-        {{"IMAP4rev2", "9051", "the protocol as it is now, after ENABLE IMAP4rev2"}, SHOWN_ALWAYS, IMAP_ENABLED_REV2},
+        {{"IMAP4rev2", "9051", "the protocol as it is now, after ENABLE IMAP4rev2"}, SHOWN_NEVER, IMAP_ENABLED_REV2},
         {{"LITERAL+", "7888", "literals that need no answer before they are sent"}, SHOWN_ALWAYS, 0},
         {{"LITERAL-", "7888", "the same up to 4,096 octets"}, SHOWN_WITHOUT_LITERAL_PLUS, 0},
         {{"SASL-IR", "4959", "AUTHENTICATE with an initial response"}, SHOWN_BEFORE_LOGIN, 0},
@@ -88,6 +89,8 @@ is_shown(const ImapSession *s, gsize i)
         switch (CAPABILITIES[i].shown) {
         case SHOWN_ALWAYS:
                 break;
+        case SHOWN_NEVER:
+                return FALSE;
         case SHOWN_BEFORE_LOGIN:
                 return is_stranger;
         case SHOWN_AFTER_LOGIN:
