@@ -1,5 +1,6 @@
 /* mailbox_tree.c -- mailboxes made, deleted, restored and renamed (RFC 9051 §6.3.4 to §6.3.6; rights: RFC 4314 §4). */
 #include "base/text.h"
+#include "store/change.h"
 #include "store/internal.h"
 #include "store/tree.h"
 
@@ -357,6 +358,46 @@ rename_mailbox(Store *store, DbTxn *txn, gpointer data, GError **error)
         return answer;
 }
 
+/* RFC 9051 §6.3.6: INBOX stays, empty, and what was in it is in the new mailbox; what is below it stays too. Two steps:
+ * should the second fail, the new mailbox, empty, goes again. */
+static MailboxAnswer
+rename_inbox(const Viewer *who, Renaming *r, Span to, GError **error)
+{
+        Store *store = r->from.store;
+        const Mailbox *made = NULL;
+        const UidRange all = {1, G_MAXUINT32};
+        const UidSet set = {&all, 1};
+        Copied copied = {0};
+        MailboxAnswer answer = look_find(&r->from, RIGHT_DELETE_MAILBOX, NULL, error);
+
+        if (answer == MAILBOX_DONE)
+                answer = store_mailbox_create(store, r->from.arena, who, to, 0, &made, error);
+        if (answer != MAILBOX_DONE)
+                return answer;
+        const CopyRequest request = {.from = r->from.id,
+                                     .to = made->id,
+                                     .reader = who->account,
+                                     .is_move = TRUE,
+                                     .mask = G_MAXUINT64,
+                                     .may_keywords = TRUE};
+        switch (store_copy(store, &request, &set, &copied, error)) {
+        case CHANGED_DONE:
+                if (copied.sources != NULL)
+                        g_array_unref(copied.sources);
+                return MAILBOX_DONE;
+        case CHANGED_FAILED:
+                (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
+                return MAILBOX_FAILED;
+        case CHANGED_NO_MAILBOX:
+        case CHANGED_OVER_QUOTA:
+        case CHANGED_TOO_MANY_KEYWORDS:
+        case CHANGED_UID_SPACE:
+                break;
+        }
+        (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
+        return MAILBOX_IN_USE;
+}
+
 MailboxAnswer
 store_mailbox_rename(Store *store, const Viewer *who, Span from, Span to, GError **error)
 {
@@ -368,10 +409,11 @@ store_mailbox_rename(Store *store, const Viewer *who, Span from, Span to, GError
                 answer = look_begin(store, arena, who, without_end(to), NAME_MAKE, &r.to, error);
         if (answer != MAILBOX_DONE)
                 return answer;
-        if (r.from.tree != r.to.tree || *r.from.name.path == '\0' || name_is_below(r.to.name.path, r.from.name.path))
+        if (r.from.tree != r.to.tree || *r.from.name.path == '\0' ||
+            (name_is_below(r.to.name.path, r.from.name.path) && strcmp(r.from.name.path, "INBOX") != 0))
                 return MAILBOX_BAD_NAME; /* a mailbox stays its owner's, and no level goes below itself */
         if (strcmp(r.from.name.path, "INBOX") == 0)
-                return MAILBOX_IN_USE;
+                return r.from.is_own ? rename_inbox(who, &r, to, error) : MAILBOX_IN_USE;
         answer = tree_run(store, FALSE, rename_mailbox, &r, error);
         if (answer == MAILBOX_DONE)
                 look_log(&r.from, RIGHT_DELETE_MAILBOX);

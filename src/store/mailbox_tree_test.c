@@ -1,4 +1,5 @@
 /* mailbox_tree_test.c -- mailboxes made, listed, renamed, deleted and restored (RFC 9051 §6.3). */
+#include "store/change.h"
 #include "store/testing.h"
 #include "store/view.h"
 
@@ -181,6 +182,45 @@ test_renaming(Fixture *f, gconstpointer data)
 }
 
 /* What is moved below must still be a name. */
+static void
+deliver(TestSite *t, gint64 account, const char *text)
+{
+        g_autoptr(GError) error = NULL;
+        BlobWriter *writer = store_writer_new(t->store);
+        const gint64 inbox = number(t, "SELECT id FROM mailbox WHERE name = 'INBOX'");
+        guint32 uid_validity;
+
+        g_assert_true(blob_writer_add(writer, span_of(text), &error));
+        Append message = {.writer = writer, .flags = FLAG_FLAGGED};
+        g_assert_cmpint(store_append(t->store, inbox, account, &message, 1, NULL, &uid_validity, &error), ==,
+                        CHANGED_DONE);
+        g_assert_no_error(error);
+}
+
+/* What was in INBOX is in the new mailbox, and INBOX is there. */
+static void
+test_renaming_inbox(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        g_autoptr(GError) error = NULL;
+        MailboxStatus status;
+
+        test_create(t, &f->joe, "INBOX/below");
+        gint64 inbox = test_mailbox(t, &f->joe, "INBOX")->id;
+        deliver(t, f->joe.account, "Subject: one\r\n\r\nx\r\n");
+        deliver(t, f->joe.account, "Subject: two\r\n\r\nx\r\n");
+        g_assert_cmpint(test_rename(t, &f->joe, "INBOX", "INBOX/below"), ==, MAILBOX_EXISTS);
+        g_assert_cmpint(test_rename(t, &f->joe, "inbox", "Old/Mail"), ==, MAILBOX_DONE);
+        test_expect_list(t, &f->joe, "", FALSE, FALSE, "INBOX+ INBOX/below Old+ Old/Mail");
+        g_assert_cmpint(test_mailbox(t, &f->joe, "INBOX")->id, ==, inbox);
+        g_assert_cmpint(store_mailbox_status(t->store, inbox, f->joe.account, &status, &error), ==, STORE_DONE);
+        g_assert_cmpuint(status.messages, ==, 0);
+        g_assert_cmpint(store_mailbox_status(t->store, test_mailbox(t, &f->joe, "Old/Mail")->id, f->joe.account,
+                                             &status, &error),
+                        ==, STORE_DONE);
+        g_assert_cmpuint(status.messages, ==, 2);
+}
+
 static void
 test_renaming_too_long(Fixture *f, gconstpointer data)
 {
@@ -382,6 +422,7 @@ main(int argc, char **argv)
         ADD("delete-leaves-children RFC 9051 §6.3.5", test_delete_keeps_children);
         ADD("restore", test_restore_mailbox);
         ADD("rename-takes-children-along RFC 9051 §6.3.6", test_renaming);
+        ADD("renamed-inbox-is-emptied-and-stays RFC 9051 §6.3.6", test_renaming_inbox);
         ADD("rename-keeps-names-within-limits", test_renaming_too_long);
         ADD("subscriptions-outlive-mailboxes RFC 9051 §6.3.7", test_subscriptions);
         ADD("aliases-follow-mailboxes", test_aliases);
