@@ -1,6 +1,7 @@
-/* operations_mailbox.c -- mailbox list|create|delete|rename|restore|alias|subscribe|acl: what an account could do
- * itself. */
+/* operations_mailbox.c -- mailbox list|create|delete|rename|restore|undelete|alias|subscribe|acl: what an account could
+ * do itself. */
 #include "admin/operations.h"
+#include "store/change.h"
 #include "store/mailbox.h"
 
 #define DELETED_MAX 10000
@@ -301,6 +302,55 @@ mailbox_subscribe(AdminCall *call)
         return mailbox_change(call, subscribe_fn, "subscribed", whether);
 }
 
+/* Messages --------------------------------------------------------------------------------------------------------- */
+
+static AdminResult
+undelete_answer(AdminCall *call, ChangeAnswer answer, const char *name, const GError *error)
+{
+        switch (answer) {
+        case CHANGED_DONE:
+                return ADMIN_DONE;
+        case CHANGED_FAILED:
+                break;
+        case CHANGED_NO_MAILBOX:
+                return mailbox_answer(call, MAILBOX_MISSING, name, NULL);
+        case CHANGED_OVER_QUOTA:
+                return admin_refuse(call, "the quota of the account leaves no room for them");
+        case CHANGED_TOO_MANY_KEYWORDS:
+        case CHANGED_UID_SPACE:
+                return mailbox_answer(call, MAILBOX_LIMIT, name, NULL);
+        }
+        return admin_refuse(call, "%s", error != NULL ? error->message : "it could not be done");
+}
+
+static AdminResult
+mailbox_undelete(AdminCall *call)
+{
+        g_autoptr(GError) error = NULL;
+        const char *name = admin_arg(call, "NAME", 0), *text = admin_option(call, "--since");
+        Store *store = admin_rooms(call)->store;
+        AdminResult result = ADMIN_DONE;
+        const Mailbox *found = NULL;
+        guint32 n = 0;
+        Usec since = 0;
+        Viewer who;
+
+        if (text != NULL && !clock_parse_iso(text, &since))
+                return admin_usage(call, "--since %s: YYYY-MM-DD[THH:MM[:SS]][Z] is expected", text);
+        if (!mailbox_viewer(call, &who, &result))
+                return result;
+        MailboxAnswer there =
+                store_mailbox(store, admin_arena(call), &who, span_of(name), RIGHT_INSERT, &found, &error);
+        if (there != MAILBOX_DONE)
+                return mailbox_answer(call, there, name, error);
+        ChangeAnswer answer = store_undelete(store, found->id, since, &n, &error);
+        if (answer != CHANGED_DONE)
+                return undelete_answer(call, answer, name, error);
+        if ((result = mailbox_record(call, json_pack("{s:I}", "undeleted", (json_int_t) n))) == ADMIN_DONE)
+                admin_result(call, json_pack("{s:s, s:I}", "name", name, "undeleted", (json_int_t) n));
+        return result;
+}
+
 /* Rights ----------------------------------------------------------------------------------------------------------- */
 
 /* "lrs", "+lrs", "-lrs", "none" */
@@ -448,6 +498,21 @@ const Operation MAILBOX_RESTORE = {
         .args = {ARG_ADDRESS, ARG_NAME},
         .columns = {{"name", "mailbox"}, {"state", "state"}},
         .run = mailbox_restore,
+};
+
+const Operation MAILBOX_UNDELETE = {
+        .noun = "mailbox",
+        .verb = "undelete",
+        .summary = "bring back messages that were deleted from a mailbox",
+        .manual =
+                "Brings back what was removed from a mailbox since a time, or all that is still kept, under new UIDs. "
+                "What the site's undelete time has passed for is gone. A mailbox that was deleted itself: `mailbox "
+                "restore`.",
+        .example = "restante mailbox undelete joe@uk.example.com INBOX --since 2026-01-31T12:00",
+        .args = {ARG_ADDRESS, ARG_NAME},
+        .options = {{"--since", "TIME", "only what was removed since then: YYYY-MM-DD[THH:MM[:SS]][Z]"}},
+        .columns = {{"name", "mailbox"}, {"undeleted", "messages", COLUMN_NUMBER}},
+        .run = mailbox_undelete,
 };
 
 const Operation MAILBOX_ALIAS = {

@@ -203,6 +203,9 @@ mailboxes(void)
         done("mailbox", "restore", WORDS("joe@box.example", "Old/2026"));
         expect_mailboxes("joe@box.example", "--deleted", "");
 
+        done("mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "2026-01-31T12:00Z"));
+        expect(ADMIN_USAGE, "--since", NULL, "mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "noon"));
+        expect(ADMIN_REFUSED, "no mailbox", NULL, "mailbox", "undelete", WORDS("joe@box.example", "None"));
         expect(ADMIN_REFUSED, "may not see it", NULL, "mailbox", "alias", WORDS("ann@box.example", "J", "~joe/Old"));
         test_call(&site, &answer, NULL, NULL, "mailbox", "acl",
                   WORDS("joe@box.example", "Old", "ann@box.example", "lrs"));
