@@ -3,6 +3,7 @@
 #include "app/events.h"
 #include "base/thread.h"
 #include "intake/trace.h"
+#include "store/change.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -13,6 +14,7 @@
 #define RESERVE_NAME "reserve"
 #define COMPACT_PIECES 16 /* segments in a row */
 #define PURGE_PIECES 100
+#define TIDY_SPAN (200 * USEC_PER_MS) /* of a second */
 
 struct Housekeeping {
         Site *site;
@@ -130,6 +132,20 @@ task_compact(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
         return TRUE;
 }
 
+/* What was expunged is kept for a time, unless its room is needed. */
+static gboolean
+task_store(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        Usec now = clock_real(), until = clock_in(TIDY_SPAN);
+        Usec before = keeping->is_full ? now : now - (Usec) rooms->settings->undelete_days * USEC_PER_DAY;
+        gboolean more = TRUE;
+
+        while (more && clock_monotonic() < until && !housekeeping_is_stopping(keeping))
+                if (!store_tidy(keeping->site->store, before, &more, error))
+                        return FALSE;
+        return TRUE;
+}
+
 static gboolean
 task_local(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 {
@@ -156,6 +172,7 @@ static const Task TASKS[] = {
         {"compaction", 30 * USEC_PER_SEC, task_compact},
         {"local retry", USEC_PER_MINUTE, task_local},
         {"certificate", USEC_PER_DAY, task_certificate},
+        {"mailboxes", USEC_PER_SEC, task_store},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(TASKS) <= G_N_ELEMENTS(((Housekeeping *) 0)->last));
 

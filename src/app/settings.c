@@ -334,6 +334,11 @@ const Setting SETTINGS[] = {
         {"fetch", "parallel", "N", "8", "Most external accounts that are fetched at the same time.", set_number,
          AT(fetch_parallel), 1, 256},
 
+        {"store", "undelete-days", "N", "7",
+         "How long expunged messages and deleted mailboxes can be brought back; 0: not at all. They take room on the "
+         "disk until "
+         "then, but not in the quota, and go at once when the disk is nearly full.",
+         set_number, AT(undelete_days), 0, 3650},
         {"trace", "days", "N", "30", "How long is remembered where messages went and why.", set_number, AT(trace_days),
          1, 3650},
 

@@ -56,6 +56,7 @@ typedef struct Settings {
         guint64 imap_message_limit;
         guint64 fetch_parallel;
         guint64 trace_days;
+        guint64 undelete_days;
         LogLevel log_level;
 } Settings;
 

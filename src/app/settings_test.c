@@ -23,6 +23,7 @@ standards(void)
         g_assert_cmpstr(s->postmaster, ==, "postmaster@mail.example.com");
         g_assert_cmpuint(s->message_size, ==, 50 * 1024 * 1024);
         g_assert_cmpuint(s->trace_days, ==, 30);
+        g_assert_cmpuint(s->undelete_days, ==, 7);
         g_assert_false(s->is_loopback);
         for (guint i = 0; i < DOOR_KINDS; i++)
                 g_assert_cmpuint(s->doors[i].n, ==, 0);

@@ -62,9 +62,11 @@ gboolean blob_take_append(BlobWriter *writer, Span head, BlobPlace *ret, GError 
 /* Returns when this place, and whatever was appended before it, is on disk; a failed sync ends the process. */
 void blob_sync(Blob *blob, const BlobPlace *place);
 
-/* A body id for a place that is synced before the commit (db_before_commit), with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
+/* summary: opaque octets that are kept with the body (store/summaries.c), or empty.
+ * A body id for a place that is synced before the commit (db_before_commit), with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
  * old: compaction may have taken its segment for garbage. */
-gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, gint64 *ret_body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 *ret_body,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

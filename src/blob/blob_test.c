@@ -96,7 +96,7 @@ name(Site *site, const BlobPlace *place, gint64 refs)
         blob_sync(site->blob, place);
         DbTxn *txn = db_begin(site->db, &error);
         g_assert_no_error(error);
-        g_assert_true(blob_name(txn, place, refs, &body, &error));
+        g_assert_true(blob_name(txn, place, refs, SPAN_EMPTY, &body, &error));
         g_assert_no_error(error);
         g_assert_cmpint(db_take_commit(txn, NULL), ==, DB_COMMITTED);
         return body;
@@ -360,7 +360,7 @@ test_late_name(Site *site, gconstpointer data)
         gint64 body = 0;
 
         place.appended_at = clock_monotonic() - NAME_AGE_MAX - 1;
-        g_assert_false(blob_name(txn, &place, 1, &body, &error));
+        g_assert_false(blob_name(txn, &place, 1, SPAN_EMPTY, &body, &error));
         g_assert_error(error, RESTANTE_ERROR, FAULT_TIMEOUT);
 }
 

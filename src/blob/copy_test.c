@@ -51,7 +51,7 @@ test_reading(void)
         g_assert_true(blob_take_append(writer, SPAN_EMPTY, &place, &error));
         blob_sync(blob, &place);
         DbTxn *txn = db_begin(db, &error);
-        g_assert_true(blob_name(txn, &place, 1, &id, &error));
+        g_assert_true(blob_name(txn, &place, 1, SPAN_EMPTY, &id, &error));
         g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
 
         BlobBody *body = blob_body_open(blob, id, &error);

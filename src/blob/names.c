@@ -1,21 +1,21 @@
 /* names.c -- the rows of table `body`: which record a body id means, and how many use it. */
 #include "blob/internal.h"
 
-DB_SQL(PUT_BODY, "INSERT INTO body (id, segment, offset, stored, size, refs) VALUES (?, ?, ?, ?, ?, ?)");
+DB_SQL(PUT_BODY, "INSERT INTO body (id, segment, offset, stored, size, refs, summary) VALUES (?, ?, ?, ?, ?, ?, ?)");
 DB_SQL(ADD_REFS, "UPDATE body SET refs = refs + ? WHERE id = ?");
 DB_SQL(DROP_LAST, "DELETE FROM body WHERE id = ? AND refs <= ?");
 DB_SQL(TAKE_REFS, "UPDATE body SET refs = refs - ? WHERE id = ?");
 
 gboolean
-blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, gint64 *ret_body, GError **error)
+blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 *ret_body, GError **error)
 {
         gint64 id = (gint64) (place->id != 0 ? place->id : id_new());
 
         g_assert(refs > 0);
         if (place->appended_at != 0 && clock_monotonic() - place->appended_at > NAME_AGE_MAX)
                 return fault(error, FAULT_TIMEOUT, "a body was appended too long ago to be used now");
-        if (!db_run(txn, &PUT_BODY, error, "iiiiii", id, (gint64) place->segment, (gint64) place->offset,
-                    (gint64) place->stored, (gint64) place->size, refs))
+        if (!db_run(txn, &PUT_BODY, error, "iiiiiib", id, (gint64) place->segment, (gint64) place->offset,
+                    (gint64) place->stored, (gint64) place->size, refs, summary))
                 return FALSE;
         *ret_body = id;
         return TRUE;

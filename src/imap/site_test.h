@@ -30,7 +30,7 @@ imap_site_put(ImapSite *s, const char *text)
         blob_sync(s->site.blob, &place);
         Copy copy = {.body_size = place.size};
         DbTxn *txn = db_begin(s->site.db, &error);
-        g_assert_true(blob_name(txn, &place, 1, &copy.body, &error));
+        g_assert_true(blob_name(txn, &place, 1, SPAN_EMPTY, &copy.body, &error));
         const StoreDelivery delivery = {.account = s->joe.account,
                                         .mailbox = "INBOX",
                                         .copy = &copy,

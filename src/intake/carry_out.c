@@ -93,7 +93,7 @@ name_body(Message *m, DbTxn *txn, GError **error)
                 if (!blob_ref(txn, body, refs, error))
                         return FALSE;
         } else {
-                if (!blob_name(txn, &m->place, refs, &body, error))
+                if (!blob_name(txn, &m->place, refs, m->summary, &body, error))
                         return FALSE;
                 db_before_commit(txn, sync_body, m);
         }

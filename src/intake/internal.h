@@ -213,6 +213,7 @@ typedef struct Message {
         Span head;          /* what opens the shared body */
         guint64 body_size;  /* with it */
         BlobPlace place;
+        Span summary;       /* what is computed once of the body */
         gboolean is_appended;
         gboolean is_kept;      /* something of it is taken: else the replies say all */
         Submission *report;    /* the DSN about it, owned */

@@ -381,6 +381,23 @@ plan_is_empty(const Plan *plan)
 
 /* Bodies ----------------------------------------------------------------------------------------------------------- */
 
+/* Once for all copies. A message that there is no memory for is summarised by who asks. */
+static void
+message_summarise(Message *m, BlobWriter *writer)
+{
+        gsize size = m->head.len + (gsize) blob_writer_size(writer);
+        g_autofree guint8 *body = g_try_malloc(size);
+        Span octets;
+
+        if (body == NULL || m->deliveries->len == 0 || !blob_writer_view(writer, G_MAXUINT64, &octets, NULL))
+                return;
+        if (m->head.len > 0)
+                memcpy(body, m->head.data, m->head.len);
+        if (octets.len > 0)
+                memcpy(body + m->head.len, octets.data, octets.len);
+        m->summary = store_summarise(m->arena, span_make(body, size));
+}
+
 static gboolean
 message_append(Message *m, GError **error)
 {
@@ -390,6 +407,7 @@ message_append(Message *m, GError **error)
                 writer = blob_writer_new(m->intake->blob, 0);
         m->original = m->facts.header.text; /* what the writer showed goes with it */
         m->sub->size = blob_writer_size(writer);
+        message_summarise(m, writer);
         m->is_appended = blob_take_append(writer, m->head, &m->place, error);
         return m->is_appended;
 }

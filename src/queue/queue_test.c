@@ -51,7 +51,7 @@ add_rows(Site *site, const QueueRow *rows, gsize n)
         g_assert_true(blob_take_append(writer, SPAN_EMPTY, &place, &error));
         blob_sync(site->blob, &place);
         g_autoptr(DbTxn) txn = db_begin(site->db, &error);
-        g_assert_true(blob_name(txn, &place, (gint64) n, &body, &error));
+        g_assert_true(blob_name(txn, &place, (gint64) n, SPAN_EMPTY, &body, &error));
         for (gsize i = 0; i < n; i++) {
                 QueueRow row = rows[i];
                 row.copy.body = body;

@@ -1,6 +1,7 @@
 /* append.c -- APPEND: bodies first, then one transaction with all of their entries. */
 #include "store/internal.h"
 
+#define SUMMARIES_OCTETS (64 * 1024 * 1024) /* of one call; what is over it is made when it is asked for */
 #define APPEND_OCTETS_MAX ((guint64) 1 << 30)
 
 BlobWriter *
@@ -54,6 +55,8 @@ typedef struct Appending {
         Limits limits;
         BlobPlace *places;
         Id *ids;
+        Span *summaries;
+        Arena *arena; /* theirs */
         Usec now;
         guint32 uid_validity; /* what one run gives: it may be run again */
 } Appending;
@@ -66,6 +69,9 @@ take_bodies(Appending *a, GError **error)
 
         for (gsize i = 0; i < a->n; i++) {
                 BlobWriter *writer = g_steal_pointer(&a->messages[i].writer);
+                Span octets;
+                if (is_done && blob_writer_view(writer, G_MAXUINT64, &octets, NULL))
+                        a->summaries[i] = store_summarise(a->arena, octets);
                 if (is_done)
                         is_done = blob_take_append(writer, SPAN_EMPTY, &a->places[i], error);
                 else
@@ -115,7 +121,7 @@ append_one(Appending *a, DbTxn *txn, Slot *slot, gsize i, GArray *seen, GError *
                 ranges_add(seen, (guint32) slot->uid_next);
                 flags &= ~(guint64) FLAG_SEEN;
         }
-        if (!blob_name(txn, place, 1, &body, error) ||
+        if (!blob_name(txn, place, 1, a->summaries[i], &body, error) ||
             !db_run(txn, &APPENDED_ADD, error, "iiiiiiiii", slot->id, (gint64) slot->uid_next, body,
                     (gint64) place->size, (gint64) received, (gint64) a->now, (gint64) flags, (gint64) slot->modseq + 1,
                     (gint64) a->ids[i]))
@@ -184,6 +190,8 @@ store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsiz
 {
         g_autofree BlobPlace *places = g_new0(BlobPlace, n);
         g_autofree Id *ids = g_new0(Id, n);
+        g_autofree Span *summaries = g_new0(Span, n);
+        g_autoptr(Arena) arena = arena_new(SUMMARIES_OCTETS);
         Appending a = {
                 .store = store,
                 .mailbox = mailbox,
@@ -193,6 +201,8 @@ store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsiz
                 .expunge = expunge,
                 .places = places,
                 .ids = ids,
+                .summaries = summaries,
+                .arena = arena,
                 .now = clock_real(),
         };
 

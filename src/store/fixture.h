@@ -83,7 +83,7 @@ deliver(Site *site, gint64 accounts, const char *mailbox, const char *prefix, co
 
         g_autoptr(DbTxn) txn = db_begin(site->db, &error);
         g_assert_no_error(error);
-        g_assert_true(blob_name(txn, &place, accounts, &copy.body, &error));
+        g_assert_true(blob_name(txn, &place, accounts, SPAN_EMPTY, &copy.body, &error));
         for (gint64 account = 1; account <= accounts; account++) {
                 const StoreDelivery delivery = {
                         .account = account,

@@ -200,6 +200,9 @@ gboolean messages_look_up(Store *store, const View *view, guint32 index, guint m
 gboolean looked_up_take_open(Store *store, LookedUp *found, StoredMessage **ret,
                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* summaries.c: the stored form into its sections. */
+gboolean summary_decode(Span stored, StoredSummary *ret) G_GNUC_WARN_UNUSED_RESULT;
+
 /* refs.c: references ------------------------------------------------------------------------------------------------- */
 
 #define PACK_PARTS 8 /* keys of pack_part that one pack has */

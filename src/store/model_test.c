@@ -219,7 +219,7 @@ do_deliver(Model *m, Box *box)
                         .account = box->owner, .mailbox = name, .copy = &copy, .message = m->serial, .received = 5};
                 gint64 uid;
                 DbTxn *txn = db_begin(m->site->db, &error);
-                g_assert_true(blob_name(txn, &place, 1, &copy.body, &error));
+                g_assert_true(blob_name(txn, &place, 1, SPAN_EMPTY, &copy.body, &error));
                 g_assert_cmpint(store_deliver(m->site->store, txn, &delivery, &uid, &error), ==, STORE_DONE);
                 if (pick(m, 10) == 0) { /* thinks better of it */
                         db_txn_free(txn);

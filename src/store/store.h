@@ -44,6 +44,10 @@ typedef struct StoreDelivery {
 StoreAnswer store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *ret_uid,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What is computed once of a message (mail/summary.h), for blob_name(): of the whole body, before the transaction. Empty when
+ * it is too complex, or the arena has no room: it is made by who asks for it then. */
+Span store_summarise(Arena *arena, Span message);
+
 /* Does this account have a mailbox of that name (UTF-8, exact; INBOX any case)? For the folder of a sub-address. */
 StoreAnswer store_has_mailbox(Store *store, DbTxn *txn, gint64 account, const char *name,
                               GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -249,7 +249,7 @@ test_update(Site *site, gconstpointer data)
                 BlobPlace place = append(site, "x\r\n");
                 Copy copy = {.body_size = place.size};
                 txn = db_begin(site->db, &error);
-                g_assert_true(blob_name(txn, &place, 100, &copy.body, &error));
+                g_assert_true(blob_name(txn, &place, 100, SPAN_EMPTY, &copy.body, &error));
                 for (guint j = 0; j < 100; j++) {
                         const StoreDelivery delivery = {.account = 1, .mailbox = "INBOX", .copy = &copy};
                         g_assert_cmpint(store_deliver(site->store, txn, &delivery, &uid, &error), ==, STORE_DONE);

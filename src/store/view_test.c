@@ -341,6 +341,78 @@ test_vanished(Site *site, gconstpointer data)
         assert_vanished(third - 1, NULL, "2-4 7-7 9-9 ");
 }
 
+/* Summaries -------------------------------------------------------------------------------------------------------- */
+
+static void
+test_summaries(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        gint64 uid;
+        Append appended = {.writer = store_writer_new(site->store), .flags = FLAG_SEEN};
+        char a[EMAILID_OCTETS], b[EMAILID_OCTETS];
+        guint32 validity;
+        Copied copied;
+
+        deliver_n(site, 200); /* without a summary: it is made when it is asked for */
+        g_assert_cmpint(deliver(site, 1, "INBOX", "Q: 2\r\n", "Subject: last\r\n\r\nx\r\n", (Quota){0}, &uid), ==,
+                        STORE_DONE);
+        gint64 inbox = inbox_of(site, 1);
+        g_assert_true(blob_writer_add(appended.writer, span_of("Subject: appended\r\n\r\ntext of it\r\n"), &error));
+        g_assert_cmpint(store_append(site->store, inbox, 1, &appended, 1, NULL, &validity, &error), ==, CHANGED_DONE);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM body WHERE length(summary) > 0"), ==, 1);
+        expunge(site, inbox, NULL); /* folds */
+        const CopyRequest request = {.from = inbox, .to = inbox, .reader = 1, .mask = FLAG_SYSTEM};
+        g_assert_cmpint(store_copy(site->store, &request, SET({202, 202}), &copied, &error), ==, CHANGED_DONE);
+        g_assert_cmpuint(copied.n, ==, 1);
+        g_array_unref(copied.sources);
+
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        g_autoptr(SummaryCursor) cursor = store_summary_cursor(site->store, SUMMARY_ENVELOPE | SUMMARY_PREVIEW);
+        for (guint32 step = 1; step <= 7; step += 6) {
+                for (guint32 i = 0; i < view_count(view); i += step) {
+                        g_autofree char *number_text = g_strdup_printf("(NIL \"%u\" ", i);
+                        const char *expected = i < 200    ? number_text
+                                               : i == 200 ? "(NIL \"last\" "
+                                                          : "(NIL \"appended\" ";
+                        StoredSummary summary;
+                        g_assert_true(summary_cursor_get(cursor, view, i, &summary, &error));
+                        g_assert_no_error(error);
+                        g_assert_true(span_starts_nocase(summary.envelope, span_of(expected)));
+                        g_assert_true(span_is(summary.prefix, i < 200 ? "P: 1\r\n" : i == 200 ? "Q: 2\r\n" : ""));
+                        g_assert_true(span_is(summary.preview, i <= 200 ? "x" : "text of it"));
+                        if (i % 50 == 0)
+                                summary_cursor_rest(cursor);
+                }
+        }
+        g_assert_true(store_emailid(site->store, view, 201, a, &error));
+        g_assert_true(store_emailid(site->store, view, 202, b, &error));
+        g_assert_cmpstr(a, ==, b);
+        g_assert_true(store_emailid(site->store, view, 200, b, &error));
+        g_assert_cmpstr(a, !=, b);
+}
+
+/* A header is as long in the copy as what it shows of it. */
+static void
+test_message(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(StoredMessage) message = NULL;
+        gint64 uid;
+        char text[100];
+
+        g_assert_cmpint(deliver(site, 1, "INBOX", "Q: 2\r\n", "Subject: x\r\n\r\nbody\r\n", (Quota){0}, &uid), ==,
+                        STORE_DONE);
+        g_autoptr(View) view = open_view(site, inbox_of(site, 1), 1);
+        g_assert_true(store_message_of(site->store, view, 0, &message, &error));
+        g_assert_cmpuint(stored_message_header_size(message), ==, 6 + 14);
+        g_assert_cmpuint(stored_message_offset(message, 14), ==, 20);
+        g_assert_cmpint(stored_message_read(message, 20, text, sizeof(text), &error), ==, 6);
+        g_assert_cmpint(memcmp(text, "body\r\n", 6), ==, 0);
+        g_assert_cmpint(stored_message_read(message, 4, text, 5, &error), ==, 5);
+        g_assert_cmpint(memcmp(text, "\r\nSub", 5), ==, 0);
+        g_assert_cmpint(stored_message_read(message, 26, text, 5, &error), ==, 0);
+}
+
 /* Watches ---------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -416,6 +488,8 @@ main(int argc, char **argv)
         ADD("unchanged-since RFC 7162 §3.1.3", test_unchanged_since);
         ADD("seen-is-each-readers-own", test_readers);
         ADD("vanished RFC 7162 §3.2.5.2", test_vanished);
+        ADD("summaries-along-a-view", test_summaries);
+        ADD("a-message-is-read-as-its-copy", test_message);
         ADD("watches-hear-of-commits", test_watches);
         ADD("a-mailbox-that-is-not-there", test_missing);
         return g_test_run();
