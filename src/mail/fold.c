@@ -2,6 +2,7 @@
 #include "mail/text.h"
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "mail/internal.h"
 
 #define PARTS_MAX (2 * G_UNICHAR_MAX_DECOMPOSITION_LENGTH) /* of one character: each may fold to two letters */
@@ -73,6 +74,52 @@ fold_character(gunichar c, gunichar out[PARTS_MAX])
         for (gsize i = 0; i < n_parts; i++)
                 n += fold_case(parts[i], out + n);
         return n;
+}
+
+/* The letters of most alphabets, folded once and for all: what one becomes, and the combining mark behind it. len 0: go
+ * the long way. Written once, by the first who folds. */
+typedef struct FoldedLetter {
+        guint8 len;
+        guint8 text[5];
+        guint16 mark;
+} FoldedLetter;
+
+#define LETTERS_FIRST 0x80
+#define LETTERS_END 0x3000
+
+static FoldedLetter letters[LETTERS_END - LETTERS_FIRST];
+static pthread_once_t letters_once = PTHREAD_ONCE_INIT;
+
+static FoldedLetter
+fold_letter(gunichar c)
+{
+        FoldedLetter none = {.len = 0}, letter = none;
+        gunichar parts[PARTS_MAX];
+        char utf8[6];
+        gsize n = character_is_space(c) || is_ignorable(c) ? 0 : fold_character(c, parts);
+
+        for (gsize i = 0; i < n; i++) {
+                gsize octets = (gsize) g_unichar_to_utf8(parts[i], utf8);
+                gboolean is_mark = g_unichar_combining_class(parts[i]) != 0;
+
+                if (is_mark && i > 0 && i == n - 1 && parts[i] <= G_MAXUINT16) {
+                        letter.mark = (guint16) parts[i];
+                        break;
+                }
+                if (is_mark || character_is_space(parts[i]) || is_ignorable(parts[i]) ||
+                    letter.len + octets > sizeof(letter.text))
+                        return none;
+                memcpy(letter.text + letter.len, utf8, octets);
+                letter.len = (guint8) (letter.len + octets);
+        }
+        return letter;
+}
+
+static void
+fold_letters(void)
+{
+        for (gunichar c = LETTERS_FIRST; c < LETTERS_END; c++)
+                letters[c - LETTERS_FIRST] = fold_letter(c);
 }
 
 /* Folding -------------------------------------------------------------------------------------------------------- */
@@ -217,6 +264,28 @@ fold_partial(TextFolder *f, Output *o, Scan *in)
         fold_one(f, o, c);
 }
 
+/* A letter of the table, or an ideograph, which has no other form. FALSE: neither. */
+static gboolean
+fold_known(TextFolder *f, Output *o, gunichar c)
+{
+        const FoldedLetter *letter = c < LETTERS_END ? &letters[c - LETTERS_FIRST] : NULL;
+        gboolean is_ideograph = c >= 0x4e00 && c <= 0x9fff;
+
+        if (!is_ideograph && (letter == NULL || letter->len == 0))
+                return FALSE;
+        put_marks(f, o);
+        f->is_after_space = FALSE;
+        if (is_ideograph) {
+                put_character(o, c);
+                return TRUE;
+        }
+        memcpy(o->at, letter->text, sizeof(letter->text));
+        o->at += letter->len;
+        if (letter->mark != 0)
+                f->marks[f->n_marks++] = letter->mark;
+        return TRUE;
+}
+
 static void
 fold_next(TextFolder *f, Output *o, Scan *in)
 {
@@ -230,7 +299,10 @@ fold_next(TextFolder *f, Output *o, Scan *in)
                 return;
         }
         scan_skip(in, octets > 0 ? (gsize) octets : 1);
-        fold_one(f, o, octets > 0 ? c : 0xfffd);
+        if (octets <= 0)
+                fold_one(f, o, 0xfffd);
+        else if (!fold_known(f, o, c))
+                fold_one(f, o, c);
 }
 
 gsize
@@ -238,15 +310,18 @@ text_fold_piece(TextFolder *f, Scan *in, guint8 *out, gsize room)
 {
         Output o = {out, out + room};
 
+        pthread_once(&letters_once, fold_letters);
         if (f->n_partial > 0 && !scan_at_end(in))
                 fold_partial(f, &o, in);
         while (!scan_at_end(in) && o.end - o.at >= TEXT_FOLD_ROOM_MIN) {
                 if (*in->at >= 0x80) {
                         fold_next(f, &o, in);
-                        continue;
+                } else if (f->n_marks > 0 && is_ignorable(*in->at) && !character_is_space(*in->at)) {
+                        in->at++; /* a control that is dropped ends no run of marks */
+                } else {
+                        put_marks(f, &o);
+                        fold_ascii(f, &o, in);
                 }
-                put_marks(f, &o);
-                fold_ascii(f, &o, in);
         }
         return (gsize) (o.at - out);
 }
