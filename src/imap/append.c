@@ -111,10 +111,6 @@ find_replaced(ImapSession *s, ImapAppend *p, guint32 number)
         const ImapSelected *selected = s->selected;
         guint32 n = view_count(selected->view), index;
 
-        if ((s->enabled & IMAP_ENABLED_UIDONLY) != 0 && !s->is_uid) {
-                imap_bad(s, "[UIDREQUIRED] only UIDs, please");
-                return FALSE;
-        }
         if (number == G_MAXUINT32)
                 index = n > 0 ? n - 1 : 0;
         else

@@ -15,7 +15,8 @@ typedef enum Shown {
         SHOWN_FOR_PASSWORDS, /* a password may be sent now           */
         SHOWN_WITHOUT_PASSWORDS,
         SHOWN_WITHOUT_LITERAL_PLUS,
-        SHOWN_WITH_MESSAGE_LIMIT, /* and with its number */
+        SHOWN_WITH_MESSAGE_LIMIT, /* and with its number                 */
+        SHOWN_WITH_SIZE,          /* "=OCTETS" behind it                 */
 } Shown;
 
 typedef struct Row {
@@ -43,6 +44,16 @@ static const Row CAPABILITIES[] = {
         {{"QRESYNC", "7162", "what has changed since last time, in one round trip"},
          SHOWN_AFTER_LOGIN,
          IMAP_ENABLED_QRESYNC | IMAP_ENABLED_CONDSTORE},
+        {{"UIDPLUS", "4315", "UIDs of what was appended and copied; UID EXPUNGE"}, SHOWN_AFTER_LOGIN, 0},
+        {{"MOVE", "6851", "moving messages"}, SHOWN_AFTER_LOGIN, 0},
+        {{"MULTIAPPEND", "3502", "several messages in one APPEND"}, SHOWN_AFTER_LOGIN, 0},
+        {{"CATENATE", "4469", "APPEND of parts of other messages"}, SHOWN_AFTER_LOGIN, 0},
+        {{"REPLACE", "8508", "a message in the place of another"}, SHOWN_AFTER_LOGIN, 0},
+        {{"BINARY", "3516", "parts without transfer encoding, messages with NULs"}, SHOWN_AFTER_LOGIN, 0},
+        {{"APPENDLIMIT", "7889", "octets of the largest message"}, SHOWN_WITH_SIZE, 0},
+        {{"OBJECTID", "8474", "identifiers of mailboxes and messages"}, SHOWN_AFTER_LOGIN, 0},
+        {{"SAVEDATE", "8514", "when a message came into its mailbox"}, SHOWN_AFTER_LOGIN, 0},
+        {{"PREVIEW", "8970", "the beginning of a message's text"}, SHOWN_AFTER_LOGIN, 0},
         {{"INPROGRESS", "9585", "long commands tell how far they are"}, SHOWN_AFTER_LOGIN, 0},
         {{"MESSAGELIMIT", "9738", "most messages of one command, where there is such a limit"},
          SHOWN_WITH_MESSAGE_LIMIT,
@@ -105,6 +116,8 @@ is_shown(const ImapSession *s, gsize i)
                 return !imap_has(s, "LITERAL+");
         case SHOWN_WITH_MESSAGE_LIMIT:
                 return !is_stranger && imap_settings(s)->message_limit > 0;
+        case SHOWN_WITH_SIZE:
+                return !is_stranger;
         }
         return TRUE;
 }
@@ -122,6 +135,9 @@ imap_capabilities(const ImapSession *s, Arena *arena)
                 n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, " %s", CAPABILITIES[i].row.name);
                 if (CAPABILITIES[i].shown == SHOWN_WITH_MESSAGE_LIMIT)
                         n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, "=%u", imap_settings(s)->message_limit);
+                if (CAPABILITIES[i].shown == SHOWN_WITH_SIZE)
+                        n += (gsize) g_snprintf(text + n, CODE_OCTETS - n, "=%" G_GUINT64_FORMAT,
+                                                imap_settings(s)->max_size);
         }
         return text;
 }

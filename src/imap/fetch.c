@@ -20,8 +20,8 @@ typedef struct FetchRequest {
 static gboolean
 parse(ImapArgs *a, FetchRequest *r)
 {
-        return args_space(a) && args_set(a, &r->set) && args_space(a) && fetch_items_parse(a, &r->items) &&
-               fetch_modifiers_parse(a, &r->modifiers);
+        return args_space(a) && args_set(a, &r->set) && args_space(a) && imap_fetch_items_parse(a, &r->items) &&
+               imap_fetch_modifiers_parse(a, &r->modifiers);
 }
 
 /* RFC 7162 §3.2.6 */
@@ -40,9 +40,9 @@ add_items(ImapSession *s, ImapArgs *a, FetchRequest *r)
                 messages_use_condstore(s);
         if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0 &&
             (r->modifiers.has_changed_since || (r->items.kinds & 1U << FETCH_FLAGS) != 0) &&
-            !fetch_items_need(a, &r->items, FETCH_MODSEQ))
+            !imap_fetch_items_need(a, &r->items, FETCH_MODSEQ))
                 return FALSE;
-        return !s->is_uid || (s->enabled & IMAP_ENABLED_UIDONLY) != 0 || fetch_items_need(a, &r->items, FETCH_UID);
+        return !s->is_uid || (s->enabled & IMAP_ENABLED_UIDONLY) != 0 || imap_fetch_items_need(a, &r->items, FETCH_UID);
 }
 
 /* Messages -------------------------------------------------------------------------------------------------------- */
@@ -195,7 +195,7 @@ start(ImapSession *s, const FetchRequest *r, News *news)
         t->now = news->now != NULL ? g_steal_pointer(&news->now) : view_ref(t->view);
         t->news = g_steal_pointer(&news->changed);
         (void) messages_limit_code(s, &r->messages, t->code);
-        fetch_start(s, t);
+        imap_fetch_start(s, t);
 }
 
 void

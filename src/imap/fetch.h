@@ -43,23 +43,23 @@ typedef struct FetchTask {
 } FetchTask;
 
 /* Shall this message be answered? */
-gboolean fetch_is_chosen(const FetchTask *t, guint32 index);
-void fetch_start(ImapSession *s, FetchTask *t);
+gboolean imap_fetch_is_chosen(const FetchTask *t, guint32 index);
+void imap_fetch_start(ImapSession *s, FetchTask *t);
 
 /* Where the first fault is kept; later ones are dropped. */
 static inline GError **
-fetch_error(FetchTask *t)
+imap_fetch_error(FetchTask *t)
 {
         return t->error == NULL ? &t->error : NULL;
 }
 
 /* fetch_put.c: where the flags and the MODSEQ of a message are read: the newest view, if it is still there. */
-const View *fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index);
+const View *imap_fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index);
 /* A space if it is not the first, the label, a space. */
-void fetch_put_label(ImapSession *s, FetchTask *t, Span label);
+void imap_fetch_put_label(ImapSession *s, FetchTask *t, Span label);
 /* The item of t->index, its label first. Items that are sections are another's affair. */
-void fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item);
+void imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item);
 /* The summary of t->index in t->summary; FALSE: a fault, t->error is set. */
-gboolean fetch_need_summary(ImapSession *s, FetchTask *t);
+gboolean imap_fetch_need_summary(ImapSession *s, FetchTask *t);
 /* HEADER.FIELDS from the summary. FALSE: the header must be read. */
-gboolean fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item);
+gboolean imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item);

@@ -354,7 +354,7 @@ keep(Arena *arena, GArray *items, FetchItems *ret)
 }
 
 gboolean
-fetch_items_parse(ImapArgs *a, FetchItems *ret)
+imap_fetch_items_parse(ImapArgs *a, FetchItems *ret)
 {
         g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(FetchItem));
         const guint8 *mark = scan_mark(&a->scan);
@@ -370,7 +370,7 @@ fetch_items_parse(ImapArgs *a, FetchItems *ret)
 }
 
 gboolean
-fetch_items_need(ImapArgs *a, FetchItems *items, FetchKind kind)
+imap_fetch_items_need(ImapArgs *a, FetchItems *items, FetchKind kind)
 {
         FetchItem *more;
 
@@ -435,7 +435,7 @@ parse_modifier(ImapArgs *a, FetchModifiers *m)
 }
 
 gboolean
-fetch_modifiers_parse(ImapArgs *a, FetchModifiers *ret)
+imap_fetch_modifiers_parse(ImapArgs *a, FetchModifiers *ret)
 {
         FetchModifiers m = {0};
 

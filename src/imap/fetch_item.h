@@ -62,10 +62,10 @@ typedef struct FetchItems {
 #define FETCH_ITEMS_MAX 1000
 
 /* One macro, one item or a list. FALSE: none. */
-gboolean fetch_items_parse(ImapArgs *a, FetchItems *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean imap_fetch_items_parse(ImapArgs *a, FetchItems *ret) G_GNUC_WARN_UNUSED_RESULT;
 /* The same with an item of that kind, which has no arguments, before the others, if it was not asked for. FALSE: the
  * arena is over. */
-gboolean fetch_items_need(ImapArgs *a, FetchItems *items, FetchKind kind) G_GNUC_WARN_UNUSED_RESULT;
+gboolean imap_fetch_items_need(ImapArgs *a, FetchItems *items, FetchKind kind) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct FetchModifiers {
         gboolean has_changed_since;
@@ -77,4 +77,4 @@ typedef struct FetchModifiers {
 } FetchModifiers;
 
 /* " (CHANGEDSINCE 5 VANISHED)" or nothing up to the end of the command. */
-gboolean fetch_modifiers_parse(ImapArgs *a, FetchModifiers *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean imap_fetch_modifiers_parse(ImapArgs *a, FetchModifiers *ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -41,7 +41,7 @@ fetch(Arena *arena, Span text, Span header, gsize piece)
         FetchModifiers m;
         FetchItems items;
 
-        if (!fetch_items_parse(&a, &items))
+        if (!imap_fetch_items_parse(&a, &items))
                 return;
         g_assert(items.n > 0 && items.n <= FETCH_ITEMS_MAX);
         for (gsize i = 0; i < items.n; i++) {
@@ -50,7 +50,7 @@ fetch(Arena *arena, Span text, Span header, gsize piece)
                 if (items.items[i].section.has_names)
                         filter(&items.items[i].section, header, piece);
         }
-        if (fetch_modifiers_parse(&a, &m) && m.has_partial)
+        if (imap_fetch_modifiers_parse(&a, &m) && m.has_partial)
                 g_assert(m.first > 0 && m.first <= m.last);
 }
 

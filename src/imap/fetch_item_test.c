@@ -7,7 +7,7 @@ parse(Arena *arena, const char *text, FetchItems *items, FetchModifiers *modifie
 {
         ImapArgs a = {.scan = scan_from(span_of(text)), .arena = arena};
 
-        return fetch_items_parse(&a, items) && fetch_modifiers_parse(&a, modifiers);
+        return imap_fetch_items_parse(&a, items) && imap_fetch_modifiers_parse(&a, modifiers);
 }
 
 /* "KIND" for items that have no section, their label for the others. */
@@ -192,9 +192,9 @@ test_needed(void)
         ImapArgs a = {.scan = scan_from(span_of("(ENVELOPE FLAGS)")), .arena = arena};
         FetchItems items;
 
-        g_assert_true(fetch_items_parse(&a, &items));
-        g_assert_true(fetch_items_need(&a, &items, FETCH_FLAGS));
-        g_assert_true(fetch_items_need(&a, &items, FETCH_UID));
+        g_assert_true(imap_fetch_items_parse(&a, &items));
+        g_assert_true(imap_fetch_items_need(&a, &items, FETCH_FLAGS));
+        g_assert_true(imap_fetch_items_need(&a, &items, FETCH_UID));
         g_autofree char *got = labels(&items);
         g_assert_cmpstr(got, ==, "UID ENVELOPE FLAGS");
 }

@@ -8,7 +8,7 @@ put_span(gpointer to, Span piece)
 }
 
 void
-fetch_put_label(ImapSession *s, FetchTask *t, Span label)
+imap_fetch_put_label(ImapSession *s, FetchTask *t, Span label)
 {
         if (t->has_put)
                 imap_put(s, " ");
@@ -20,20 +20,20 @@ fetch_put_label(ImapSession *s, FetchTask *t, Span label)
 /* Summaries ------------------------------------------------------------------------------------------------------- */
 
 gboolean
-fetch_need_summary(ImapSession *s, FetchTask *t)
+imap_fetch_need_summary(ImapSession *s, FetchTask *t)
 {
         if (t->has_summary)
                 return TRUE;
         if (t->cursor == NULL)
                 t->cursor = store_summary_cursor(imap_store(s), t->items.summary);
-        t->has_summary = summary_cursor_get(t->cursor, t->view, t->index, &t->summary, fetch_error(t));
+        t->has_summary = summary_cursor_get(t->cursor, t->view, t->index, &t->summary, imap_fetch_error(t));
         return t->has_summary;
 }
 
 static gboolean
 put_structure(ImapSession *s, FetchTask *t, gboolean is_extended)
 {
-        if (!fetch_need_summary(s, t))
+        if (!imap_fetch_need_summary(s, t))
                 return FALSE;
         if (summary_write_bodystructure(t->summary.structure, is_extended, put_span, s))
                 return TRUE;
@@ -57,7 +57,7 @@ put_body(ImapSession *s, FetchTask *t, gboolean is_extended)
 static void
 put_envelope(ImapSession *s, FetchTask *t)
 {
-        if (fetch_need_summary(s, t) && t->summary.envelope.len > 0)
+        if (imap_fetch_need_summary(s, t) && t->summary.envelope.len > 0)
                 imap_put_span(s, t->summary.envelope);
         else
                 imap_put(s, "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
@@ -66,7 +66,7 @@ put_envelope(ImapSession *s, FetchTask *t)
 static void
 put_preview(ImapSession *s, FetchTask *t)
 {
-        if (fetch_need_summary(s, t))
+        if (imap_fetch_need_summary(s, t))
                 imap_put_string(s, t->summary.preview);
         else
                 imap_put(s, "NIL");
@@ -111,16 +111,16 @@ gather_fields(FetchTask *t, const Section *section)
 }
 
 gboolean
-fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
+imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         const Section *section = &item->section;
 
-        if (section->n_path > 0 || !section->has_names || section->is_not || !fetch_need_summary(s, t) ||
+        if (section->n_path > 0 || !section->has_names || section->is_not || !imap_fetch_need_summary(s, t) ||
             gather_fields(t, section) != FIELDS_KNOWN)
                 return FALSE;
         g_byte_array_append(t->fields, (const guint8 *) "\r\n", 2); /* RFC 9051 §6.4.5.1: the empty line */
         Span all = span_make(t->fields->data, t->fields->len);
-        fetch_put_label(s, t, item->label);
+        imap_fetch_put_label(s, t, item->label);
         imap_put_literal(s, item->has_partial ? span_slice(span_slice(all, item->from, all.len), 0, item->count) : all,
                          FALSE);
         return TRUE;
@@ -129,7 +129,7 @@ fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
 /* Items ----------------------------------------------------------------------------------------------------------- */
 
 const View *
-fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index)
+imap_fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index)
 {
         *ret_index = index;
         if (t->now == t->view)
@@ -145,7 +145,7 @@ static void
 put_flags(ImapSession *s, FetchTask *t)
 {
         guint32 index;
-        const View *view = fetch_newest(t, t->index, &index);
+        const View *view = imap_fetch_newest(t, t->index, &index);
 
         imap_put_flags(s, view, view_flags(view, index));
 }
@@ -154,7 +154,7 @@ static void
 put_modseq(ImapSession *s, FetchTask *t)
 {
         guint32 index;
-        const View *view = fetch_newest(t, t->index, &index);
+        const View *view = imap_fetch_newest(t, t->index, &index);
 
         imap_put(s, "(");
         imap_put_number(s, view_entry(view, index)->modseq);
@@ -166,7 +166,7 @@ put_emailid(ImapSession *s, FetchTask *t)
 {
         char id[EMAILID_OCTETS];
 
-        if (!store_emailid(imap_store(s), t->view, t->index, id, fetch_error(t))) {
+        if (!store_emailid(imap_store(s), t->view, t->index, id, imap_fetch_error(t))) {
                 imap_put(s, "NIL");
                 return;
         }
@@ -176,11 +176,11 @@ put_emailid(ImapSession *s, FetchTask *t)
 }
 
 void
-fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item)
+imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         const ViewEntry *entry = view_entry(t->view, t->index);
 
-        fetch_put_label(s, t, item->label);
+        imap_fetch_put_label(s, t, item->label);
         switch (item->kind) {
         case FETCH_UID:
                 imap_put_number(s, entry->uid);

@@ -13,7 +13,7 @@
 #define TURN_MESSAGES 64 /* between two looks at the clock */
 
 gboolean
-fetch_is_chosen(const FetchTask *t, guint32 index)
+imap_fetch_is_chosen(const FetchTask *t, guint32 index)
 {
         if (index < t->first || index > t->last)
                 return FALSE;
@@ -44,7 +44,7 @@ end_without(ImapSession *s, FetchTask *t, const FetchItem *item, SectionAnswer a
                 t->has_unknown_cte = TRUE; /* RFC 3516 §4.3: NO at the end */
                 return;
         }
-        fetch_put_label(s, t, item->label);
+        imap_fetch_put_label(s, t, item->label);
         imap_put(s, item->kind == FETCH_BINARY_SIZE ? "0" : "NIL");
 }
 
@@ -56,7 +56,7 @@ begin_sending(ImapSession *s, FetchTask *t, const FetchItem *item)
 
         if (item->has_partial)
                 size = MIN(size, item->count);
-        fetch_put_label(s, t, item->label);
+        imap_fetch_put_label(s, t, item->label);
         imap_put(s, is_binary(item) ? "~{" : "{");
         imap_put_number(s, size);
         imap_put(s, "}\r\n");
@@ -120,7 +120,7 @@ static gboolean
 go_on_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         if (!t->is_sending) {
-                SectionAnswer answer = section_measure(&t->reader, fetch_error(t));
+                SectionAnswer answer = section_measure(&t->reader, imap_fetch_error(t));
                 if (answer == SECTION_AGAIN)
                         return FALSE;
                 if (answer != SECTION_READY) {
@@ -128,7 +128,7 @@ go_on_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
                         return TRUE;
                 }
                 if (item->kind == FETCH_BINARY_SIZE) {
-                        fetch_put_label(s, t, item->label);
+                        imap_fetch_put_label(s, t, item->label);
                         imap_put_number(s, t->reader.size);
                         end_section(t);
                         return TRUE;
@@ -149,11 +149,11 @@ begin_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         Span structure = SPAN_EMPTY;
 
-        if (item->section.n_path > 0 && fetch_need_summary(s, t))
+        if (item->section.n_path > 0 && imap_fetch_need_summary(s, t))
                 structure = t->summary.structure;
         SectionAnswer answer =
                 section_open(&t->reader, imap_store(s), t->view, t->index, &item->section,
-                             is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED, structure, fetch_error(t));
+                             is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED, structure, imap_fetch_error(t));
         if (answer != SECTION_READY) {
                 end_without(s, t, item, answer);
                 return TRUE;
@@ -167,7 +167,7 @@ put_section(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         if (t->is_reading)
                 return go_on_reading(s, t, item);
-        return (item->kind == FETCH_SECTION && fetch_put_known_fields(s, t, item)) || begin_reading(s, t, item);
+        return (item->kind == FETCH_SECTION && imap_fetch_put_known_fields(s, t, item)) || begin_reading(s, t, item);
 }
 
 /* Messages -------------------------------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ put_row(ImapSession *s, FetchTask *t, FetchKind kind)
 
         if ((t->items.kinds & 1U << kind) != 0)
                 return;
-        fetch_put_item(s, t, kind == FETCH_FLAGS ? &flags : &modseq);
+        imap_fetch_put_item(s, t, kind == FETCH_FLAGS ? &flags : &modseq);
 }
 
 /* What was set with this FETCH is told with it (RFC 9051 §6.4.5: BODY[]). */
@@ -223,7 +223,7 @@ put_message(ImapSession *s, FetchTask *t)
         while (t->item < t->items.n) {
                 const FetchItem *item = &t->items.items[t->item];
                 if (item->kind < FETCH_SECTION)
-                        fetch_put_item(s, t, item);
+                        imap_fetch_put_item(s, t, item);
                 else if (!put_section(s, t, item))
                         return FALSE;
                 t->item++;
@@ -240,7 +240,7 @@ find_message(FetchTask *t)
                 if (t->index < t->ranges[t->range].first)
                         t->index = t->ranges[t->range].first;
                 while (t->index <= t->ranges[t->range].last) {
-                        if (fetch_is_chosen(t, t->index))
+                        if (imap_fetch_is_chosen(t, t->index))
                                 return TRUE;
                         t->index++;
                 }
@@ -287,7 +287,7 @@ static void
 put_news_of(ImapSession *s, const FetchTask *t, guint32 number)
 {
         guint32 index;
-        const View *view = fetch_newest(t, number, &index);
+        const View *view = imap_fetch_newest(t, number, &index);
 
         news_put(s, view, index, number, TRUE);
 }
@@ -304,7 +304,8 @@ put_news(ImapSession *s, FetchTask *t)
                         continue;
                 while (range < t->n_ranges && t->ranges[range].last < t->next_news)
                         range++;
-                if (range < t->n_ranges && t->ranges[range].first <= t->next_news && fetch_is_chosen(t, t->next_news))
+                if (range < t->n_ranges && t->ranges[range].first <= t->next_news &&
+                    imap_fetch_is_chosen(t, t->next_news))
                         continue;
                 if (imap_is_full(s))
                         return FALSE;
@@ -355,7 +356,7 @@ free_fetch(ImapTask *task)
 }
 
 void
-fetch_start(ImapSession *s, FetchTask *t)
+imap_fetch_start(ImapSession *s, FetchTask *t)
 {
         t->task = (ImapTask){.run = run, .free = free_fetch};
         imap_start_task(s, &t->task);

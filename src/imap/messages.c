@@ -8,10 +8,6 @@ messages_choose(ImapSession *s, const ImapSet *set, Messages *ret)
 {
         Messages m = {0};
 
-        if ((s->enabled & IMAP_ENABLED_UIDONLY) != 0 && !s->is_uid) {
-                imap_bad(s, "[UIDREQUIRED] only UIDs, please");
-                return FALSE;
-        }
         if (!imap_indexes(s, set, &m.ranges, &m.n)) {
                 imap_bad(s, "no such message");
                 return FALSE;

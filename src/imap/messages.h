@@ -13,7 +13,7 @@ typedef struct Messages {
         guint32 lowest_uid; /* messages_limit() has left out what is below; 0: nothing */
 } Messages;
 
-/* FALSE: BAD has been answered: there is no such message, or UIDONLY wants UIDs (RFC 9586 §3.2). */
+/* FALSE: BAD has been answered: there is no such message. */
 gboolean messages_choose(ImapSession *s, const ImapSet *set, Messages *ret) G_GNUC_WARN_UNUSED_RESULT;
 /* MESSAGELIMIT (RFC 9738): keep those with the highest UIDs. FALSE: the arena is over. */
 gboolean messages_limit(ImapSession *s, Messages *m) G_GNUC_WARN_UNUSED_RESULT;

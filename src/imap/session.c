@@ -189,6 +189,7 @@ static void
 release_command(ImapSession *s)
 {
         free_task(s);
+        imap_append_free(s);
         g_clear_pointer(&s->gathered, g_byte_array_unref);
         g_clear_pointer(&s->arena, arena_free);
         s->command = NULL;
