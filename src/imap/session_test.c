@@ -469,9 +469,11 @@ test_tables(void)
 {
         ImapCommandRow row;
 
-        for (gsize i = 0; imap_command(i, &row); i++)
-                g_assert_true(row.word != NULL && row.form != NULL && row.rfc != NULL && row.manual != NULL &&
-                              g_str_has_prefix(row.form, row.word));
+        for (gsize i = 0; imap_command(i, &row); i++) {
+                g_assert_true(row.word != NULL && row.form != NULL && row.rfc != NULL && row.manual != NULL);
+                const char *form = g_str_has_prefix(row.form, "[UID] ") ? row.form + strlen("[UID] ") : row.form;
+                g_assert_true(g_str_has_prefix(form, row.word));
+        }
         for (gsize i = 0; imap_capability(i) != NULL; i++)
                 g_assert_true(imap_capability(i)->rfc != NULL && imap_capability(i)->manual != NULL);
         for (const ImapCommand *c = IMAP_COMMANDS; c->word != NULL; c++)

@@ -118,9 +118,9 @@ typedef struct StoreRow {
 gboolean store_rows(Store *store, Arena *arena, gint64 account, const char *after_mailbox, gint64 after_uid, gsize max,
                     const StoreRow **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Consistency of tables and bodies: counts and octets of mailboxes, references of bodies, records readable with right
- * checksum, entries below uid_next. report(text, data) is called for each complaint. FALSE: could not look. Goes page
- * by page. */
+/* Consistency of tables and bodies: rows of entries with their cuts and sizes, references of bodies, records readable
+ * with right checksum. report(text, data) is called for each complaint. FALSE: could not look. Goes page by page.
+ * NEEDSWORK: what folded pages say (flags, counts of mailboxes) is not compared yet. */
 typedef void (*StoreReport)(const char *complaint, gpointer data);
 gboolean store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
