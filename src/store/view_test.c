@@ -427,12 +427,12 @@ test_watches(Site *site, gconstpointer data)
         const FlagChange seen = flag_change(FLAGS_ADD, FLAG_SEEN);
         guint n_inbox = 0, n_other = 0, n_tree = 0;
 
-        g_autoptr(Watch) tree = store_watch(site->store, 0, 1, count_up, &n_tree);
+        Watch *tree = store_watch(site->store, 0, 1, count_up, &n_tree);
         deliver_n(site, 1);
         g_assert_cmpuint(n_tree, ==, 1); /* INBOX was made */
         gint64 inbox = inbox_of(site, 1);
         Watch *watch = store_watch(site->store, inbox, 1, count_up, &n_inbox);
-        g_autoptr(Watch) other = store_watch(site->store, inbox + 1, 1, count_up, &n_other);
+        Watch *other = store_watch(site->store, inbox + 1, 1, count_up, &n_other);
         deliver_n(site, 2);
         g_assert_cmpuint(n_inbox, ==, 2);
         change_flags(site, inbox, SET({1, 3}), &seen);
@@ -451,6 +451,8 @@ test_watches(Site *site, gconstpointer data)
         g_assert_cmpuint(n_inbox, ==, 3);
         g_assert_cmpuint(n_other, ==, 0);
         g_assert_cmpuint(n_tree, ==, 1);
+        watch_free(tree);
+        watch_free(other);
 }
 
 static void
