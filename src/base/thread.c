@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -216,6 +217,13 @@ thread_new(const char *name, void (*run)(gpointer data), gpointer data, GError *
                 return NULL;
         }
         return thread;
+}
+
+/* On Linux the niceness is the thread's own; a kernel that refuses makes the work no wrong. */
+void
+thread_be_idle(void)
+{
+        (void) setpriority(PRIO_PROCESS, (id_t) gettid(), 19);
 }
 
 void

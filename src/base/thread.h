@@ -65,4 +65,7 @@ mutex_release(Mutex **held)
  * name are what ps and debuggers show. NULL and FAULT_BUSY when the machine makes no more threads. */
 typedef struct Thread Thread;
 Thread *thread_new(const char *name, void (*run)(gpointer data), gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The calling thread gives way to every other one of the machine that wants to run (nice 19), for good. For work that can wait; it should hold no
+ * lock that others need for longer than a moment. */
+void thread_be_idle(void);
 void thread_take_join(Thread *thread);  /* waits for its end; NULL is fine */

@@ -1,6 +1,8 @@
 #include "base/thread.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 typedef struct Counter {
         Mutex lock;
@@ -202,6 +204,25 @@ test_threads_are_small_named_and_deaf(void)
         thread_take_join(NULL);
 }
 
+static void
+be_idle(gpointer data)
+{
+        int *nice = data;
+
+        thread_be_idle();
+        *nice = getpriority(PRIO_PROCESS, (id_t) gettid());
+}
+
+static void
+test_idle_is_one_thread(void)
+{
+        int before = getpriority(PRIO_PROCESS, (id_t) gettid()), nice = 0;
+
+        thread_take_join(thread_new("idle", be_idle, &nice, NULL));
+        g_assert_cmpint(nice, ==, 19);
+        g_assert_cmpint(getpriority(PRIO_PROCESS, (id_t) gettid()), ==, before);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,6 +233,7 @@ main(int argc, char **argv)
         g_test_add_func("/base/thread/deadlines-pass-on-the-monotonic-clock", test_deadlines_pass);
         g_test_add_func("/base/thread/wake-ups-end-one-wait-each", test_wake_ups_end_one_wait_each);
         g_test_add_func("/base/thread/a-wake-up-may-come-first-or-never", test_wake_up_may_come_first_or_never);
+        g_test_add_func("/base/thread/one-may-give-way-to-the-others", test_idle_is_one_thread);
         g_test_add_func("/base/thread/threads-are-small-named-and-without-signals",
                         test_threads_are_small_named_and_deaf);
         return g_test_run();
