@@ -61,10 +61,13 @@ struct GroupBuilder {
         gboolean is_long; /* it is longer: its last two octets are in `last` */
         guint8 last[2];
 
-        GByteArray *pool;
-        GArray *words; /* Word, in order of their first document */
+        guint8 *pool;
+        gsize pool_octets, pool_room;
+        Word *words; /* in order of their first document */
+        guint32 n_words, words_room;
         Place *table;
         guint table_log2;
+        guint64 seed;     /* of the table: nobody shall choose words that meet in one place */
         Numbers pairs;    /* word << 8 | document, document by document */
         gsize doc_octets; /* in words that this document brought    */
 
@@ -92,10 +95,9 @@ group_builder_new(void)
 {
         GroupBuilder *b = g_new0(GroupBuilder, 1);
 
-        b->pool = g_byte_array_new();
-        b->words = g_array_new(FALSE, FALSE, sizeof(Word));
         b->table_log2 = TABLE_LOG2_MIN;
         b->table = g_new0(Place, (gsize) 1 << b->table_log2);
+        b->seed = (guint64) g_random_int() << 32 | g_random_int();
         b->bitmap = g_malloc0(BITMAP_OCTETS);
         b->record = g_byte_array_new();
         b->packer = ZSTD_createCCtx();
@@ -113,8 +115,8 @@ group_builder_free(GroupBuilder *b)
                 g_free(b->docs[i].signature);
         ZSTD_freeCCtx(b->packer);
         g_byte_array_unref(b->record);
-        g_byte_array_unref(b->pool);
-        g_array_unref(b->words);
+        g_free(b->pool);
+        g_free(b->words);
         g_free(b->pairs.at);
         g_free(b->triples.at);
         g_free(b->table);
@@ -262,8 +264,8 @@ table_find(GroupBuilder *b, Span word, guint32 hash)
         for (; b->table[at].word != 0; at = (at + 1) & mask) {
                 if (b->table[at].hash != hash)
                         continue;
-                const Word *w = &g_array_index(b->words, Word, b->table[at].word - 1);
-                if (w->len == word.len && memcmp(b->pool->data + w->at, word.data, word.len) == 0)
+                const Word *w = &b->words[b->table[at].word - 1];
+                if (w->len == word.len && memcmp(b->pool + w->at, word.data, word.len) == 0)
                         break;
         }
         return &b->table[at];
@@ -276,30 +278,47 @@ word_leave_out(GroupBuilder *b, Span word)
         triples_add(b, word);
 }
 
+static void
+pool_add(GroupBuilder *b, Span word)
+{
+        if (b->pool_room - b->pool_octets < word.len + 1) {
+                b->pool_room = MAX(64u << 10, 2 * b->pool_room);
+                b->pool = g_realloc(b->pool, b->pool_room);
+        }
+        memcpy(b->pool + b->pool_octets, word.data, word.len);
+        b->pool_octets += word.len;
+        b->pool[b->pool_octets++] = 0;
+}
+
 /* Its number. */
 static guint32
 word_new(GroupBuilder *b, Span word)
 {
-        Word w = {.at = b->pool->len, .first_doc = (guint16) b->doc, .last_doc = G_MAXUINT16, .len = (guint8) word.len};
-        const guint8 nul = 0;
-
-        g_byte_array_append(b->pool, word.data, (guint) word.len);
-        g_byte_array_append(b->pool, &nul, 1);
-        g_array_append_val(b->words, w);
+        if (b->n_words == b->words_room) {
+                b->words_room = MAX(4096, 2 * b->words_room);
+                b->words = g_renew(Word, b->words, b->words_room);
+        }
+        b->words[b->n_words] = (Word){
+                .at = (guint32) b->pool_octets,
+                .first_doc = (guint16) b->doc,
+                .last_doc = G_MAXUINT16,
+                .len = (guint8) word.len,
+        };
+        pool_add(b, word);
         b->doc_octets += word.len + 1;
-        return b->words->len - 1;
+        return b->n_words++;
 }
 
 static void
 word_add(GroupBuilder *b, Span word)
 {
-        guint32 hash = (guint32) XXH3_64bits(word.data, word.len);
+        guint32 hash = (guint32) XXH3_64bits_withSeed(word.data, word.len, b->seed);
         Place *place = table_find(b, word, hash);
 
-        if (place->word != 0 && g_array_index(b->words, Word, place->word - 1).last_doc == b->doc)
+        if (place->word != 0 && b->words[place->word - 1].last_doc == b->doc)
                 return;
         /* One octet is the NUL at the start of the words. */
-        gboolean has_room = place->word != 0 || b->pool->len + word.len + 2 <= GROUP_WORDS_MAX;
+        gboolean has_room = place->word != 0 || b->pool_octets + word.len + 2 <= GROUP_WORDS_MAX;
         if (!has_room || b->pairs.n == PAIRS_MAX) {
                 word_leave_out(b, word);
                 return;
@@ -307,11 +326,11 @@ word_add(GroupBuilder *b, Span word)
         if (place->word == 0)
                 *place = (Place){hash, word_new(b, word) + 1};
         guint32 number = place->word - 1;
-        Word *w = &g_array_index(b->words, Word, number);
+        Word *w = &b->words[number];
         w->last_doc = (guint16) b->doc;
         w->n_docs++;
         numbers_add(&b->pairs, number << 8 | b->doc);
-        if (b->words->len > ((gsize) 1 << b->table_log2) / 2)
+        if (b->n_words > ((gsize) 1 << b->table_log2) / 2)
                 table_grow(b);
 }
 
@@ -433,15 +452,15 @@ put_varint(GByteArray *out, guint64 number)
 static Span
 word_text(const GroupBuilder *b, const Word *w)
 {
-        return span_make(b->pool->data + w->at, w->len);
+        return span_make(b->pool + w->at, w->len);
 }
 
 /* Which documents keep the words of their own; the others' go to signatures. */
 static void
 own_settle(GroupBuilder *b)
 {
-        for (guint i = 0; i < b->words->len; i++) {
-                const Word *w = &g_array_index(b->words, Word, i);
+        for (guint i = 0; i < b->n_words; i++) {
+                const Word *w = &b->words[i];
                 if (w->n_docs == 1)
                         b->docs[w->first_doc].own_octets += word_text(b, w).len + 1;
         }
@@ -451,8 +470,8 @@ own_settle(GroupBuilder *b)
                 if (!doc->keeps_own && doc->signature == NULL)
                         signature_make(doc, doc->own_octets);
         }
-        for (guint i = 0; i < b->words->len; i++) {
-                const Word *w = &g_array_index(b->words, Word, i);
+        for (guint i = 0; i < b->n_words; i++) {
+                const Word *w = &b->words[i];
                 if (w->n_docs == 1 && !b->docs[w->first_doc].keeps_own)
                         signature_add_word(&b->docs[w->first_doc], word_text(b, w));
         }
@@ -469,17 +488,17 @@ own_settle(GroupBuilder *b)
 static GByteArray *
 words_gather(GroupBuilder *b, guint *ret_n_shared, gsize *ret_shared_octets)
 {
-        GByteArray *out = g_byte_array_sized_new(b->pool->len + 1);
+        GByteArray *out = g_byte_array_sized_new((guint) b->pool_octets + 1);
         const guint8 nul = 0;
         guint n_shared = 0;
 
         g_byte_array_append(out, &nul, 1);
-        for (guint i = 0; i < b->words->len; i++) {
-                Word *w = &g_array_index(b->words, Word, i);
+        for (guint i = 0; i < b->n_words; i++) {
+                Word *w = &b->words[i];
                 if (w->n_docs < 2)
                         continue;
                 w->number = n_shared++;
-                g_byte_array_append(out, b->pool->data + w->at, (guint) word_text(b, w).len + 1);
+                g_byte_array_append(out, b->pool + w->at, (guint) word_text(b, w).len + 1);
         }
         *ret_n_shared = n_shared;
         *ret_shared_octets = out->len - 1;
@@ -497,12 +516,12 @@ own_gather(GroupBuilder *b, GByteArray *out)
                 at += b->docs[doc_number(i)].own_octets;
         }
         g_byte_array_set_size(out, (guint) at);
-        for (guint i = 0; i < b->words->len; i++) {
-                const Word *w = &g_array_index(b->words, Word, i);
+        for (guint i = 0; i < b->n_words; i++) {
+                const Word *w = &b->words[i];
                 if (w->n_docs != 1 || !b->docs[w->first_doc].keeps_own)
                         continue;
                 gsize octets = word_text(b, w).len + 1;
-                memcpy(out->data + place[w->first_doc], b->pool->data + w->at, octets);
+                memcpy(out->data + place[w->first_doc], b->pool + w->at, octets);
                 place[w->first_doc] += octets;
         }
 }
@@ -514,8 +533,8 @@ lists_gather(GroupBuilder *b, guint n_shared)
         GByteArray *out = g_byte_array_new();
         guint32 at = n_shared;
 
-        for (guint i = 0; i < b->words->len; i++) {
-                const Word *w = &g_array_index(b->words, Word, i);
+        for (guint i = 0; i < b->n_words; i++) {
+                const Word *w = &b->words[i];
                 if (w->n_docs < 2)
                         continue;
                 guint8 n = w->n_docs <= LIST_MAX ? (guint8) w->n_docs : 0;
@@ -527,7 +546,7 @@ lists_gather(GroupBuilder *b, guint n_shared)
         for (guint32 i = n_shared; i < at; i++)
                 out->data[i] = 0;
         for (gsize i = 0; i < b->pairs.n; i++) {
-                const Word *w = &g_array_index(b->words, Word, b->pairs.at[i] >> 8);
+                const Word *w = &b->words[b->pairs.at[i] >> 8];
                 guint8 doc = (guint8) b->pairs.at[i];
                 if (w->n_docs >= 2 && w->n_docs <= LIST_MAX)
                         out->data[place[w->number]++] = doc;
@@ -604,8 +623,8 @@ builder_reset(GroupBuilder *b)
         memset(b->docs, 0, sizeof(b->docs));
         memset(b->unknown, 0, sizeof(b->unknown));
         b->n_slots = 0;
-        g_byte_array_set_size(b->pool, 0);
-        g_array_set_size(b->words, 0);
+        b->pool_octets = 0;
+        b->n_words = 0;
         b->pairs.n = 0;
         memset(b->table, 0, sizeof(Place) << b->table_log2);
 }

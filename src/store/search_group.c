@@ -65,12 +65,6 @@ typedef struct Record {
 /* A table of octets: it is asked for every octet of every text. */
 const guint8 WORD_OCTETS[256] = {['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, [0x80 ... 0xff] = 1};
 
-guint32
-triple_hash(guint8 a, guint8 b, guint8 c)
-{
-        return (((guint32) a << 16 | (guint32) b << 8 | c) * 0x9e3779b1u) >> (32 - SIGNATURE_LOG2_MAX);
-}
-
 /* The needle ------------------------------------------------------------------------------------------------------- */
 
 /* Each word goes between two NULs of its own; which of them belong to the pattern is for the needle to say. */

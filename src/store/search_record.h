@@ -27,4 +27,8 @@ octet_is_word(guint8 octet)
 }
 
 /* 20 bits for three octets in a row. */
-guint32 triple_hash(guint8 a, guint8 b, guint8 c) G_GNUC_CONST;
+static inline guint32
+triple_hash(guint8 a, guint8 b, guint8 c)
+{
+        return (((guint32) a << 16 | (guint32) b << 8 | c) * 0x9e3779b1u) >> (32 - SIGNATURE_LOG2_MAX);
+}
