@@ -9,6 +9,7 @@
 #include "store/change.h"
 #include "store/page.h"
 #include "store/registry.h"
+#include "store/search_index.h"
 #include "store/store.h"
 
 typedef struct Numbers Numbers;
@@ -20,6 +21,7 @@ struct Store {
         Numbers *numbers;       /* (turn) */
         Registry *registry;
         Mutex lock;             /* leaf: the set below */
+        SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
 };
 

@@ -12,6 +12,10 @@
 
 #include "store/view.h"
 
+/* Keep the index in this directory from now on; without it every message is read. Once, before anybody searches. It is opened, or made, by whoever
+ * fills it. */
+void store_keep_search_index(Store *store, const char *dir);
+
 typedef enum SearchPart {
         SEARCH_BODY = 1, /* the text of the message without its header (parts' headers count) */
         SEARCH_TEXT,     /* header and body                                                   */

@@ -24,6 +24,7 @@ store_free(Store *store)
 {
         if (store == NULL)
                 return;
+        search_index_free(store->search);
         registry_free(store->registry);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
