@@ -270,7 +270,6 @@ test_faults(void)
 static void
 test_skip(void)
 {
-        g_autoptr(Arena) arena = arena_new(8 * 1024 * 1024);
         const Section text = {.part = SECTION_TEXT};
         const Span names[] = {span_of("From")};
         const Section fields = {.part = SECTION_HEADER, .has_names = TRUE, .names = names, .n_names = 1};
