@@ -194,16 +194,6 @@ service_drop_listener(Service *service, Listener *listener)
         listener_unref(listener);
 }
 
-void
-service_replace_tls(Listener *listener, TlsContext *tls)
-{
-        mutex_lock(&listener->mutex);
-        TlsContext *old = listener->tls;
-        listener->tls = tls_context_ref(tls);
-        mutex_unlock(&listener->mutex);
-        tls_context_unref(old);
-}
-
 /* Sessions ------------------------------------------------------------------------------------------------------- */
 
 void

@@ -100,7 +100,6 @@ Listener *service_take_listener(Service *service, int fd, const Protocol *protoc
 
 /* Stop accepting on it and close it; sessions that came by it go on. */
 void service_drop_listener(Service *service, Listener *listener);
-void service_replace_tls(Listener *listener, TlsContext *tls);
 
 /* Stop accepting, let running commands end, close parked sessions with `stopping`; returns when all are closed or at the
  * deadline (then they are cut). */

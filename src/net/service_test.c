@@ -1049,26 +1049,6 @@ test_starttls_injection(void)
         hear_end(fd);
 }
 
-static void
-test_replace_tls(void)
-{
-        g_autoptr(House) house = house_new(NULL, TRUE);
-        g_autoptr(GError) error = NULL;
-        TlsPeer before = tls_dial(dial(house));
-        TlsContext *other = tls_server_new(tls_certificate, tls_key, &error);
-
-        g_assert_no_error(error);
-        tls_hear(&before, "hello\r\n");
-        service_replace_tls(house->listener, other);
-        tls_context_unref(other);
-        TlsPeer after = tls_dial(dial(house));
-        tls_hear(&after, "hello\r\n");
-        tls_say(&before, "still\r\n");
-        tls_hear(&before, "[still]\r\n");
-        tls_hang_up(&before);
-        tls_hang_up(&after);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -1114,7 +1094,6 @@ main(int argc, char **argv)
         g_test_add_func("/net/service/tls-handshake-octet-by-octet", test_tls_slow_handshake);
         g_test_add_func("/net/service/starttls RFC 3207 §4", test_starttls);
         g_test_add_func("/net/service/starttls-injection-is-seen RFC 3207 §4.2", test_starttls_injection);
-        g_test_add_func("/net/service/replace-tls", test_replace_tls);
         int result = g_test_run();
 
         (void) g_unlink(tls_certificate);
