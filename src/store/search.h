@@ -4,7 +4,8 @@
  * or damaged, with a writer of its own, so that it never slows the store) rules most messages out; the rest is read and verified. What is not indexed yet is read, and so is everything
  * when the needle has fewer than three characters. So the answer never depends on the index.
  *
- * The index is filled in the background (search_index_step) from packs (view.h), in the order in which they were made.
+ * NEEDSWORK: the index is to be filled in the background from packs (view.h). As long as nothing makes packs it is empty and every message that is
+ * searched is read: the answers are the same, slower.
  *
  * Threads  any; a SearchTask: one at a time. Memory: a task keeps one bit per entry and at most 1 MiB of message text.
  */
