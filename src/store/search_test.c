@@ -405,7 +405,8 @@ needle_of_chance(Mail *mail)
                 return g_strdup("zebra");
         const char *text = texts->pdata[g_rand_int_range(mail->rand, 0, (gint) texts->len)];
         glong len = g_utf8_strlen(text, -1), from = g_rand_int_range(mail->rand, 0, (gint) len);
-        g_autofree char *needle = g_utf8_substring(text, from, MIN(len, from + g_rand_int_range(mail->rand, 1, 20)));
+        glong end = from + g_rand_int_range(mail->rand, 1, 20);
+        g_autofree char *needle = g_utf8_substring(text, from, MIN(len, end));
         g_strstrip(needle); /* the end of a text may or may not be the end of a line */
         g_autofree char *folded = fold_plainly(needle);
 
