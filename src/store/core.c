@@ -55,6 +55,14 @@ keywords_find(const Keywords *keywords, Span name)
         return -1;
 }
 
+guint64
+keywords_flags(const Keywords *keywords)
+{
+        guint bits = FLAG_KEYWORD_FIRST + keywords->n;
+
+        return FLAG_SYSTEM | ((bits < 64 ? (guint64) 1 << bits : 0) - ((guint64) 1 << FLAG_KEYWORD_FIRST));
+}
+
 static Block *
 block_new(guint32 first, guint room)
 {

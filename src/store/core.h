@@ -50,3 +50,5 @@ void keywords_unref(Keywords *keywords);
 Keywords *keywords_read(DbTxn *txn, gint64 mailbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The number of a name (ASCII case apart), or -1. */
 int keywords_find(const Keywords *keywords, Span name);
+/* The bits that mean something: system flags, and keywords that have a name. */
+guint64 keywords_flags(const Keywords *keywords) G_GNUC_PURE;

@@ -1,20 +1,15 @@
-/* What `restante verify` asks of the store. Each table goes page by page; counts of a mailbox and references of bodies
- * are compared inside one snapshot, so a busy site gives no false complaint. */
-#include "store/internal.h"
+/* What `restante verify` asks of the store: the rows of `entry` one by one, bodies with their records, and what the
+ * files beside this one compare. */
+#include "store/verify.h"
 
-#define ENTRY_PAGE 2000
+#include "store/core.h"
+
+#define SNAPSHOT (50 * USEC_PER_MS)
+#define SNAPSHOT_ROWS 2000
+#define COUNTED_BODIES 1000000
 #define BODY_PAGE 500
 
-typedef struct Verify {
-        Store *store;
-        StoreReport report;
-        gpointer data;
-        guint64 entries;
-} Verify;
-
-static void verify_complain(const Verify *v, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void
+void
 verify_complain(const Verify *v, const char *format, ...)
 {
         va_list args;
@@ -25,24 +20,53 @@ verify_complain(const Verify *v, const char *format, ...)
         v->report(text, v->data);
 }
 
+gboolean
+verify_walk(const Verify *v, const DbSql *sql, VerifyRow each, gpointer data, GError **error)
+{
+        gint64 a = G_MININT64, b = G_MININT64;
+        gint64 n = v->rows;
+        DbStep step;
+
+        while (n == v->rows) {
+                g_autoptr(DbTxn) txn = db_begin_read(v->store->db, error);
+                if (txn == NULL)
+                        return FALSE;
+                g_autoptr(DbRows) rows = db_query(txn, sql, error, "iii", a, b, v->rows);
+                if (rows == NULL)
+                        return FALSE;
+                for (n = 0; (step = db_rows_next(rows, error)) == DB_ROW; n++) {
+                        a = db_int(rows, 0);
+                        b = db_int(rows, 1);
+                        if (!each(data, txn, rows, error))
+                                return FALSE;
+                }
+                if (step == DB_ROW_FAILED)
+                        return FALSE;
+        }
+        return TRUE;
+}
+
 /* Entries ---------------------------------------------------------------------------------------------------------- */
 
-DB_SQL(ENTRY_PAGES, "SELECT e.mailbox, e.uid, e.size, e.prefix, e.cuts, m.uid_next, b.id, b.size FROM entry e"
-                    " LEFT JOIN mailbox m ON m.id = e.mailbox LEFT JOIN body b ON b.id = e.body"
-                    " WHERE e.mailbox > ? OR (e.mailbox = ? AND e.uid > ?) ORDER BY e.mailbox, e.uid LIMIT ?");
+DB_SQL(ENTRY_PAGES,
+       "SELECT e.mailbox, e.uid, e.size, e.prefix, e.cuts, b.id, b.size, e.flags, e.modseq, m.id, m.folded, m.keywords"
+       " FROM entry e LEFT JOIN mailbox m ON m.id = e.mailbox LEFT JOIN body b ON b.id = e.body"
+       " WHERE (e.mailbox, e.uid) > (?, ?) ORDER BY e.mailbox, e.uid LIMIT ?");
+
+typedef struct Entries {
+        Verify *v;
+        gint64 mailbox; /* of the last row of a tail */
+        gint64 modseq;
+} Entries;
 
 static void
-verify_entry(const Verify *v, const DbRows *row)
+verify_copy(const Verify *v, const DbRows *row)
 {
         gint64 mailbox = db_int(row, 0), uid = db_int(row, 1);
         Cut cuts[COPY_CUTS_MAX];
-        Copy copy = {.body_size = (guint64) db_int(row, 7), .prefix = db_bytes(row, 3), .cuts = cuts};
+        Copy copy = {.body_size = (guint64) db_int(row, 6), .prefix = db_bytes(row, 3), .cuts = cuts};
 
         if (db_is_null(row, 5))
-                verify_complain(v,
-                                "entry %" G_GINT64_FORMAT " stands in mailbox %" G_GINT64_FORMAT ", which is not there",
-                                uid, mailbox);
-        if (db_is_null(row, 6))
                 verify_complain(v, "mailbox %" G_GINT64_FORMAT ": the body of entry %" G_GINT64_FORMAT " is not there",
                                 mailbox, uid);
         else if (!copy_get_cuts(db_bytes(row, 4), copy.body_size, cuts, &copy.n_cuts))
@@ -54,68 +78,45 @@ verify_entry(const Verify *v, const DbRows *row)
                         mailbox, uid);
 }
 
-static gboolean
-verify_entries(Verify *v, GError **error)
+/* A row that is not in a page: what a page's state says else is in the row. */
+static void
+verify_tail(Entries *e, const DbRows *row)
 {
-        gint64 mailbox = 0, uid = 0;
-        gsize n = ENTRY_PAGE;
-        DbStep step;
+        gint64 mailbox = db_int(row, 0), uid = db_int(row, 1), modseq = db_int(row, 8);
+        guint64 flags = (guint64) db_int(row, 7);
 
-        while (n == ENTRY_PAGE) {
-                g_autoptr(DbTxn) txn = db_begin_read(v->store->db, error);
-                if (txn == NULL)
-                        return FALSE;
-                g_autoptr(DbRows) rows =
-                        db_query(txn, &ENTRY_PAGES, error, "iiii", mailbox, mailbox, uid, (gint64) ENTRY_PAGE);
-                if (rows == NULL)
-                        return FALSE;
-                for (n = 0; (step = db_rows_next(rows, error)) == DB_ROW; n++) {
-                        verify_entry(v, rows);
-                        mailbox = db_int(rows, 0);
-                        uid = db_int(rows, 1);
-                }
-                if (step == DB_ROW_FAILED)
-                        return FALSE;
-                v->entries += n;
-        }
+        e->v->ret_entries++;
+        if (mailbox == e->mailbox && modseq < e->modseq)
+                verify_complain(e->v,
+                                "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT
+                                " has a lower MODSEQ than the one "
+                                "before it",
+                                mailbox, uid);
+        e->mailbox = mailbox;
+        e->modseq = modseq;
+        if ((flags & ~FLAG_SYSTEM) == 0)
+                return;
+        Keywords *keywords = keywords_new(db_text(row, 11));
+        if ((flags & ~keywords_flags(keywords)) != 0)
+                verify_complain(e->v,
+                                "mailbox %" G_GINT64_FORMAT ": entry %" G_GINT64_FORMAT " has a keyword without a name",
+                                mailbox, uid);
+        keywords_unref(keywords);
+}
+
+static gboolean
+verify_entry(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
+{
+        Entries *e = data;
+
+        if (db_is_null(row, 9))
+                verify_complain(e->v,
+                                "entry %" G_GINT64_FORMAT " stands in mailbox %" G_GINT64_FORMAT ", which is not there",
+                                db_int(row, 1), db_int(row, 0));
+        else if (db_int(row, 1) > db_int(row, 10))
+                verify_tail(e, row);
+        verify_copy(e->v, row);
         return TRUE;
-}
-
-/* Counts and references -------------------------------------------------------------------------------------------- */
-
-DB_SQL(BODY_COUNTS,
-       "SELECT b.id, b.refs, coalesce(c.n, 0) FROM body b LEFT JOIN"
-       " (SELECT body, count(*) AS n FROM (SELECT body FROM entry UNION ALL SELECT body FROM queue) u GROUP BY body) c"
-       " ON c.body = b.id WHERE b.refs <> coalesce(c.n, 0)");
-DB_SQL(QUEUE_WITHOUT_BODY, "SELECT q.id FROM queue q LEFT JOIN body b ON b.id = q.body WHERE b.id IS NULL");
-
-static void
-complain_body(const Verify *v, const DbRows *row)
-{
-        verify_complain(v, "body %" G_GINT64_FORMAT " counts %" G_GINT64_FORMAT " references but has %" G_GINT64_FORMAT,
-                        db_int(row, 0), db_int(row, 1), db_int(row, 2));
-}
-
-static void
-complain_queue(const Verify *v, const DbRows *row)
-{
-        verify_complain(v, "the body of queue row %" G_GINT64_FORMAT " is not there", db_int(row, 0));
-}
-
-static gboolean
-verify_rows(const Verify *v, const DbSql *sql, void (*complain)(const Verify *v, const DbRows *row), GError **error)
-{
-        g_autoptr(DbTxn) txn = db_begin_read(v->store->db, error);
-        DbStep step;
-
-        if (txn == NULL)
-                return FALSE;
-        g_autoptr(DbRows) rows = db_query(txn, sql, error, "");
-        if (rows == NULL)
-                return FALSE;
-        while ((step = db_rows_next(rows, error)) == DB_ROW)
-                complain(v, rows);
-        return step == DB_ROW_END;
 }
 
 /* Bodies ----------------------------------------------------------------------------------------------------------- */
@@ -186,16 +187,29 @@ verify_bodies(const Verify *v, GError **error)
 }
 
 gboolean
+verify_all(Verify *v, gboolean with_bodies, GError **error)
+{
+        Entries entries = {.v = v};
+
+        return verify_walk(v, &ENTRY_PAGES, verify_entry, &entries, error) && verify_mailboxes(v, error) &&
+               verify_names(v, error) && verify_references(v, error) && (!with_bodies || verify_bodies(v, error));
+}
+
+gboolean
 store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer data, guint64 *ret_entries,
              GError **error)
 {
-        Verify v = {.store = store, .report = report, .data = data};
+        Verify v = {
+                .store = store,
+                .report = report,
+                .data = data,
+                .snapshot = SNAPSHOT,
+                .rows = SNAPSHOT_ROWS,
+                .bodies = COUNTED_BODIES,
+        };
 
-        if (!verify_entries(&v, error) || !verify_rows(&v, &BODY_COUNTS, complain_body, error) ||
-            !verify_rows(&v, &QUEUE_WITHOUT_BODY, complain_queue, error))
+        if (!verify_all(&v, with_bodies, error))
                 return FALSE;
-        if (with_bodies && !verify_bodies(&v, error))
-                return FALSE;
-        *ret_entries = v.entries;
+        *ret_entries = v.ret_entries;
         return TRUE;
 }

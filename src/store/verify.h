@@ -1,0 +1,38 @@
+/* verify.h -- what the files of `restante verify` share. Private to the room.
+ *
+ * The store is looked at in snapshots of about 50 ms each, so that no reader is in the way of a checkpoint. What is compared within one snapshot is exact;
+ * what can't be (counts of a very large mailbox, references of bodies) is looked at again before it is complained of.
+ */
+#pragma once
+
+#include "store/internal.h"
+
+typedef struct Verify {
+        Store *store;
+        StoreReport report;
+        gpointer data;
+        Usec snapshot;      /* one takes no longer than this and a page                    */
+        gint64 rows;        /* of a table in one snapshot, at most                         */
+        guint bodies;       /* whose references are counted at once, at most; 24 octets each */
+        guint64 ret_entries; /* counted so far */
+} Verify;
+
+/* All of it; set up by the caller. */
+gboolean verify_all(Verify *v, gboolean with_bodies, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+void verify_complain(const Verify *v, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* One row of a table that is walked in snapshots. FALSE: a fault. */
+typedef gboolean (*VerifyRow)(gpointer data, DbTxn *txn, const DbRows *row, GError **error);
+
+/* Every row of `sql`, whose first two columns (a, b) are the key and which asks for those behind `(a, b) > (?, ?)`, in order, at most `LIMIT ?`. The second
+ * is 0 where one column is key enough. */
+gboolean verify_walk(const Verify *v, const DbSql *sql, VerifyRow each, gpointer data,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* verify_pages.c: mailboxes with their pages, states and counts. */
+gboolean verify_mailboxes(Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* verify_refs.c: how often each body is named. */
+gboolean verify_references(const Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* verify_names.c: what stands for a mailbox elsewhere: what others have seen of it, aliases, rights, annotations. */
+gboolean verify_names(const Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,277 @@
+/* verify_refs.c -- is each body named as often as it says: by rows of `entry`, by rows of the queue, by slots of packs?
+ *
+ * Bodies are taken by the million, in the order of their ids; all that could name them is gone through, snapshot by
+ * snapshot, and counted. What others write meanwhile may be counted before or after, so a difference is looked at
+ * again: it is complained of when nothing was written during a look, or when three looks found the same.
+ */
+#include "store/verify.h"
+
+#define LOOKS 3
+
+DB_SQL(BODY_REFS, "SELECT id, refs FROM body WHERE id > ? ORDER BY id LIMIT ?");
+DB_SQL(BODY_REFS_OF, "SELECT refs FROM body WHERE id = ?");
+DB_SQL(ENTRY_BODIES,
+       "SELECT mailbox, uid, body FROM entry WHERE (mailbox, uid) > (?, ?) ORDER BY mailbox, uid LIMIT ?");
+DB_SQL(QUEUE_BODIES, "SELECT id, 0, body FROM queue WHERE (id, 0) > (?, ?) ORDER BY id LIMIT ?");
+DB_SQL(PACK_BODIES, "SELECT id, 0, bodies, refs FROM pack WHERE (id, 0) > (?, ?) ORDER BY id LIMIT ?");
+
+typedef struct BodyCount {
+        gint64 id;
+        gint64 refs, found;
+} BodyCount;
+
+typedef struct Counting {
+        const Verify *v;
+        GArray *bodies;     /* of BodyCount, rising */
+        gint64 after, last; /* all with after < id <= last are in it, but for new ones */
+        gboolean is_first_look;
+} Counting;
+
+/* Counting --------------------------------------------------------------------------------------------------------- */
+
+static gint
+compare_ids(gconstpointer a, gconstpointer b)
+{
+        const BodyCount *x = a, *y = b;
+
+        return (x->id > y->id) - (x->id < y->id);
+}
+
+static BodyCount *
+find(const Counting *c, gint64 body)
+{
+        const BodyCount wanted = {.id = body};
+
+        return bsearch(&wanted, c->bodies->data, c->bodies->len, sizeof(BodyCount), compare_ids);
+}
+
+/* It may have come after the list was made. */
+static gboolean
+is_there(DbTxn *txn, gint64 body, gboolean *ret, GError **error)
+{
+        gint64 refs;
+        DbStep step = db_get_int(txn, &BODY_REFS_OF, &refs, error, "i", body);
+
+        *ret = step == DB_ROW;
+        return step != DB_ROW_FAILED;
+}
+
+/* *ret_missing: named, and not there. */
+static gboolean
+count(const Counting *c, DbTxn *txn, gint64 body, gboolean *ret_missing, GError **error)
+{
+        BodyCount *found = find(c, body);
+        gboolean is_known = TRUE;
+
+        if (found != NULL)
+                found->found++;
+        else if (c->is_first_look && body > c->after && body <= c->last && !is_there(txn, body, &is_known, error))
+                return FALSE;
+        *ret_missing = !is_known;
+        return TRUE;
+}
+
+/* That the body of an entry is there was asked with its row. */
+static gboolean
+count_entry(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
+{
+        BodyCount *found = find(data, db_int(row, 2));
+
+        if (found != NULL)
+                found->found++;
+        return TRUE;
+}
+
+static gboolean
+count_queue(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
+{
+        const Counting *c = data;
+        gboolean is_missing;
+
+        if (!count(c, txn, db_int(row, 2), &is_missing, error))
+                return FALSE;
+        if (is_missing)
+                verify_complain(c->v, "the body of queue row %" G_GINT64_FORMAT " is not there", db_int(row, 0));
+        return TRUE;
+}
+
+/* A pack that can't be read is complained of where packs are looked at. */
+static gboolean
+count_pack(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
+{
+        const Counting *c = data;
+        gint64 bodies[PAGE_ENTRIES];
+        guint32 refs[PAGE_ENTRIES];
+        guint n, n_refs;
+        gboolean is_missing;
+
+        if (!bodies_get(db_bytes(row, 2), bodies, &n) || !slot_refs_get(db_bytes(row, 3), refs, &n_refs) || n != n_refs)
+                return TRUE;
+        for (guint i = 0; i < n; i++) {
+                if (refs[i] == 0)
+                        continue;
+                if (!count(c, txn, bodies[i], &is_missing, error))
+                        return FALSE;
+                if (is_missing)
+                        verify_complain(c->v, "the body of slot %u of pack %" G_GINT64_FORMAT " is not there", i,
+                                        db_int(row, 0));
+        }
+        return TRUE;
+}
+
+static gboolean
+count_all(Counting *c, GError **error)
+{
+        for (guint i = 0; i < c->bodies->len; i++)
+                g_array_index(c->bodies, BodyCount, i).found = 0;
+        return verify_walk(c->v, &ENTRY_BODIES, count_entry, c, error) &&
+               verify_walk(c->v, &QUEUE_BODIES, count_queue, c, error) &&
+               verify_walk(c->v, &PACK_BODIES, count_pack, c, error);
+}
+
+/* Looking again ---------------------------------------------------------------------------------------------------- */
+
+/* Those that stay: another number than was counted. */
+static void
+keep_different(GArray *bodies)
+{
+        BodyCount *body = (BodyCount *) (gpointer) bodies->data;
+        guint n = 0;
+
+        for (guint i = 0; i < bodies->len; i++)
+                if (body[i].refs != body[i].found)
+                        body[n++] = body[i];
+        g_array_set_size(bodies, n);
+}
+
+/* Is this as it was? A body that has gone is not. */
+static gboolean
+is_as_before(DbTxn *txn, const BodyCount *body, gboolean *ret, GError **error)
+{
+        gint64 refs;
+        DbStep step = db_get_int(txn, &BODY_REFS_OF, &refs, error, "i", body->id);
+
+        *ret = step == DB_ROW && refs == body->refs;
+        return step != DB_ROW_FAILED;
+}
+
+/* Those whose row is as it was, a thousand in each snapshot. */
+static gboolean
+keep_unchanged(Counting *c, GError **error)
+{
+        BodyCount *body = (BodyCount *) (gpointer) c->bodies->data;
+        guint n = 0;
+
+        for (guint i = 0, end; i < c->bodies->len; i = end) {
+                g_autoptr(DbTxn) txn = db_begin_read(c->v->store->db, error);
+                if (txn == NULL)
+                        return FALSE;
+                for (end = i; end < MIN(i + 1000, c->bodies->len); end++) {
+                        gboolean is_same;
+                        if (!is_as_before(txn, &body[end], &is_same, error))
+                                return FALSE;
+                        if (is_same)
+                                body[n++] = body[end];
+                }
+        }
+        g_array_set_size(c->bodies, n);
+        return TRUE;
+}
+
+/* Count once more, and keep what is as different as it was. */
+static gboolean
+look_again(Counting *c, GError **error)
+{
+        g_autoptr(GArray) before = g_array_copy(c->bodies);
+        guint n = 0;
+
+        if (!count_all(c, error))
+                return FALSE;
+        for (guint i = 0; i < before->len; i++) {
+                const BodyCount *now = &g_array_index(c->bodies, BodyCount, i);
+                if (now->found == g_array_index(before, BodyCount, i).found)
+                        g_array_index(c->bodies, BodyCount, n++) = *now;
+        }
+        g_array_set_size(c->bodies, n);
+        return keep_unchanged(c, error);
+}
+
+static guint64
+commits(const Verify *v)
+{
+        DbStats stats;
+
+        db_stats(v->store->db, &stats);
+        return stats.commits;
+}
+
+static gboolean
+look(Counting *c, guint64 commits_before, GError **error)
+{
+        c->is_first_look = TRUE;
+        if (!count_all(c, error))
+                return FALSE;
+        c->is_first_look = FALSE;
+        keep_different(c->bodies);
+        for (guint i = 1; i < LOOKS && c->bodies->len > 0 && commits(c->v) != commits_before; i++) {
+                commits_before = commits(c->v);
+                if (!keep_unchanged(c, error) || !look_again(c, error))
+                        return FALSE;
+        }
+        for (guint i = 0; i < c->bodies->len; i++) {
+                const BodyCount *body = &g_array_index(c->bodies, BodyCount, i);
+                verify_complain(c->v,
+                                "body %" G_GINT64_FORMAT " counts %" G_GINT64_FORMAT
+                                " references but has %" G_GINT64_FORMAT,
+                                body->id, body->refs, body->found);
+        }
+        return TRUE;
+}
+
+/* Bodies ----------------------------------------------------------------------------------------------------------- */
+
+/* One snapshot's worth of them, behind `after`. */
+static gboolean
+list_some(Counting *c, gint64 after, gint64 *ret_n, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(c->v->store->db, error);
+        DbStep step;
+
+        if (txn == NULL)
+                return FALSE;
+        g_autoptr(DbRows) rows = db_query(txn, &BODY_REFS, error, "ii", after, c->v->rows);
+        if (rows == NULL)
+                return FALSE;
+        for (*ret_n = 0; (step = db_rows_next(rows, error)) == DB_ROW; ++*ret_n) {
+                const BodyCount body = {.id = db_int(rows, 0), .refs = db_int(rows, 1)};
+                g_array_append_val(c->bodies, body);
+        }
+        return step == DB_ROW_END;
+}
+
+gboolean
+verify_references(const Verify *v, GError **error)
+{
+        g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(BodyCount));
+        Counting c = {.v = v, .bodies = list};
+        gint64 after = G_MININT64;
+        gboolean is_over = FALSE;
+
+        while (!is_over) {
+                guint64 commits_before = commits(v);
+                gint64 n = v->rows;
+                c.after = after;
+                g_array_set_size(list, 0);
+                while (list->len < v->bodies && n == v->rows) {
+                        if (!list_some(&c, after, &n, error))
+                                return FALSE;
+                        if (n > 0)
+                                after = g_array_index(list, BodyCount, list->len - 1).id;
+                }
+                is_over = n < v->rows;
+                c.last = is_over ? G_MAXINT64 : after;
+                if (!look(&c, commits_before, error))
+                        return FALSE;
+        }
+        return TRUE;
+}
