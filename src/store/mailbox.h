@@ -158,12 +158,15 @@ typedef struct QuotaUse {
 } QuotaUse;
 MailboxAnswer store_quota(Store *store, Arena *arena, const Viewer *who, Span name, QuotaUse *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* STATUS without selecting: cheap, from what is kept in memory. */
+/* STATUS without selecting: from the current view if there is one, else from the mailbox's row, the states of its pages and its tail, without making a view (but for
+ * somebody else's mailbox, whose unseen messages only a view knows). Some 20 us, and 1 us for every 100 messages. STORE_NO_MAILBOX: it is not there (any more). */
 typedef struct MailboxStatus {
         guint32 messages, uid_next, uid_validity, unseen, deleted;
         guint64 highest_modseq, octets;
 } MailboxStatus;
 StoreAnswer store_mailbox_status(Store *store, gint64 mailbox, gint64 reader, MailboxStatus *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Octets of the messages that have \Deleted (RFC 9208 §5.1, DELETED-STORAGE). Makes a view. */
+StoreAnswer store_deleted_octets(Store *store, gint64 mailbox, guint64 *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 enum {                                  /* of STORE_EVENTS */
         STORE_EVENT_ADMIN_OPEN = 0,

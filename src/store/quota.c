@@ -1,8 +1,6 @@
-/* quota.c -- what an account holds and may hold (RFC 9208), one root an account, named after it; what one mailbox
- * holds. */
+/* quota.c -- what an account holds and may hold (RFC 9208), one root an account, named after it. */
 #include "store/internal.h"
 #include "store/tree.h"
-#include "store/view.h"
 
 /* RFC 9208 §4.1.2: the root of a mailbox is told to who may read it. */
 MailboxAnswer
@@ -27,21 +25,4 @@ store_quota(Store *store, Arena *arena, const Viewer *who, Span name, QuotaUse *
         look_log(&look, RIGHT_READ);
         *ret = use;
         return MAILBOX_DONE;
-}
-
-StoreAnswer
-store_mailbox_status(Store *store, gint64 mailbox, gint64 reader, MailboxStatus *ret, GError **error)
-{
-        g_autoptr(View) view = NULL;
-        StoreAnswer answer = store_view_open(store, mailbox, reader, &view, error);
-
-        if (answer == STORE_DONE)
-                *ret = (MailboxStatus){.messages = view_count(view),
-                                       .uid_next = view_uid_next(view),
-                                       .uid_validity = view_uid_validity(view),
-                                       .unseen = view_unseen(view),
-                                       .deleted = view_deleted(view),
-                                       .highest_modseq = view_highest_modseq(view),
-                                       .octets = view_octets(view)};
-        return answer;
 }

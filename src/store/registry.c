@@ -382,6 +382,16 @@ registry_find(Registry *registry, gint64 mailbox, gint64 reader, View **ret_view
         }
 }
 
+View *
+registry_peek(Registry *registry, gint64 mailbox, gint64 reader)
+{
+        MUTEX_SCOPE(&registry->lock);
+        const Shown *shown = g_hash_table_lookup(registry->shown, &mailbox);
+        View *view = shown != NULL ? shown_view(shown, reader) : NULL;
+
+        return view != NULL ? view_ref(view) : NULL;
+}
+
 GArray *
 shown_marks(Shown *shown, Core **ret_core)
 {

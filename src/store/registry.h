@@ -46,6 +46,9 @@ void touches_end(Touches *touches, gboolean is_committed);
  * shown_give_up(); nobody else refreshes it meanwhile. *ret_seq: to be given back. */
 gboolean registry_find(Registry *registry, gint64 mailbox, gint64 reader, View **ret_view, Shown **ret_shown, guint64 *ret_seq);
 
+/* The same without a promise: NULL when it would have to be refreshed. */
+View *registry_peek(Registry *registry, gint64 mailbox, gint64 reader) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What is marked or announced, called when the snapshot has been taken: GArray of Mark, one of each. *ret_core: a reference to the last state, or NULL. */
 GArray *shown_marks(Shown *shown, Core **ret_core);
 /* view: of `core`; both references are taken. */
