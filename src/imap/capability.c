@@ -8,7 +8,6 @@
 /* When a row is shown. */
 typedef enum Shown {
         SHOWN_ALWAYS = 0,
-        SHOWN_NEVER, /* but ENABLE takes it: some of what it promises is not there */
         SHOWN_BEFORE_LOGIN,
         SHOWN_AFTER_LOGIN,
         SHOWN_FOR_TLS,       /* STARTTLS could be given now          */
@@ -28,7 +27,7 @@ typedef struct Row {
 /* Rows come in with what makes them work. At most 128. */
 static const Row CAPABILITIES[] = {
         {{"IMAP4rev1", "3501", "the protocol as most clients speak it"}, SHOWN_ALWAYS, 0},
-        {{"IMAP4rev2", "9051", "the protocol as it is now, after ENABLE IMAP4rev2"}, SHOWN_NEVER, IMAP_ENABLED_REV2},
+        {{"IMAP4rev2", "9051", "the protocol as it is now, after ENABLE IMAP4rev2"}, SHOWN_ALWAYS, IMAP_ENABLED_REV2},
         {{"LITERAL+", "7888", "literals that need no answer before they are sent"}, SHOWN_ALWAYS, 0},
         {{"LITERAL-", "7888", "the same up to 4,096 octets"}, SHOWN_WITHOUT_LITERAL_PLUS, 0},
         {{"SASL-IR", "4959", "AUTHENTICATE with an initial response"}, SHOWN_BEFORE_LOGIN, 0},
@@ -77,6 +76,21 @@ static const Row CAPABILITIES[] = {
         {{"THREAD=REFERENCES", "5256", "threads by References and subject"}, SHOWN_AFTER_LOGIN, 0},
         {{"THREAD=REFS", "draft-ietf-morg-inthread", "threads by References, the latest last"}, SHOWN_AFTER_LOGIN, 0},
         {{"I18NLEVEL=1", "5255", "SEARCH, SORT and THREAD compare by i;unicode-casemap"}, SHOWN_AFTER_LOGIN, 0},
+        {{"NAMESPACE", "2342", "where mailboxes of others stand"}, SHOWN_AFTER_LOGIN, 0},
+        {{"CHILDREN", "3348", "LIST tells what has mailboxes below it"}, SHOWN_AFTER_LOGIN, 0},
+        {{"LIST-EXTENDED", "5258", "LIST with selections and more to tell"}, SHOWN_AFTER_LOGIN, 0},
+        {{"LIST-STATUS", "5819", "LIST with STATUS"}, SHOWN_AFTER_LOGIN, 0},
+        {{"LIST-MYRIGHTS", "8440", "LIST with MYRIGHTS"}, SHOWN_AFTER_LOGIN, 0},
+        {{"LIST-METADATA", "9590", "LIST with METADATA"}, SHOWN_AFTER_LOGIN, 0},
+        {{"SPECIAL-USE", "6154", "LIST tells what mailboxes are for"}, SHOWN_AFTER_LOGIN, 0},
+        {{"CREATE-SPECIAL-USE", "6154", "mailboxes are made for a use"}, SHOWN_AFTER_LOGIN, 0},
+        {{"STATUS=SIZE", "8438", "STATUS tells the octets of a mailbox"}, SHOWN_AFTER_LOGIN, 0},
+        {{"ACL", "4314", "rights that others have on mailboxes"}, SHOWN_AFTER_LOGIN, 0},
+        {{"RIGHTS=kxte", "4314", "the rights that came with RFC 4314"}, SHOWN_AFTER_LOGIN, 0},
+        {{"METADATA", "5464", "annotations of mailboxes and of the server"}, SHOWN_AFTER_LOGIN, 0},
+        {{"QUOTA", "9208", "what an account holds and may hold"}, SHOWN_AFTER_LOGIN, 0},
+        {{"QUOTA=RES-STORAGE", "9208", "in octets"}, SHOWN_AFTER_LOGIN, 0},
+        {{"QUOTA=RES-MESSAGE", "9208", "in messages"}, SHOWN_AFTER_LOGIN, 0},
         {{"UIDBATCHES", "10022", "the mailbox in parts of the same size"}, SHOWN_AFTER_LOGIN, 0},
         {{"UNAUTHENTICATE", "8437", "back to the state before login"}, SHOWN_AFTER_LOGIN, 0},
 };
@@ -116,8 +130,6 @@ is_shown(const ImapSession *s, gsize i)
         switch (CAPABILITIES[i].shown) {
         case SHOWN_ALWAYS:
                 break;
-        case SHOWN_NEVER:
-                return FALSE;
         case SHOWN_BEFORE_LOGIN:
                 return is_stranger;
         case SHOWN_AFTER_LOGIN:

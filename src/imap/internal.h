@@ -8,7 +8,7 @@
  *      telling.c    telling a session what changed; IDLE
  *      entries.c    sets of numbers and UIDs -> places in the view; flags
  *      capability.c the table of capabilities, CAPABILITY, ENABLE
- *      list.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c, notify.c
+ *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h)
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
  *      search*.c, sort.c, thread.c, context.c
  *
@@ -346,6 +346,29 @@ void imap_search(ImapSession *s, ImapArgs *args);
 void imap_sort(ImapSession *s, ImapArgs *args);
 void imap_thread(ImapSession *s, ImapArgs *args);
 void imap_esearch(ImapSession *s, ImapArgs *args);
+
+/* mailboxes.c, list.c, status.c */
+void imap_create(ImapSession *s, ImapArgs *args);
+void imap_delete(ImapSession *s, ImapArgs *args);
+void imap_rename(ImapSession *s, ImapArgs *args);
+void imap_subscribe(ImapSession *s, ImapArgs *args);
+void imap_unsubscribe(ImapSession *s, ImapArgs *args);
+void imap_namespace(ImapSession *s, ImapArgs *args);
+void imap_list(ImapSession *s, ImapArgs *args);
+void imap_lsub(ImapSession *s, ImapArgs *args);
+void imap_status(ImapSession *s, ImapArgs *args);
+
+/* acl.c, metadata.c, quota.c */
+void imap_setacl(ImapSession *s, ImapArgs *args);
+void imap_deleteacl(ImapSession *s, ImapArgs *args);
+void imap_getacl(ImapSession *s, ImapArgs *args);
+void imap_listrights(ImapSession *s, ImapArgs *args);
+void imap_myrights(ImapSession *s, ImapArgs *args);
+void imap_getmetadata(ImapSession *s, ImapArgs *args);
+void imap_setmetadata(ImapSession *s, ImapArgs *args);
+void imap_getquota(ImapSession *s, ImapArgs *args);
+void imap_getquotaroot(ImapSession *s, ImapArgs *args);
+void imap_setquota(ImapSession *s, ImapArgs *args);
 
 /* context.c, batches.c */
 void imap_cancelupdate(ImapSession *s, ImapArgs *args);

@@ -137,8 +137,22 @@ put_first_unseen(ImapSession *s, const View *view)
                 put_code(s, "UNSEEN", i + 1, "] first without \\Seen\r\n");
 }
 
+/* RFC 9051 §6.3.2; OLDNAME (§6.3.9.7): what the client has called it, where we call it otherwise. */
 static void
-put_mailbox(ImapSession *s, const Mailbox *mailbox)
+put_name(ImapSession *s, Span as_named)
+{
+        imap_put(s, "* LIST () \"/\" ");
+        imap_put_mailbox(s, span_of(s->selected->name));
+        if (!span_equal(as_named, span_of(s->selected->name))) {
+                imap_put(s, " (\"OLDNAME\" (");
+                imap_put_mailbox(s, as_named);
+                imap_put(s, "))");
+        }
+        imap_put(s, "\r\n");
+}
+
+static void
+put_mailbox(ImapSession *s, const Mailbox *mailbox, Span as_named)
 {
         const View *view = s->selected->view;
         gboolean is_rev2 = (s->enabled & IMAP_ENABLED_REV2) != 0;
@@ -157,11 +171,8 @@ put_mailbox(ImapSession *s, const Mailbox *mailbox)
                 put_code(s, "HIGHESTMODSEQ", view_highest_modseq(view), "] highest\r\n");
         if (imap_has(s, "OBJECTID"))
                 imap_printf(s, "* OK [MAILBOXID (%s)] of this mailbox\r\n", mailbox->mailbox_id);
-        if (is_rev2) {
-                imap_put(s, "* LIST () \"/\" ");
-                imap_put_mailbox(s, span_of(s->selected->name));
-                imap_put(s, "\r\n");
-        }
+        if (is_rev2)
+                put_name(s, as_named);
 }
 
 /* Parameters ------------------------------------------------------------------------------------------------------ */
@@ -420,7 +431,7 @@ open_mailbox(ImapSession *s, const Mailbox *mailbox, gboolean is_read_only, GErr
 }
 
 static void
-select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, gboolean is_read_only)
+select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, Span as_named, gboolean is_read_only)
 {
         g_autoptr(GError) error = NULL;
 
@@ -437,7 +448,7 @@ select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, gboolean
         }
         if (p->has_condstore || p->has_qresync)
                 s->enabled |= IMAP_ENABLED_CONDSTORE; /* HIGHESTMODSEQ is told anyway */
-        put_mailbox(s, mailbox);
+        put_mailbox(s, mailbox, as_named);
         if (!p->has_qresync || p->uid_validity != view_uid_validity(s->selected->view)) {
                 answer_selected(s);
         } else if (!start_resync(s, p, &error)) {
@@ -470,7 +481,7 @@ select_or_examine(ImapSession *s, ImapArgs *args, gboolean is_read_only)
         if (answer == MAILBOX_DONE && mailbox->id == 0)
                 answer = MAILBOX_MISSING;
         if (answer == MAILBOX_DONE)
-                select_mailbox(s, &params, mailbox, is_read_only);
+                select_mailbox(s, &params, mailbox, name, is_read_only);
         else
                 imap_no_mailbox(s, answer, error, "select");
 }

@@ -1,6 +1,6 @@
 #include "imap/harness.h"
 
-#define BEFORE "IMAP4rev1 LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE"
+#define BEFORE "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE"
 
 static gboolean
 has(const Harness *h, const char *text)
@@ -95,7 +95,7 @@ test_plaintext_refused(void)
 
         harness_open(&h);
         harness_expect(&h, "a CAPABILITY\r\n",
-                       "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR LOGINDISABLED ID ENABLE IDLE\r\na OK that is "
+                       "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR LOGINDISABLED ID ENABLE IDLE\r\na OK that is "
                        "all\r\n");
         harness_expect(&h, "a LOGIN joe right\r\n",
                        "a NO [PRIVACYREQUIRED] no passwords without TLS: STARTTLS first\r\n");
@@ -202,7 +202,7 @@ test_literal_minus(void)
         harness_expect(&h, line, "a NO [AUTHENTICATIONFAILED] wrong name or password\r\nb OK nothing done\r\n");
         harness_expect(&h, "a ID (\"name\" \"oldie\" \"version\" \"1\")\r\nb CAPABILITY\r\n",
                        "* ID (\"name\" \"Restante\")\r\na OK pleased to meet you\r\n"
-                       "* CAPABILITY IMAP4rev1 LITERAL- SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE\r\nb OK that "
+                       "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE\r\nb OK that "
                        "is all\r\n");
         harness_expect(&h, line, "a BAD [TOOBIG] LITERAL- allows 4096 octets\r\nb OK nothing done\r\n");
         harness_expect(&h, "a LOGIN {3+}\r\njoe x\r\n", "a NO [AUTHENTICATIONFAILED] wrong name or password\r\n");
