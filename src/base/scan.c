@@ -175,6 +175,10 @@ scan_varint(Scan *s, guint64 max, guint64 *ret)
         Scan look = *s;
         guint8 octet;
 
+        if (s->at < s->end && *s->at < 0x80 && *s->at <= max) { /* most of them */
+                *ret = *s->at++;
+                return TRUE;
+        }
         for (guint shift = 0; shift < 70; shift += 7) {
                 if (!scan_any(&look, &octet))
                         return FALSE;

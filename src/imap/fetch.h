@@ -32,7 +32,6 @@ typedef struct FetchTask {
         SummaryCursor *cursor;
         gboolean has_summary; /* of index                                                        */
         StoredSummary summary;
-        GByteArray *fields; /* of one HEADER.FIELDS                                            */
 
         SectionReader reader; /* of item, while is_reading                                       */
         gboolean is_reading, is_sending;

@@ -40,7 +40,7 @@ parse_names(ImapArgs *a, Section *section)
         section->names = kept;
         section->n_names = names->len;
         section->has_names = TRUE;
-        return TRUE;
+        return field_names_make(a->arena, kept, names->len, &section->fields);
 }
 
 static gboolean

@@ -18,6 +18,7 @@ typedef struct Section {
         gboolean is_not;    /* HEADER.FIELDS.NOT: ... all but these              */
         const Span *names;
         gsize n_names;
+        FieldNames fields; /* the same, for summaries                            */
 } Section;
 #define SECTION_PATH_MAX 100   /* numbers in a path    */
 #define SECTION_NAMES_MAX 1000 /* names of fields      */

@@ -74,55 +74,57 @@ put_preview(ImapSession *s, FetchTask *t)
 
 /* Fields ---------------------------------------------------------------------------------------------------------- */
 
-static void
-gather_field(gpointer to, Span piece)
-{
-        g_byte_array_append(to, piece.data, (guint) piece.len);
-}
-
-/* Those of the prefix come first; it has no empty line (blob/copy.h). */
-static void
-gather_prefix(FetchTask *t, const Section *section)
-{
-        guint8 out[COPY_PREFIX_MAX + FIELD_FILTER_HELD_MAX];
-        Span prefix = span_slice(t->summary.prefix, 0, COPY_PREFIX_MAX);
-        FieldFilter filter;
-
-        if (prefix.len == 0)
-                return;
-        field_filter_init(&filter, section->names, section->n_names, section->is_not);
-        g_byte_array_append(t->fields, out, (guint) field_filter_feed(&filter, prefix, out));
-}
-
+/* Those of the prefix come first. */
 static FieldsAnswer
-gather_fields(FetchTask *t, const Section *section)
+find_fields(const FetchTask *t, const Section *section, FoundFields *found)
 {
         SummaryCut cuts[COPY_CUTS_MAX];
         guint n = MIN(t->summary.n_cuts, COPY_CUTS_MAX);
 
         for (guint i = 0; i < n; i++)
                 cuts[i] = (SummaryCut){t->summary.cuts[i].offset, t->summary.cuts[i].len};
-        if (t->fields == NULL)
-                t->fields = g_byte_array_new();
-        g_byte_array_set_size(t->fields, 0);
-        gather_prefix(t, section);
-        return summary_write_fields(t->summary.fields, section->names, section->n_names, section->is_not, cuts, n,
-                                    gather_field, t->fields);
+        if (!lines_find_fields(t->summary.prefix, &section->fields, found))
+                return FIELDS_UNKNOWN;
+        return summary_find_fields(t->summary.fields, &section->fields, cuts, n, found);
+}
+
+/* RFC 9051 §6.4.5.1: the empty line is part of it. */
+static void
+put_found(ImapSession *s, const FetchItem *item, FoundFields *found)
+{
+        guint64 from = 0, left = G_MAXUINT64;
+
+        found->fields[found->n++] = span_make("\r\n", 2);
+        found->octets += 2;
+        if (item->has_partial) {
+                from = MIN(item->from, found->octets);
+                left = item->count;
+        }
+        left = MIN(left, found->octets - from);
+        imap_put_literal_head(s, left, FALSE);
+        for (guint i = 0; i < found->n; i++) {
+                Span shown =
+                        span_slice(found->fields[i], (gsize) MIN(from, found->fields[i].len), found->fields[i].len);
+                from -= found->fields[i].len - shown.len;
+                shown.len = (gsize) MIN(shown.len, left);
+                left -= shown.len;
+                imap_put_without_nuls(s, shown);
+        }
 }
 
 gboolean
 imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
         const Section *section = &item->section;
+        FoundFields found;
 
+        found.n = 0;
+        found.octets = 0;
         if (section->n_path > 0 || !section->has_names || section->is_not || !imap_fetch_need_summary(s, t) ||
-            gather_fields(t, section) != FIELDS_KNOWN)
+            find_fields(t, section, &found) != FIELDS_KNOWN || found.n == FOUND_FIELDS_MAX)
                 return FALSE;
-        g_byte_array_append(t->fields, (const guint8 *) "\r\n", 2); /* RFC 9051 §6.4.5.1: the empty line */
-        Span all = span_make(t->fields->data, t->fields->len);
         imap_fetch_put_label(s, t, item->label);
-        imap_put_literal(s, item->has_partial ? span_slice(span_slice(all, item->from, all.len), 0, item->count) : all,
-                         FALSE);
+        put_found(s, item, &found);
         return TRUE;
 }
 

@@ -57,9 +57,7 @@ begin_sending(ImapSession *s, FetchTask *t, const FetchItem *item)
         if (item->has_partial)
                 size = MIN(size, item->count);
         imap_fetch_put_label(s, t, item->label);
-        imap_put(s, is_binary(item) ? "~{" : "{");
-        imap_put_number(s, size);
-        imap_put(s, "}\r\n");
+        imap_put_literal_head(s, size, is_binary(item));
         t->skip = from - section_skip(&t->reader, from);
         t->left = size;
         t->is_sending = TRUE;
@@ -346,8 +344,6 @@ free_fetch(ImapTask *task)
 
         section_close(&t->reader);
         summary_cursor_free(t->cursor);
-        if (t->fields != NULL)
-                g_byte_array_unref(t->fields);
         view_unref(t->now);
         view_unref(t->view);
         g_clear_error(&t->error);

@@ -122,6 +122,7 @@ typedef struct FindLeaf {
         guint64 flag;
         gint64 from, to;
         Span name, text;
+        FieldNames field;       /* FIND_FIELD: the name */
         const UidRange *ranges; /* rising, apart */
         guint32 n_ranges;
 } FindLeaf;
@@ -168,7 +169,6 @@ typedef struct FindMessage {
         View *view;
         SummaryCursor *cursor;
         Arena *scratch; /* of one message                                                                      */
-        GByteArray *fields;
         guint32 index;
         gboolean has_summary, has_header;
         StoredSummary summary;

@@ -108,6 +108,8 @@ void imap_put_string(ImapSession *s, Span octets);               /* quoted if it
 void imap_put_nstring(ImapSession *s, Span octets, gboolean is_nil);
 void imap_put_astring(ImapSession *s, Span octets);
 void imap_put_literal(ImapSession *s, Span octets, gboolean is_binary);  /* "{n}\r\n" octets, NUL as 0x80; is_binary: "~{n}" with NULs */
+void imap_put_literal_head(ImapSession *s, guint64 octets, gboolean is_binary);  /* the octets come behind it */
+void imap_put_without_nuls(ImapSession *s, Span octets);         /* those of a literal can't have any (RFC 9051 §4.3.1) */
 void imap_put_mailbox(ImapSession *s, Span utf8_name);           /* in the form this client knows */
 void imap_put_flags(ImapSession *s, const View *view, guint64 flags);    /* "(\\Seen $Forwarded)" */
 void imap_put_date_time(ImapSession *s, Usec when);              /* quoted INTERNALDATE, UTC */

@@ -214,6 +214,8 @@ write_leaf(Maker *m, const Writing *w, guint16 *ret_entry)
                 if (leaf.n_ranges == 0)
                         return TRUE;
         }
+        if (node->test == FIND_FIELD && !field_names_make(m->arena, &node->name, 1, &leaf.field))
+                return FALSE;
         m->program->sections |= sections_of(leaf.test);
         m->program->has_text |= find_is_text(leaf.test);
         m->leaves[--m->at] = leaf;

@@ -6,10 +6,9 @@
 #include "mail/text.h"
 
 #define SCRATCH_MAX ((gsize) 8 * 1024 * 1024) /* a header of 1 MiB, its structure, its summary */
-#define FIELDS_FIRST 1024
-#define FIELDS_KEPT ((guint) 64 * 1024)
 #define HEADER_READ_MAX (MESSAGE_HEADER_MAX + (gsize) 64 * 1024)
 #define CUTS_MAX 32
+#define PLAIN_MAX 512 /* octets of a field that is folded the short way */
 
 void
 find_message_init(FindMessage *m, Store *store, View *view, guint sections)
@@ -17,7 +16,6 @@ find_message_init(FindMessage *m, Store *store, View *view, guint sections)
         *m = (FindMessage){.store = store, .view = view_ref(view)};
         m->cursor = store_summary_cursor(store, sections);
         m->scratch = arena_new(SCRATCH_MAX);
-        m->fields = g_byte_array_sized_new(FIELDS_FIRST);
 }
 
 void
@@ -26,7 +24,6 @@ find_message_done(FindMessage *m)
         g_clear_pointer(&m->view, view_unref);
         g_clear_pointer(&m->cursor, summary_cursor_free);
         g_clear_pointer(&m->scratch, arena_free);
-        g_clear_pointer(&m->fields, g_byte_array_unref);
 }
 
 void
@@ -35,10 +32,6 @@ find_message_rest(FindMessage *m)
         summary_cursor_rest(m->cursor);
         arena_reset(m->scratch);
         m->has_summary = m->has_header = FALSE;
-        if (m->fields->len <= FIELDS_KEPT)
-                return;
-        g_byte_array_unref(m->fields);
-        m->fields = g_byte_array_sized_new(FIELDS_FIRST);
 }
 
 void
@@ -126,54 +119,89 @@ contains(Span text, Span needle)
                (text.len >= needle.len && memmem(text.data, text.len, needle.data, needle.len) != NULL);
 }
 
-/* Decoded and folded text of the fields of that name (RFC 9051 §6.4.4, HEADER; an empty needle: there is one). */
+/* What decoding and folding make of a body of plain words on one line, which most are. FALSE: it is no such. */
 static gboolean
-fields_contain(Arena *arena, Span fields, const FindLeaf *leaf)
+fold_plain(Span body, guint8 *ret)
 {
-        Header header;
+        for (gsize i = 0; i < body.len; i++) {
+                guint8 octet = body.data[i];
+                if (octet < 0x20 || octet > 0x7e || (octet == '=' && i + 1 < body.len && body.data[i + 1] == '?') ||
+                    (octet == ' ' && i + 1 < body.len && body.data[i + 1] == ' '))
+                        return FALSE;
+                ret[i] = octet_lower(octet);
+        }
+        return TRUE;
+}
 
-        if (fields.len == 0 || !header_parse(arena, fields, &header))
-                return FALSE;
-        for (gsize i = 0; i < header.n_fields; i++) {
-                const Field *field = &header.fields[i];
-                if (!span_equal_nocase(header_field_name(&header, field), leaf->name))
-                        continue;
-                Span text = header_decode(arena, header_field_body(&header, field));
-                if (leaf->text.len == 0 || contains(text_fold(arena, text, HEADER_DECODED_MAX), leaf->text))
+/* Decoded and folded text of a field's body (RFC 9051 §6.4.4, HEADER; an empty needle: there is a field). */
+static gboolean
+body_contains(Arena *arena, Span body, Span needle)
+{
+        guint8 plain[PLAIN_MAX];
+
+        body = span_trim(body);
+        if (needle.len == 0)
+                return TRUE;
+        if (body.len <= sizeof(plain) && fold_plain(body, plain))
+                return contains(span_make(plain, body.len), needle);
+        return contains(text_fold(arena, header_decode(arena, body), HEADER_DECODED_MAX), needle);
+}
+
+static gboolean
+fields_contain(Arena *arena, const FoundFields *found, Span needle)
+{
+        for (guint i = 0; i < found->n; i++) {
+                Span field = found->fields[i];
+                const guint8 *colon = memchr(field.data, ':', field.len);
+                if (colon != NULL &&
+                    body_contains(arena, span_slice(field, (gsize) (colon - field.data) + 1, field.len), needle))
                         return TRUE;
         }
         return FALSE;
 }
 
-static void
-add_field(gpointer to, Span piece)
+static gboolean
+header_contains(Arena *arena, Span octets, const FindLeaf *leaf)
 {
-        g_byte_array_append(to, piece.data, (guint) piece.len);
+        Header header;
+
+        if (octets.len == 0 || !header_parse(arena, octets, &header))
+                return FALSE;
+        for (gsize i = 0; i < header.n_fields; i++) {
+                const Field *field = &header.fields[i];
+                if (span_equal_nocase(header_field_name(&header, field), leaf->name) &&
+                    body_contains(arena, header_field_body(&header, field), leaf->text))
+                        return TRUE;
+        }
+        return FALSE;
 }
 
 /* FALSE: the summary does not know. */
 static gboolean
-gather_fields(FindMessage *m, Span name)
+find_fields(const FindMessage *m, const FindLeaf *leaf, FoundFields *found)
 {
         SummaryCut cuts[CUTS_MAX];
         guint n = MIN(m->summary.n_cuts, CUTS_MAX);
 
         for (guint i = 0; i < n; i++)
                 cuts[i] = (SummaryCut){m->summary.cuts[i].offset, m->summary.cuts[i].len};
-        g_byte_array_set_size(m->fields, 0);
-        return summary_write_fields(m->summary.fields, &name, 1, FALSE, cuts, n, add_field, m->fields) == FIELDS_KNOWN;
+        found->n = 0;
+        found->octets = 0;
+        return lines_find_fields(m->summary.prefix, &leaf->field, found) &&
+               summary_find_fields(m->summary.fields, &leaf->field, cuts, n, found) == FIELDS_KNOWN;
 }
 
 /* A fault comes back as an error that is set. */
 static gboolean
 test_field(FindMessage *m, const FindLeaf *leaf, GError **error)
 {
+        FoundFields found;
+
         if (!get_summary(m, error))
                 return FALSE;
-        if (!gather_fields(m, leaf->name))
-                return get_header(m, error) && fields_contain(m->scratch, m->header, leaf);
-        return fields_contain(m->scratch, span_make(m->fields->data, m->fields->len), leaf) ||
-               fields_contain(m->scratch, m->summary.prefix, leaf);
+        if (find_fields(m, leaf, &found))
+                return fields_contain(m->scratch, &found, leaf->text);
+        return get_header(m, error) && header_contains(m->scratch, m->header, leaf);
 }
 
 /* Keys ------------------------------------------------------------------------------------------------------------- */

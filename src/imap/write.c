@@ -144,9 +144,8 @@ imap_put_astring(ImapSession *s, Span octets)
                 imap_put_string(s, octets);
 }
 
-/* NULs can't stand in a literal (RFC 9051 §4.3.1). */
-static void
-put_without_nuls(ImapSession *s, Span octets)
+void
+imap_put_without_nuls(ImapSession *s, Span octets)
 {
         while (octets.len > 0) {
                 const guint8 *nul = memchr(octets.data, '\0', octets.len);
@@ -159,15 +158,21 @@ put_without_nuls(ImapSession *s, Span octets)
 }
 
 void
-imap_put_literal(ImapSession *s, Span octets, gboolean is_binary)
+imap_put_literal_head(ImapSession *s, guint64 octets, gboolean is_binary)
 {
         imap_put(s, is_binary ? "~{" : "{");
-        imap_put_number(s, octets.len);
+        imap_put_number(s, octets);
         imap_put(s, "}\r\n");
+}
+
+void
+imap_put_literal(ImapSession *s, Span octets, gboolean is_binary)
+{
+        imap_put_literal_head(s, octets.len, is_binary);
         if (is_binary)
                 imap_put_span(s, octets);
         else
-                put_without_nuls(s, octets);
+                imap_put_without_nuls(s, octets);
 }
 
 static gboolean

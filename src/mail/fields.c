@@ -119,20 +119,16 @@ static gboolean
 read_field(Scan *s, guint64 last_end, KeptField *ret)
 {
         guint64 gap, len;
-        KeptField f = {.octets = SPAN_EMPTY};
         guint8 id;
 
-        if (!scan_u8(s, &id) || !scan_varint(s, OFFSET_MAX, &gap) || !scan_varint(s, OFFSET_MAX, &len))
+        if (!scan_any(s, &id) || !scan_varint(s, OFFSET_MAX, &gap) || !scan_varint(s, OFFSET_MAX, &len))
                 return FALSE;
-        f.is_kept = (id & NOT_KEPT) == 0;
-        f.id = (FieldId) (id & ~NOT_KEPT);
-        f.start = last_end + gap;
-        f.end = f.start + len;
-        if (f.id == FIELD_OTHER || f.id >= N_KEPT_FIELDS || f.end > OFFSET_MAX ||
-            (f.is_kept && !scan_take(s, len, &f.octets)))
-                return FALSE;
-        *ret = f;
-        return TRUE;
+        ret->is_kept = (id & NOT_KEPT) == 0;
+        ret->id = (FieldId) (id & ~NOT_KEPT);
+        ret->start = last_end + gap;
+        ret->end = ret->start + len;
+        return ret->id != FIELD_OTHER && ret->id < N_KEPT_FIELDS && ret->end <= OFFSET_MAX &&
+               (!ret->is_kept || scan_take(s, len, &ret->octets));
 }
 
 static gboolean
@@ -160,27 +156,29 @@ has_hash(Span hashes, guint32 hash)
         return FALSE;
 }
 
-/* The names that are asked for. FALSE: one of them may be among those that are only known as a hash. */
+/* May one of the other names be among those that are only known as a hash? */
 static gboolean
-read_names(const Span *names, gsize n, Span hashes, guint64 *ret_ids)
+has_others(const FieldNames *names, Span hashes)
 {
-        guint64 ids = 0;
+        for (gsize i = 0; i < names->n_others; i++)
+                if (has_hash(hashes, names->hashes[i]))
+                        return TRUE;
+        return FALSE;
+}
 
-        for (gsize i = 0; i < n; i++) {
-                FieldId id = names[i].len > 0 ? field_id(names[i]) : FIELD_OTHER;
-
-                if (id != FIELD_OTHER && id < N_KEPT_FIELDS)
-                        ids |= (guint64) 1 << id;
-                else if (has_hash(hashes, hash_name(names[i])))
-                        return FALSE;
-        }
-        *ret_ids = ids;
+static gboolean
+found_add(FoundFields *found, Span octets)
+{
+        if (found->n == FOUND_FIELDS_MAX)
+                return FALSE;
+        found->fields[found->n++] = octets;
+        found->octets += octets.len;
         return TRUE;
 }
 
-/* All fields once: whether they can be read, and whether all that are wanted were kept. */
+/* All fields are read, also when one that is wanted was not kept: a damaged section is told as such. */
 static FieldsAnswer
-check_fields(Scan s, const Wanted *w)
+find_kept(Scan s, const Wanted *w, FoundFields *found)
 {
         FieldsAnswer answer = FIELDS_KNOWN;
         KeptField f = {.end = 0};
@@ -188,34 +186,115 @@ check_fields(Scan s, const Wanted *w)
         while (!scan_at_end(&s)) {
                 if (!read_field(&s, f.end, &f))
                         return FIELDS_DAMAGED;
-                if (!f.is_kept && is_wanted(w, &f))
+                if (is_wanted(w, &f) && (!f.is_kept || !found_add(found, f.octets)))
                         answer = FIELDS_UNKNOWN;
         }
         return answer;
 }
 
 FieldsAnswer
-summary_write_fields(Span fields, const Span *names, gsize n_names, gboolean is_not, const SummaryCut *cuts,
-                     gsize n_cuts, SummaryWrite write, gpointer to)
+summary_find_fields(Span fields, const FieldNames *names, const SummaryCut *cuts, gsize n_cuts, FoundFields *found)
 {
-        Wanted w = {.cuts = cuts, .n_cuts = n_cuts};
+        Wanted w = {.ids = names->ids, .cuts = cuts, .n_cuts = n_cuts};
+        guint n_before = found->n;
+        gsize octets_before = found->octets;
         Scan s = scan_from(fields);
-        KeptField f = {.end = 0};
         FieldsAnswer answer;
         guint64 n_hashes;
         guint8 is_partial;
         Span hashes;
 
-        if (!scan_octet(&s, SUMMARY_FORMAT) || !scan_u8(&s, &is_partial) || is_partial > 1 ||
+        if (!scan_octet(&s, SUMMARY_FORMAT) || !scan_any(&s, &is_partial) || is_partial > 1 ||
             !scan_varint(&s, HASHES_MAX, &n_hashes) || !scan_take(&s, n_hashes * sizeof(guint32), &hashes))
                 return FIELDS_DAMAGED;
-        if (is_not || is_partial || !read_names(names, n_names, hashes, &w.ids))
+        if (is_partial || has_others(names, hashes))
                 return FIELDS_UNKNOWN;
-        answer = check_fields(s, &w);
-        if (answer != FIELDS_KNOWN)
-                return answer;
-        while (read_field(&s, f.end, &f))
-                if (is_wanted(&w, &f))
-                        write(to, f.octets);
-        return FIELDS_KNOWN;
+        answer = find_kept(s, &w, found);
+        if (answer != FIELDS_KNOWN) {
+                found->n = n_before;
+                found->octets = octets_before;
+        }
+        return answer;
+}
+
+/* Names ---------------------------------------------------------------------------------------------------------- */
+
+static FieldId
+kept_id(Span name)
+{
+        FieldId id = field_id(name);
+
+        return id < N_KEPT_FIELDS ? id : FIELD_OTHER;
+}
+
+gboolean
+field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
+{
+        Span *others = arena_new_array(arena, Span, MAX(n, 1));
+        guint32 *hashes = arena_new_array(arena, guint32, MAX(n, 1));
+
+        if (others == NULL || hashes == NULL)
+                return FALSE;
+        *ret = (FieldNames){.others = others, .hashes = hashes};
+        for (gsize i = 0; i < n; i++) {
+                FieldId id = kept_id(names[i]);
+
+                if (id != FIELD_OTHER) {
+                        ret->ids |= (guint64) 1 << id;
+                } else if (names[i].len > 0) {
+                        others[ret->n_others] = names[i];
+                        hashes[ret->n_others++] = hash_name(names[i]);
+                }
+        }
+        return TRUE;
+}
+
+static gboolean
+names_have(const FieldNames *names, Span name)
+{
+        FieldId id = kept_id(name);
+
+        if (id != FIELD_OTHER)
+                return names->ids >> id & 1;
+        for (gsize i = 0; i < names->n_others; i++)
+                if (span_equal_nocase(name, names->others[i]))
+                        return TRUE;
+        return FALSE;
+}
+
+static gboolean
+is_blank(guint8 octet)
+{
+        return octet == ' ' || octet == '\t';
+}
+
+/* RFC 5322 §4.5: white space may stand before the colon. Empty: the line has no name. */
+static Span
+name_of_line(Span line)
+{
+        const guint8 *colon = memchr(line.data, ':', line.len);
+        Span name = colon != NULL ? span_slice(line, 0, (gsize) (colon - line.data)) : SPAN_EMPTY;
+
+        while (name.len > 0 && is_blank(name.data[name.len - 1]))
+                name.len--;
+        return name;
+}
+
+gboolean
+lines_find_fields(Span lines, const FieldNames *names, FoundFields *found)
+{
+        gsize end;
+
+        for (gsize at = 0; at < lines.len; at = end) {
+                const guint8 *lf;
+                end = at;
+                do { /* the line, and those that continue it */
+                        lf = memchr(lines.data + end, '\n', lines.len - end);
+                        end = lf != NULL ? (gsize) (lf - lines.data) + 1 : lines.len;
+                } while (end < lines.len && is_blank(lines.data[end]));
+                Span field = span_slice(lines, at, end), name = name_of_line(field);
+                if (name.len > 0 && names_have(names, name) && !found_add(found, field))
+                        return FALSE;
+        }
+        return TRUE;
 }

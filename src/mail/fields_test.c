@@ -5,20 +5,44 @@ static const char HEADER[] =
         "Received: from a\r\n by b\r\nReturn-Path: <x@y>\r\nFrom: a@b\r\nTo: c@d,\r\n e@f\r\nX-Loop: 1\r\n"
         "SUBJECT : folded\r\n\tsubject\r\nto: g@h\r\nContent-Disposition: inline\r\n\r\nbody\r\n";
 
-/* Names with commas between. expected NULL: unknown. */
-static void
-check_cut(Span section, const char *names, const SummaryCut *cuts, gsize n_cuts, const char *expected)
+static char *
+text_of(const FoundFields *found)
+{
+        GString *text = g_string_new(NULL);
+
+        for (guint i = 0; i < found->n; i++)
+                g_string_append_len(text, (const char *) found->fields[i].data, (gssize) found->fields[i].len);
+        g_assert_cmpuint(text->len, ==, found->octets);
+        return g_string_free(text, FALSE);
+}
+
+/* With commas between. */
+static FieldNames
+names_of(Arena *arena, const char *names)
 {
         g_auto(GStrv) words = g_strsplit(names, ",", -1);
-        g_autoptr(GString) text = g_string_new(NULL);
+        FieldNames ret;
         Span spans[16];
         gsize n = 0;
 
         for (; words[n] != NULL; n++)
-                spans[n] = span_of(words[n]);
-        FieldsAnswer answer = summary_write_fields(section, spans, n, FALSE, cuts, n_cuts, write_to_string, text);
+                spans[n] = arena_copy(arena, span_of(words[n]));
+        g_assert_true(field_names_make(arena, spans, n, &ret));
+        return ret;
+}
+
+/* Names with commas between. expected NULL: unknown. */
+static void
+check_cut(Span section, const char *names, const SummaryCut *cuts, gsize n_cuts, const char *expected)
+{
+        g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
+        FieldNames wanted = names_of(arena, names);
+        FoundFields found = {.n = 0};
+        FieldsAnswer answer = summary_find_fields(section, &wanted, cuts, n_cuts, &found);
+        g_autofree char *text = text_of(&found);
+
         g_assert_cmpint(answer, ==, expected != NULL ? FIELDS_KNOWN : FIELDS_UNKNOWN);
-        g_assert_cmpstr(text->str, ==, expected != NULL ? expected : "");
+        g_assert_cmpstr(text, ==, expected != NULL ? expected : "");
 }
 
 static void
@@ -47,14 +71,11 @@ test_unknown(void)
 {
         g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
         Span section = summary_of(arena, HEADER).fields;
-        Span from = span_of("From");
 
         check(section, "From,Received", NULL);
         check(section, "return-path", NULL);
         check(section, "x-loop", NULL);
         check(section, "content-disposition", NULL);
-        g_assert_cmpint(summary_write_fields(section, &from, 1, TRUE, NULL, 0, write_to_string, NULL), ==,
-                        FIELDS_UNKNOWN);
 }
 
 /* What a copy hides is not shown. */
@@ -118,27 +139,85 @@ test_partial(void)
 static void
 try_fields(Span section)
 {
-        const Span names[] = {span_of("From"), span_of("To"), span_of("Subject")};
-        g_autoptr(GString) text = g_string_new(NULL);
-        FieldsAnswer answer = summary_write_fields(section, names, 3, FALSE, NULL, 0, write_to_string, text);
+        g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
+        FieldNames names = names_of(arena, "From,To,Subject");
+        FoundFields found = {.n = 0};
+        FieldsAnswer answer = summary_find_fields(section, &names, NULL, 0, &found);
 
-        g_assert_true(text->len <= section.len && (answer == FIELDS_KNOWN || text->len == 0));
+        g_assert_true(found.octets <= section.len && (answer == FIELDS_KNOWN || found.n == 0));
 }
 
 static void
 test_damaged(void)
 {
         g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
-        Span from = span_of("From");
+        FieldNames from = names_of(arena, "From");
+        FoundFields found = {.n = 0};
 
         try_damaged(summary_of(arena, HEADER).fields, try_fields);
-        g_assert_cmpint(summary_write_fields(SPAN_EMPTY, &from, 1, FALSE, NULL, 0, write_to_string, NULL), ==,
-                        FIELDS_DAMAGED);
-        g_assert_cmpint(summary_write_fields(span_make("\x01\0\0\x01\0\x05"
-                                                       "From",
-                                                       10),
-                                             &from, 1, FALSE, NULL, 0, write_to_string, NULL),
-                        ==, FIELDS_DAMAGED);
+        g_assert_cmpint(summary_find_fields(SPAN_EMPTY, &from, NULL, 0, &found), ==, FIELDS_DAMAGED);
+        Span short_one = span_make("\x01\0\0\x01\0\x05"
+                                   "From",
+                                   10);
+        g_assert_cmpint(summary_find_fields(short_one, &from, NULL, 0, &found), ==, FIELDS_DAMAGED);
+}
+
+/* What was found before stays, and comes first. */
+static void
+test_added(void)
+{
+        g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
+        FieldNames names = names_of(arena, "Return-Path,From");
+        FoundFields found = {.n = 0};
+
+        g_assert_true(lines_find_fields(span_of("Return-Path: <>\r\n"), &names, &found));
+        Span section = summary_of(arena, "From: a@b\r\nX-Loop: 1\r\n").fields;
+        g_assert_cmpint(summary_find_fields(section, &names, NULL, 0, &found), ==, FIELDS_KNOWN);
+        g_autofree char *both = text_of(&found);
+        g_assert_cmpstr(both, ==, "Return-Path: <>\r\nFrom: a@b\r\n");
+        names = names_of(arena, "From,X-Loop");
+        g_assert_cmpint(summary_find_fields(section, &names, NULL, 0, &found), ==, FIELDS_UNKNOWN);
+        g_autofree char *same = text_of(&found);
+        g_assert_cmpstr(same, ==, both);
+}
+
+static void
+check_lines(const char *lines, const char *names, const char *expected)
+{
+        g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
+        FieldNames wanted = names_of(arena, names);
+        FoundFields found = {.n = 0};
+
+        g_assert_true(lines_find_fields(span_of(lines), &wanted, &found));
+        g_autofree char *text = text_of(&found);
+        g_assert_cmpstr(text, ==, expected);
+}
+
+static void
+test_lines(void)
+{
+        static const char lines[] = "Return-Path: <x@y>\r\nDELIVERED-TO : a@b\r\n\tc\r\nFrom: a\nX: \r\n y\r\n";
+
+        check_lines(lines, "delivered-to", "DELIVERED-TO : a@b\r\n\tc\r\n");
+        check_lines(lines, "x,from,Cc", "From: a\nX: \r\n y\r\n");
+        check_lines(lines, "Return", "");
+        check_lines(" From: a\r\nno field\r\n: x\r\nTo: b\r\n", "From,To,no field,", "To: b\r\n");
+        check_lines("", "From", "");
+}
+
+static void
+test_too_many(void)
+{
+        g_autoptr(Arena) arena = arena_new(TEST_BUDGET);
+        g_autoptr(GString) lines = g_string_new(NULL);
+        FieldNames to = names_of(arena, "To");
+        FoundFields found = {.n = 0};
+
+        for (guint i = 0; i <= FOUND_FIELDS_MAX; i++)
+                g_string_append(lines, "To: a@b\r\n");
+        check(summary_of(arena, lines->str).fields, "To", NULL);
+        check(summary_of(arena, lines->str).fields, "From", "");
+        g_assert_false(lines_find_fields(span_of(lines->str), &to, &found));
 }
 
 int
@@ -150,6 +229,9 @@ main(int argc, char **argv)
         g_test_add_func("/mail/fields/cuts-are-left-out", test_cuts);
         g_test_add_func("/mail/fields/limits", test_limits);
         g_test_add_func("/mail/fields/too-many-names-make-all-unknown", test_partial);
+        g_test_add_func("/mail/fields/found-fields-are-added-or-none-is", test_added);
+        g_test_add_func("/mail/fields/whole-lines-are-searched-by-name RFC 5322 §4.5", test_lines);
+        g_test_add_func("/mail/fields/more-fields-than-there-is-room-for-are-unknown", test_too_many);
         g_test_add_func("/mail/fields/damaged-sections-are-answered", test_damaged);
         return g_test_run();
 }

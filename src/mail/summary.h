@@ -15,7 +15,7 @@
  * is "damaged" too.
  *
  * Everything here is about the stored body, offsets too. What a copy shows besides (its prefix) and hides (its cuts) is
- * the caller's; summary_write_fields() helps with the cuts.
+ * the caller's; summary_find_fields() helps with the cuts.
  *
  * Threads  any. Memory: the caller's arena; what readers give points into the section.
  * RFC      9051 §6.4.5.1, §7.5.2; 3501; 5256; 5051; 5957; 8970.
@@ -118,13 +118,33 @@ typedef enum FieldsAnswer {
         FIELDS_KNOWN,           /* all of them were written, in the order of the message                               */
 } FieldsAnswer;
 
-/* BODY[HEADER.FIELDS (names)] of the stored body: the fields as received, each with its line end, without those that a
- * cut touches. Names are compared without ASCII case. The empty line behind them is the caller's, and so are the fields of
- * a copy's prefix, which come first. is_not: HEADER.FIELDS.NOT, always unknown. Nothing is written unless
- * the answer is FIELDS_KNOWN. */
-FieldsAnswer summary_write_fields(Span fields, const Span *names, gsize n_names, gboolean is_not,
-                                  const SummaryCut *cuts, gsize n_cuts, SummaryWrite write,
-                                  gpointer to) G_GNUC_WARN_UNUSED_RESULT;
+/* Names of fields, looked up once to be asked of many messages. Compared without ASCII case; an empty one names nothing. */
+typedef struct FieldNames {
+        guint64 ids;            /* private: of the fields that sections keep */
+        const Span *others;     /* the other names, and their hashes         */
+        const guint32 *hashes;
+        gsize n_others;
+} FieldNames;
+
+/* FALSE: the arena is over. The names' octets must live as long as the arena. */
+gboolean field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Fields that were found, each with its line end, in their order. */
+#define FOUND_FIELDS_MAX 64
+typedef struct FoundFields {
+        guint n;
+        gsize octets;           /* of all */
+        Span fields[FOUND_FIELDS_MAX];
+} FoundFields;
+
+/* Adds the fields of these names in the stored body, as received, without those that a cut touches: with the fields of a
+ * copy's prefix before them (lines_find_fields()) and an empty line behind them that is BODY[HEADER.FIELDS (names)].
+ * Adds nothing unless the answer is FIELDS_KNOWN. Spans point into the section. */
+FieldsAnswer summary_find_fields(Span fields, const FieldNames *names, const SummaryCut *cuts, gsize n_cuts,
+                                 FoundFields *found) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for whole header lines in memory, which end in LF; what is no field is passed over. FALSE: there are more than *found has
+ * room for. */
+gboolean lines_find_fields(Span lines, const FieldNames *names, FoundFields *found) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Keys ----------------------------------------------------------------------------------------------------------- */
 

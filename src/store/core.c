@@ -126,9 +126,13 @@ core_octets(const Core *core)
 const Block *
 core_block_of(const Core *core, guint32 index, guint32 *ret_in_block)
 {
-        guint low = 0, high = core->blocks->len;
+        guint low = index / PAGE_ENTRIES, high = core->blocks->len;
 
         g_assert(index < core->count);
+        /* in a mailbox that nothing has gone from it is this one; blocks have at most PAGE_ENTRIES, so never one before
+         */
+        if (core->starts[low] <= index && index < core->starts[low + 1])
+                high = low + 1;
         while (high - low > 1) {
                 guint middle = low + (high - low) / 2;
                 if (core->starts[middle] <= index)
