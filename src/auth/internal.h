@@ -1,7 +1,7 @@
 /* internal.h -- what the files of this room share. */
 #pragma once
 
-#include "auth/auth.h"
+#include "auth/exchange.h"
 #include "base/thread.h"
 
 #define PASSWORD_MAX 1000
@@ -63,6 +63,28 @@ typedef struct Delays {
 void delays_init(Delays *delays, Usec first, Usec most);
 void delays_done(Delays *delays);
 Usec delays_failed(Delays *delays, const char *client, Usec now);
+
+/* sasl.c: PLAIN and LOGIN -------------------------------------------------------------------------------------------- */
+
+/* A mechanism is a small machine: give it the client's message (base64 already removed: the raw octets), it gives the next challenge or
+ * the name and password. No state is kept beside the struct. */
+typedef enum SaslStep {
+        SASL_MALFORMED = 0,
+        SASL_CHALLENGE,         /* send *ret_challenge and feed the next message  */
+        SASL_COMPLETE,          /* login and password are known; they may point into response and arena.
+                                   An empty password is a wrong one: who asks to act for somebody else gets it */
+} SaslStep;
+typedef struct Sasl {
+        SaslMechanism mechanism;
+        guint8 step;
+        char *login;            /* LOGIN, between its steps */
+} Sasl;
+/* initial: the client sent an initial response (possibly empty) with the command. */
+SaslStep sasl_start(Sasl *sasl, Arena *arena, SaslMechanism mechanism, gboolean initial, Span response, Span *ret_challenge,
+                    Span *ret_login, Span *ret_password) G_GNUC_WARN_UNUSED_RESULT;
+SaslStep sasl_continue(Sasl *sasl, Arena *arena, Span response, Span *ret_challenge, Span *ret_login, Span *ret_password)
+        G_GNUC_WARN_UNUSED_RESULT;
+void sasl_done(Sasl *sasl);     /* wipes */
 
 struct Auth {
         Directory *directory;

@@ -10,14 +10,6 @@
 
 #define NAME_MAX_OCTETS 1000
 
-SaslMechanism
-sasl_mechanism(Span name)
-{
-        if (span_is(name, "PLAIN"))
-                return SASL_PLAIN;
-        return span_is(name, "LOGIN") ? SASL_LOGIN : SASL_NONE;
-}
-
 static gboolean
 is_name(Span s)
 {
@@ -87,14 +79,14 @@ sasl_start(Sasl *sasl, Arena *arena, SaslMechanism mechanism, gboolean initial, 
         case SASL_LOGIN:
                 return initial && response.len > 0 ? login_name(sasl, response, ret_challenge)
                                                    : ask(sasl, LOGIN_WAITS_FOR_NAME, "Username:", ret_challenge);
-        case SASL_NONE:
+        default:
                 break;
         }
         return SASL_MALFORMED;
 }
 
 SaslStep
-sasl_next(Sasl *sasl, Arena *arena, Span response, Span *ret_challenge, Span *ret_login, Span *ret_password)
+sasl_continue(Sasl *sasl, Arena *arena, Span response, Span *ret_challenge, Span *ret_login, Span *ret_password)
 {
         switch (sasl->step) {
         case PLAIN_WAITS:

@@ -1,6 +1,6 @@
 /* sasl_fuzz.c -- a whole exchange: the first octet chooses mechanism and initial response, messages are divided by
  * 0xff. */
-#include "auth/auth.h"
+#include "auth/internal.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
         while (step == SASL_CHALLENGE && scan_octet(&s, 0xff)) {
                 if (!scan_until(&s, 0xff, &message))
                         message = scan_rest(&s);
-                step = sasl_next(&sasl, arena, message, &challenge, &login, &password);
+                step = sasl_continue(&sasl, arena, message, &challenge, &login, &password);
                 check(step, login, password);
         }
         sasl_done(&sasl);

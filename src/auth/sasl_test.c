@@ -1,5 +1,5 @@
 /* sasl_test.c -- PLAIN and LOGIN as clients speak them. */
-#include "auth/auth.h"
+#include "auth/internal.h"
 
 #define OF(text) ((Span){(const guint8 *) text, sizeof(text) - 1})
 
@@ -31,16 +31,7 @@ start(Exchange *x, SaslMechanism mechanism, gboolean initial, Span response)
 static SaslStep
 next(Exchange *x, Span response)
 {
-        return sasl_next(&x->sasl, x->arena, response, &x->challenge, &x->login, &x->password);
-}
-
-static void
-test_names(void)
-{
-        g_assert_cmpint(sasl_mechanism(OF("PLAIN")), ==, SASL_PLAIN);
-        g_assert_cmpint(sasl_mechanism(OF("login")), ==, SASL_LOGIN);
-        g_assert_cmpint(sasl_mechanism(OF("CRAM-MD5")), ==, SASL_NONE);
-        g_assert_cmpint(sasl_mechanism(SPAN_EMPTY), ==, SASL_NONE);
+        return sasl_continue(&x->sasl, x->arena, response, &x->challenge, &x->login, &x->password);
 }
 
 static void
@@ -136,7 +127,6 @@ int
 main(int argc, char **argv)
 {
         g_test_init(&argc, &argv, NULL);
-        g_test_add_func("/auth/sasl/mechanisms-by-name", test_names);
         g_test_add_func("/auth/sasl/plain RFC 4616 §2", test_plain);
         g_test_add_func("/auth/sasl/plain-without-initial-response RFC 4954 §4", test_plain_later);
         g_test_add_func("/auth/sasl/login", test_login);

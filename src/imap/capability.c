@@ -11,7 +11,7 @@ typedef enum Shown {
         SHOWN_BEFORE_LOGIN,
         SHOWN_AFTER_LOGIN,
         SHOWN_FOR_TLS,       /* STARTTLS could be given now          */
-        SHOWN_FOR_PASSWORDS, /* a password may be sent now           */
+        SHOWN_FOR_MECHANISM, /* AUTH=: when it may be used now       */
         SHOWN_WITHOUT_PASSWORDS,
         SHOWN_WITHOUT_LITERAL_PLUS,
         SHOWN_WITH_MESSAGE_LIMIT, /* and with its number                 */
@@ -33,8 +33,8 @@ static const Row CAPABILITIES[] = {
         {{"SASL-IR", "4959", "AUTHENTICATE with an initial response"}, SHOWN_BEFORE_LOGIN, 0},
         {{"STARTTLS", "9051 §6.2.1", "TLS on this connection"}, SHOWN_FOR_TLS, 0},
         {{"LOGINDISABLED", "9051 §6.2.3", "no passwords before TLS"}, SHOWN_WITHOUT_PASSWORDS, 0},
-        {{"AUTH=PLAIN", "4616", "login by SASL"}, SHOWN_FOR_PASSWORDS, 0},
-        {{"AUTH=LOGIN", "draft-murchison-sasl-login", "the same for older clients"}, SHOWN_FOR_PASSWORDS, 0},
+        {{"AUTH=PLAIN", "4616", "login by SASL"}, SHOWN_FOR_MECHANISM, 0},
+        {{"AUTH=LOGIN", "draft-murchison-sasl-login", "the same for older clients"}, SHOWN_FOR_MECHANISM, 0},
         {{"ID", "2971", "client and server tell their names"}, SHOWN_ALWAYS, 0},
         {{"ENABLE", "5161", "extensions are switched on by the client"}, SHOWN_ALWAYS, 0},
         {{"IDLE", "2177", "news are told as they come"}, SHOWN_ALWAYS, 0},
@@ -121,6 +121,12 @@ imap_has(const ImapSession *s, const char *capability)
 /* Showing --------------------------------------------------------------------------------------------------------- */
 
 static gboolean
+offers_mechanism(const ImapSession *s, const char *capability)
+{
+        return imap_offers_mechanism(s, sasl_mechanism(span_of(capability + strlen("AUTH="))));
+}
+
+static gboolean
 is_shown(const ImapSession *s, gsize i)
 {
         gboolean is_stranger = s->state == IMAP_STATE_NONE;
@@ -136,8 +142,8 @@ is_shown(const ImapSession *s, gsize i)
                 return !is_stranger;
         case SHOWN_FOR_TLS:
                 return is_stranger && imap_offers_tls(s);
-        case SHOWN_FOR_PASSWORDS:
-                return is_stranger && imap_allows_password(s);
+        case SHOWN_FOR_MECHANISM:
+                return is_stranger && offers_mechanism(s, CAPABILITIES[i].row.name);
         case SHOWN_WITHOUT_PASSWORDS:
                 return is_stranger && !imap_allows_password(s);
         case SHOWN_WITHOUT_LITERAL_PLUS:

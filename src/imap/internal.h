@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "auth/exchange.h"
 #include "base/log.h"
 #include "base/scan.h"
 #include "imap/imap.h"
@@ -216,7 +217,7 @@ struct ImapSession {
         Usec progress_due;              /* monotonic: when the client is told how far the task is */
         gpointer telling;               /* telling.c: what has changed and is not told in whole yet, NULL: none */
         gpointer append;                /* append.c: between literals; freed by append_free */
-        gpointer login;                 /* login.c: AUTHENTICATE under way */
+        SaslExchange *exchange;         /* AUTHENTICATE under way, else NULL */
         Viewer who;                     /* after login */
         char *address;                  /* who.address */
         char *client_id;                /* of ID: "Thunderbird/115", NULL */
@@ -297,6 +298,7 @@ void imap_enable(ImapSession *s, ImapArgs *args);
 #define IMAP_IDLE_BEFORE_LOGIN USEC_PER_MINUTE
 #define IMAP_IDLE_AFTER_LOGIN  (30 * USEC_PER_MINUTE)            /* RFC 9051 §5.4: at least */
 gboolean imap_allows_password(const ImapSession *s);
+gboolean imap_offers_mechanism(const ImapSession *s, SaslMechanism mechanism);
 gboolean imap_offers_tls(const ImapSession *s);
 void imap_noop(ImapSession *s, ImapArgs *args);
 void imap_logout(ImapSession *s, ImapArgs *args);

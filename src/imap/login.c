@@ -2,9 +2,8 @@
 #include "imap/internal.h"
 
 #include "base/text.h"
+#include "net/starttls.h"
 
-#define SASL_LINE_MAX ((gsize) 12288)
-#define SASL_ARENA_MAX ((gsize) 64 * 1024)
 #define ID_PAIRS_MAX 30 /* RFC 2971 §3.3 */
 #define ID_KEY_MAX 30
 #define ID_VALUE_MAX 1024
@@ -91,7 +90,7 @@ imap_id(ImapSession *s, ImapArgs *args)
 gboolean
 imap_offers_tls(const ImapSession *s)
 {
-        return imap_settings(s)->tls != NULL && !stream_is_tls(s->session.stream) && strcmp(s->client, "unix") != 0;
+        return starttls_is_offered(&s->session, imap_settings(s)->tls, s->client);
 }
 
 /* What has been sent behind the command was sent in the clear by anybody: it ends the connection. */
@@ -102,8 +101,7 @@ imap_starttls(ImapSession *s, ImapArgs *args)
                 imap_bad(s, stream_is_tls(s->session.stream) ? "TLS is on" : "not offered here");
                 return;
         }
-        if (stream_has_input(s->session.stream)) {
-                log_event(&IMAP_EVENTS[IMAP_EVENT_INJECTION], "client=%s", s->client);
+        if (!starttls_may_begin(&s->session, s->client, &IMAP_EVENTS[IMAP_EVENT_INJECTION])) {
                 s->phase = IMAP_PHASE_CLOSE;
                 return;
         }
@@ -115,19 +113,16 @@ imap_starttls(ImapSession *s, ImapArgs *args)
 ImapStep
 imap_step_handshake(ImapSession *s)
 {
-        StreamAnswer answer = stream_start_tls(s->session.stream, imap_settings(s)->tls, NULL);
+        StreamAnswer answer =
+                starttls_step(&s->session, imap_settings(s)->tls, s->client, &IMAP_EVENTS[IMAP_EVENT_TLS_FAILED]);
 
         if (answer == STREAM_AGAIN)
                 return IMAP_STEP_AGAIN;
         if (answer == STREAM_OK) {
                 g_clear_pointer(&s->client_id, g_free); /* nothing said in the clear counts */
                 imap_apply_off(s);
-                s->phase = IMAP_PHASE_COMMAND;
-                return IMAP_STEP_DONE;
         }
-        log_event(&IMAP_EVENTS[IMAP_EVENT_TLS_FAILED], "client=%s reason=%s", s->client,
-                  log_text(span_of(stream_reason(s->session.stream))));
-        s->phase = IMAP_PHASE_CLOSE;
+        s->phase = answer == STREAM_OK ? IMAP_PHASE_COMMAND : IMAP_PHASE_CLOSE;
         return IMAP_STEP_DONE;
 }
 
@@ -139,13 +134,24 @@ imap_allows_password(const ImapSession *s)
         return auth_allows_plaintext(imap_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
 }
 
-static gboolean
+static AuthPeer
+peer_of(const ImapSession *s)
+{
+        return (AuthPeer){imap_door(s)->auth, s->client, s->session.stream, s->is_loopback};
+}
+
+gboolean
+imap_offers_mechanism(const ImapSession *s, SaslMechanism mechanism)
+{
+        AuthPeer peer = peer_of(s);
+
+        return sasl_is_offered(&peer, mechanism);
+}
+
+static void
 refuse_plaintext(ImapSession *s)
 {
-        if (imap_allows_password(s))
-                return FALSE;
         imap_no(s, "PRIVACYREQUIRED", "no passwords without TLS: STARTTLS first");
-        return TRUE;
 }
 
 static void
@@ -184,29 +190,48 @@ imap_end_delay(ImapSession *s)
 }
 
 static void
-check_password(ImapSession *s, Arena *arena, Span name, Span password)
+challenge_client(ImapSession *s, Span challenge)
 {
-        g_autoptr(GError) error = NULL;
-        const Account *account;
-        Usec delay = 0;
+        imap_put(s, "+ ");
+        imap_put_span(s, challenge);
+        imap_put(s, "\r\n");
+        s->phase = IMAP_PHASE_SASL;
+}
 
+static void
+take_turn(ImapSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn, const GError *error)
+{
         s->phase = IMAP_PHASE_COMMAND;
-        if (!text_is_utf8(name) || !text_is_utf8(password)) {
-                imap_bad(s, "name and password are UTF-8");
-                return;
-        }
-        switch (auth_check(imap_door(s)->auth, arena, s->client, name, password, &account, &delay, &error)) {
+        switch (answer) {
         case AUTH_OK:
-                log_in(s, arena, account);
+                log_in(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                answer_wrong(s, name, delay);
+                answer_wrong(s, turn->login, turn->delay);
+                break;
+        case AUTH_CHALLENGE:
+                challenge_client(s, turn->challenge);
                 break;
         case AUTH_FAILED:
                 imap_log_fault(s, "auth", error);
                 G_GNUC_FALLTHROUGH;
         case AUTH_BUSY:
                 imap_no(s, "UNAVAILABLE", "can't check that now, try again later");
+                break;
+        case AUTH_NOT_UTF8:
+                imap_bad(s, "name and password are UTF-8");
+                break;
+        case AUTH_MALFORMED:
+                imap_bad(s, "malformed response");
+                break;
+        case AUTH_CANCELLED:
+                imap_bad(s, "authentication cancelled");
+                break;
+        case AUTH_NO_MECHANISM:
+                imap_no(s, "CANNOT", "mechanism not supported");
+                break;
+        case AUTH_NEEDS_TLS:
+                refuse_plaintext(s);
                 break;
         }
 }
@@ -219,98 +244,80 @@ wipe_gathered(ImapSession *s)
                 text_wipe(s->gathered->data, s->gathered->len);
 }
 
+static gboolean
+take_login(ImapArgs *args, Span *ret_name, Span *ret_password)
+{
+        return args_space(args) && args_astring(args, ret_name) && args_space(args) &&
+               args_astring(args, ret_password) && args_end(args);
+}
+
 void
 imap_login(ImapSession *s, ImapArgs *args)
 {
+        g_autoptr(GError) error = NULL;
+        AuthPeer peer = peer_of(s);
+        AuthTurn turn = {0};
         Span name, password;
 
-        if (refuse_plaintext(s))
+        if (!imap_allows_password(s)) {
+                refuse_plaintext(s);
                 return;
-        if (!args_space(args) || !args_astring(args, &name) || !args_space(args) || !args_astring(args, &password) ||
-            !args_end(args))
+        }
+        if (take_login(args, &name, &password)) {
+                AuthAnswer answer = auth_password(&peer, args->arena, name, password, &turn, &error);
+                take_turn(s, args->arena, answer, &turn, error);
+        } else {
                 imap_bad(s, "syntax: LOGIN name password");
-        else
-                check_password(s, args->arena, name, password);
+        }
         wipe_gathered(s);
 }
 
 /* AUTHENTICATE (RFC 9051 §6.2.2, RFC 4959) ------------------------------------------------------------------------ */
 
-static void
-forget_sasl(ImapSession *s)
+/* A mechanism may be switched off for this client. */
+static gboolean
+has_mechanism(const ImapSession *s, Span word)
 {
-        Sasl *sasl = g_steal_pointer(&s->login);
+        g_autofree char *capability = g_strconcat("AUTH=", sasl_name(sasl_mechanism(word)), NULL);
 
-        if (sasl != NULL)
-                sasl_done(sasl);
-        g_free(sasl);
+        return imap_has(s, capability);
 }
 
 static void
-refuse_sasl(ImapSession *s, const char *text)
-{
-        forget_sasl(s);
-        s->phase = IMAP_PHASE_COMMAND;
-        imap_bad(s, text);
-}
-
-static void
-challenge_client(ImapSession *s, Arena *arena, Span challenge)
-{
-        imap_put(s, "+ ");
-        imap_put_span(s, text_base64(arena, challenge));
-        imap_put(s, "\r\n");
-        s->phase = IMAP_PHASE_SASL;
-}
-
-/* One message of the client's, still in base64; `first`: the mechanism it begins, or SASL_NONE. */
-static void
-take_response(ImapSession *s, SaslMechanism first, gboolean has_initial, Span response)
+begin_sasl(ImapSession *s, Span word, Span initial)
 {
         g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
-        Span octets = SPAN_EMPTY, challenge = SPAN_EMPTY, name = SPAN_EMPTY, password = SPAN_EMPTY;
-        SaslStep step = SASL_MALFORMED;
+        g_autoptr(GError) error = NULL;
+        AuthPeer peer = peer_of(s);
+        AuthTurn turn = {0};
+        AuthAnswer answer = AUTH_NO_MECHANISM;
 
-        if (text_base64_decode(arena, response, SASL_LINE_MAX, &octets))
-                step = first != SASL_NONE
-                               ? sasl_start(s->login, arena, first, has_initial, octets, &challenge, &name, &password)
-                               : sasl_next(s->login, arena, octets, &challenge, &name, &password);
-        switch (step) {
-        case SASL_MALFORMED:
-                refuse_sasl(s, "malformed response");
-                break;
-        case SASL_CHALLENGE:
-                challenge_client(s, arena, challenge);
-                break;
-        case SASL_COMPLETE:
-                check_password(s, arena, name, password);
-                forget_sasl(s); /* the name may have lain in it */
-                break;
-        }
-        text_wipe((guint8 *) octets.data, octets.len);
-        text_wipe((guint8 *) password.data, password.len);
+        if (has_mechanism(s, word))
+                answer = sasl_begin(&s->exchange, &peer, arena, word, initial.len > 0, initial, &turn, &error);
+        take_turn(s, arena, answer, &turn, error);
 }
 
 void
 imap_authenticate(ImapSession *s, ImapArgs *args)
 {
-        Span word, initial = SPAN_EMPTY;
+        Span word;
 
-        if (refuse_plaintext(s))
-                return;
-        if (!args_space(args) || !args_atom(args, &word) || (!args_end(args) && !args_space(args))) {
+        if (!args_space(args) || !args_atom(args, &word) || (!args_end(args) && !args_space(args)))
                 imap_bad(s, "syntax: AUTHENTICATE mechanism [initial-response]");
-                return;
-        }
-        initial = scan_rest(&args->scan);
-        SaslMechanism mechanism = sasl_mechanism(word);
-        if (mechanism == SASL_NONE || !imap_has(s, mechanism == SASL_PLAIN ? "AUTH=PLAIN" : "AUTH=LOGIN")) {
-                imap_no(s, "CANNOT", "mechanism not supported");
-                return;
-        }
-        s->login = g_new0(Sasl, 1);
-        take_response(s, mechanism, initial.len > 0, span_is(initial, "=") ? SPAN_EMPTY : initial);
+        else
+                begin_sasl(s, word, scan_rest(&args->scan));
         wipe_gathered(s);
+}
+
+static void
+take_response(ImapSession *s, Span line)
+{
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
+        AuthTurn turn;
+        AuthAnswer answer = sasl_next(&s->exchange, arena, line, &turn, &error);
+
+        take_turn(s, arena, answer, &turn, error);
 }
 
 ImapStep
@@ -322,13 +329,12 @@ imap_step_sasl(ImapSession *s)
         case STREAM_AGAIN:
                 return IMAP_STEP_AGAIN;
         case STREAM_TOO_LONG:
-                refuse_sasl(s, "line too long");
+                sasl_end(&s->exchange);
+                s->phase = IMAP_PHASE_COMMAND;
+                imap_bad(s, "line too long");
                 break;
         case STREAM_OK:
-                if (span_is(line, "*"))
-                        refuse_sasl(s, "authentication cancelled");
-                else
-                        take_response(s, SASL_NONE, FALSE, line);
+                take_response(s, line);
                 break;
         case STREAM_FAILED:
         case STREAM_CLOSED:
@@ -343,7 +349,7 @@ imap_step_sasl(ImapSession *s)
 void
 imap_forget_login(ImapSession *s)
 {
-        forget_sasl(s);
+        sasl_end(&s->exchange);
         imap_unselect(s);
         s->who = (Viewer){0};
         g_clear_pointer(&s->address, g_free);

@@ -8,13 +8,12 @@
  */
 #pragma once
 
+#include "auth/exchange.h"
 #include "base/log.h"
 #include "pop3/dot.h"
 #include "pop3/pop3.h"
 
 #include <netinet/in.h>
-
-#define POP3_AUTH_LINE_MAX 12288        /* RFC 5034 §4 */
 
 struct Pop3Door {
         char *hostname;
@@ -57,7 +56,7 @@ typedef struct Pop3Session {
         char *account;          /* who logged in            */
         Maildrop *drop;         /* set: TRANSACTION state   */
         guint32 n_retrieved;
-        Sasl sasl;
+        SaslExchange *exchange; /* AUTH under way, else NULL */
         Sending sending;
         char client[INET6_ADDRSTRLEN];
         gboolean is_loopback;
@@ -81,6 +80,7 @@ void pop3_session_close(Session *session);
 
 /* login.c */
 gboolean pop3_allows_password(const Pop3Session *s);
+const char *pop3_sasl_list(const Pop3Session *s, char ret[SASL_LIST_OCTETS]);   /* " PLAIN LOGIN", or "" */
 gboolean pop3_offers_tls(const Pop3Session *s);
 void pop3_user(Pop3Session *s, Span args);
 void pop3_pass(Pop3Session *s, Span args);

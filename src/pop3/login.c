@@ -2,8 +2,8 @@
 #include "pop3/internal.h"
 
 #include "base/text.h"
+#include "net/starttls.h"
 
-#define LOGIN_ARENA_MAX ((gsize) 128 * 1024)
 #define USER_MAX ADDRESS_PATH_MAX
 
 void
@@ -17,7 +17,7 @@ pop3_forget_user(Pop3Session *s)
 gboolean
 pop3_offers_tls(const Pop3Session *s)
 {
-        return !stream_is_tls(s->session.stream) && strcmp(s->client, "unix") != 0 && pop3_door(s)->tls != NULL;
+        return starttls_is_offered(&s->session, pop3_door(s)->tls, s->client);
 }
 
 void
@@ -27,8 +27,7 @@ pop3_stls(Pop3Session *s, Span args)
                 pop3_bad(s, stream_is_tls(s->session.stream) ? "TLS is on" : "not offered here");
                 return;
         }
-        if (stream_has_input(s->session.stream)) {
-                log_event(&POP3_EVENTS[POP3_EVENT_INJECTION], "client=%s", s->client);
+        if (!starttls_may_begin(&s->session, s->client, &POP3_EVENTS[POP3_EVENT_INJECTION])) {
                 s->phase = POP3_PHASE_CLOSE;
                 return;
         }
@@ -40,23 +39,32 @@ pop3_stls(Pop3Session *s, Span args)
 Pop3Step
 pop3_step_handshake(Pop3Session *s)
 {
-        TlsContext *tls = pop3_door(s)->tls;
-        StreamAnswer answer = tls != NULL ? stream_start_tls(s->session.stream, tls, NULL) : STREAM_FAILED;
+        StreamAnswer answer =
+                starttls_step(&s->session, pop3_door(s)->tls, s->client, &POP3_EVENTS[POP3_EVENT_TLS_FAILED]);
 
         if (answer == STREAM_AGAIN)
                 return POP3_STEP_AGAIN;
-        if (answer == STREAM_OK) {
+        if (answer == STREAM_OK)
                 pop3_forget_user(s);
-                s->phase = POP3_PHASE_COMMAND;
-                return POP3_STEP_DONE;
-        }
-        log_event(&POP3_EVENTS[POP3_EVENT_TLS_FAILED], "client=%s reason=%s", s->client,
-                  log_text(span_of(stream_reason(s->session.stream))));
-        s->phase = POP3_PHASE_CLOSE;
+        s->phase = answer == STREAM_OK ? POP3_PHASE_COMMAND : POP3_PHASE_CLOSE;
         return POP3_STEP_DONE;
 }
 
 /* Passwords ------------------------------------------------------------------------------------------------------ */
+
+static AuthPeer
+peer_of(const Pop3Session *s)
+{
+        return (AuthPeer){pop3_door(s)->auth, s->client, s->session.stream, s->is_loopback};
+}
+
+const char *
+pop3_sasl_list(const Pop3Session *s, char ret[SASL_LIST_OCTETS])
+{
+        AuthPeer peer = peer_of(s);
+
+        return sasl_list(&peer, ret);
+}
 
 gboolean
 pop3_allows_password(const Pop3Session *s)
@@ -64,13 +72,10 @@ pop3_allows_password(const Pop3Session *s)
         return auth_allows_plaintext(pop3_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
 }
 
-static gboolean
+static void
 refuse_plaintext(Pop3Session *s)
 {
-        if (pop3_allows_password(s))
-                return FALSE;
         pop3_bad(s, "no passwords without TLS: STLS first");
-        return TRUE;
 }
 
 static void
@@ -117,22 +122,21 @@ pop3_end_delay(Pop3Session *s)
 }
 
 static void
-check_password(Pop3Session *s, Arena *arena, Span name, Span password)
+take_turn(Pop3Session *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn, const GError *error)
 {
-        g_autoptr(GError) error = NULL;
-        const Account *account;
-        Usec delay = 0;
-
-        if (!text_is_utf8(name) || !text_is_utf8(password)) {
-                pop3_bad(s, "[UTF8] name and password are UTF-8");
-                return;
-        }
-        switch (auth_check(pop3_door(s)->auth, arena, s->client, name, password, &account, &delay, &error)) {
+        s->phase = POP3_PHASE_COMMAND;
+        switch (answer) {
         case AUTH_OK:
-                open_maildrop(s, arena, account);
+                open_maildrop(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                answer_wrong(s, name, delay);
+                answer_wrong(s, turn->login, turn->delay);
+                break;
+        case AUTH_CHALLENGE:
+                stream_write(s->session.stream, span_of("+ "));
+                stream_write(s->session.stream, turn->challenge);
+                stream_write(s->session.stream, span_of("\r\n"));
+                s->phase = POP3_PHASE_SASL;
                 break;
         case AUTH_FAILED:
                 pop3_log_fault(s, "auth", error);
@@ -140,14 +144,31 @@ check_password(Pop3Session *s, Arena *arena, Span name, Span password)
         case AUTH_BUSY:
                 pop3_err(s, "[SYS/TEMP] can't check that now, try again later");
                 break;
+        case AUTH_NOT_UTF8:
+                pop3_bad(s, "[UTF8] name and password are UTF-8");
+                break;
+        case AUTH_MALFORMED:
+                pop3_bad(s, "malformed response");
+                break;
+        case AUTH_CANCELLED:
+                pop3_bad(s, "authentication cancelled");
+                break;
+        case AUTH_NO_MECHANISM:
+                pop3_bad(s, "mechanism not supported");
+                break;
+        case AUTH_NEEDS_TLS:
+                refuse_plaintext(s);
+                break;
         }
 }
 
 void
 pop3_user(Pop3Session *s, Span args)
 {
-        if (refuse_plaintext(s))
+        if (!pop3_allows_password(s)) {
+                refuse_plaintext(s);
                 return;
+        }
         if (args.len == 0 || args.len > USER_MAX || text_has_control(args)) {
                 pop3_bad(s, "syntax: USER name");
                 return;
@@ -160,84 +181,54 @@ pop3_user(Pop3Session *s, Span args)
 void
 pop3_pass(Pop3Session *s, Span args)
 {
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
         g_autofree char *user = g_steal_pointer(&s->user);
+        AuthPeer peer = peer_of(s);
+        AuthTurn turn = {0};
 
-        if (refuse_plaintext(s))
+        if (!pop3_allows_password(s)) {
+                refuse_plaintext(s);
                 return;
+        }
         if (user == NULL) {
                 pop3_bad(s, "USER first");
                 return;
         }
-        g_autoptr(Arena) arena = arena_new(LOGIN_ARENA_MAX);
-        check_password(s, arena, span_of(user), args);
+        AuthAnswer answer = auth_password(&peer, arena, span_of(user), args, &turn, &error);
+        take_turn(s, arena, answer, &turn, error);
 }
 
 /* AUTH ----------------------------------------------------------------------------------------------------------- */
 
-static void
-wipe_sasl(Pop3Session *s)
-{
-        sasl_done(&s->sasl);
-        s->sasl = (Sasl){.mechanism = SASL_NONE};
-}
-
-static void
-refuse_sasl(Pop3Session *s, const char *text)
-{
-        wipe_sasl(s);
-        s->phase = POP3_PHASE_COMMAND;
-        pop3_bad(s, text);
-}
-
-/* One message of the client's, still in base64; `first`: the mechanism it begins, or SASL_NONE. */
-static void
-take_response(Pop3Session *s, SaslMechanism first, gboolean has_initial, Span response)
-{
-        g_autoptr(Arena) arena = arena_new(LOGIN_ARENA_MAX);
-        Span octets = SPAN_EMPTY, challenge = SPAN_EMPTY, name = SPAN_EMPTY, password = SPAN_EMPTY;
-        SaslStep step = SASL_MALFORMED;
-
-        if (text_base64_decode(arena, response, POP3_AUTH_LINE_MAX, &octets))
-                step = first != SASL_NONE
-                               ? sasl_start(&s->sasl, arena, first, has_initial, octets, &challenge, &name, &password)
-                               : sasl_next(&s->sasl, arena, octets, &challenge, &name, &password);
-        switch (step) {
-        case SASL_MALFORMED:
-                refuse_sasl(s, "malformed response");
-                break;
-        case SASL_CHALLENGE:
-                challenge = text_base64(arena, challenge);
-                stream_printf(s->session.stream, "+ %.*s\r\n", (int) challenge.len, (const char *) challenge.data);
-                s->phase = POP3_PHASE_SASL;
-                break;
-        case SASL_COMPLETE:
-                s->phase = POP3_PHASE_COMMAND;
-                check_password(s, arena, name, password);
-                wipe_sasl(s); /* the name may have lain in it */
-                break;
-        }
-        text_wipe((guint8 *) octets.data, octets.len);
-        text_wipe((guint8 *) password.data, password.len);
-}
-
 void
 pop3_auth(Pop3Session *s, Span args)
 {
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
+        AuthPeer peer = peer_of(s);
         Scan scan = scan_from(args);
-        Span word, initial;
+        AuthTurn turn;
+        Span word;
 
-        if (refuse_plaintext(s))
-                return;
         if (!scan_run(&scan, &CLASS_PRINT, 40, &word)) {
-                pop3_bad(s, "syntax: AUTH PLAIN|LOGIN [initial-response]");
+                pop3_bad(s, "syntax: AUTH mechanism [initial-response]");
                 return;
         }
-        initial = span_trim(scan_rest(&scan));
-        SaslMechanism mechanism = sasl_mechanism(word);
-        if (mechanism == SASL_NONE)
-                pop3_bad(s, "mechanism not supported");
-        else
-                take_response(s, mechanism, initial.len > 0, span_is(initial, "=") ? SPAN_EMPTY : initial);
+        Span initial = span_trim(scan_rest(&scan));
+        AuthAnswer answer = sasl_begin(&s->exchange, &peer, arena, word, initial.len > 0, initial, &turn, &error);
+        take_turn(s, arena, answer, &turn, error);
+}
+
+static void
+take_response(Pop3Session *s, Span line)
+{
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
+        AuthTurn turn;
+        AuthAnswer answer = sasl_next(&s->exchange, arena, line, &turn, &error);
+
+        take_turn(s, arena, answer, &turn, error);
 }
 
 Pop3Step
@@ -245,17 +236,16 @@ pop3_step_sasl(Pop3Session *s)
 {
         Span line;
 
-        switch (stream_line(s->session.stream, POP3_AUTH_LINE_MAX, FALSE, &line)) {
+        switch (stream_line(s->session.stream, SASL_LINE_MAX, FALSE, &line)) {
         case STREAM_AGAIN:
                 return POP3_STEP_AGAIN;
         case STREAM_TOO_LONG:
-                refuse_sasl(s, "line too long");
+                sasl_end(&s->exchange);
+                s->phase = POP3_PHASE_COMMAND;
+                pop3_bad(s, "line too long");
                 break;
         case STREAM_OK:
-                if (span_is(line, "*"))
-                        refuse_sasl(s, "authentication cancelled");
-                else
-                        take_response(s, SASL_NONE, FALSE, line);
+                take_response(s, line);
                 break;
         case STREAM_FAILED:
         case STREAM_CLOSED:

@@ -47,11 +47,14 @@ pop3_log_fault(const Pop3Session *s, const char *doing, const GError *error)
 static void
 capa(Pop3Session *s, Span args)
 {
+        char list[SASL_LIST_OCTETS];
+        gboolean has_sasl = pop3_sasl_list(s, list)[0] != '\0';
+
         stream_printf(
                 s->session.stream,
                 "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8 USER\r\nEXPIRE NEVER\r\n"
-                "%s%sIMPLEMENTATION Restante\r\n.\r\n",
-                pop3_allows_password(s) ? "USER\r\nSASL PLAIN LOGIN\r\n" : "",
+                "%s%s%s%s%sIMPLEMENTATION Restante\r\n.\r\n",
+                pop3_allows_password(s) ? "USER\r\n" : "", has_sasl ? "SASL" : "", list, has_sasl ? "\r\n" : "",
                 s->drop == NULL && pop3_offers_tls(s) ? "STLS\r\n" : "");
 }
 
@@ -241,7 +244,7 @@ static const Command COMMANDS[] = {
         {{"CAPA", "CAPA", "what is offered (RFC 2449)"}, ANY_STATE, capa},
         {{"USER", "USER name", "who logs in"}, AUTHORIZATION, pop3_user},
         {{"PASS", "PASS password", "and the password"}, AUTHORIZATION | LONG_LINE, pop3_pass},
-        {{"AUTH", "AUTH PLAIN|LOGIN [initial-response]", "logs in by SASL (RFC 5034)"},
+        {{"AUTH", "AUTH mechanism [initial-response]", "logs in by SASL (RFC 5034)"},
          AUTHORIZATION | LONG_LINE,
          pop3_auth},
         {{"STLS", "STLS", "begins TLS (RFC 2595)"}, AUTHORIZATION, pop3_stls},
@@ -290,7 +293,8 @@ step_command(Pop3Session *s)
 {
         Span line;
 
-        switch (stream_line(s->session.stream, s->drop != NULL ? COMMAND_LINE_MAX : POP3_AUTH_LINE_MAX, FALSE, &line)) {
+        switch (stream_line(s->session.stream, s->drop != NULL ? (gsize) COMMAND_LINE_MAX : SASL_LINE_MAX, FALSE,
+                            &line)) {
         case STREAM_AGAIN:
                 return POP3_STEP_AGAIN;
         case STREAM_TOO_LONG:
@@ -368,7 +372,7 @@ pop3_session_close(Session *session)
 
         pop3_sending_end(s);
         g_clear_pointer(&s->drop, store_maildrop_close);
-        sasl_done(&s->sasl);
+        sasl_end(&s->exchange);
         pop3_forget_user(s);
         g_clear_pointer(&s->account, g_free);
 }

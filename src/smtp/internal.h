@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "auth/exchange.h"
 #include "base/log.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
@@ -16,7 +17,6 @@
 
 #include <netinet/in.h>
 
-#define AUTH_LINE_MAX   12288           /* RFC 4954 §4 */
 #define REFUSED_MAX     1000            /* recipients refused in a session, whatever the reason, before 421 */
 
 struct SmtpDoor {
@@ -73,7 +73,7 @@ typedef struct SmtpSession {
         guint64 chunk_left;     /* octets of this chunk still to come */
         gboolean chunk_is_last;
         SmtpReplyId chunk_refusal;      /* answered when the chunk has been read and dropped */
-        Sasl sasl;
+        SaslExchange *exchange; /* AUTH under way, else NULL */
         SmtpReplyId delayed;    /* answered when PHASE_DELAY ends ... */
         char *delayed_text;     /* ... or this, if set                */
         char client[INET6_ADDRSTRLEN];
@@ -121,9 +121,9 @@ void smtp_starttls(SmtpSession *s, Span args);
 void smtp_auth(SmtpSession *s, Span args);
 SmtpStep smtp_step_handshake(SmtpSession *s);
 SmtpStep smtp_step_auth(SmtpSession *s);
-gboolean smtp_offers_auth(const SmtpSession *s);
+gboolean smtp_has_auth(const SmtpSession *s);            /* at this door, if not always */
+const char *smtp_auth_list(const SmtpSession *s, char ret[SASL_LIST_OCTETS]);   /* what can be had now: " PLAIN LOGIN", or "" */
 gboolean smtp_offers_tls(const SmtpSession *s);
-gboolean smtp_allows_password(const SmtpSession *s);
 
 /* Log events of this room, with their manual. */
 typedef enum SmtpEvent {

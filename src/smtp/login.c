@@ -2,15 +2,14 @@
 #include "smtp/internal.h"
 
 #include "base/text.h"
-
-#define LOGIN_ARENA_MAX ((gsize) 128 * 1024)
+#include "net/starttls.h"
 
 /* STARTTLS ------------------------------------------------------------------------------------------------------- */
 
 gboolean
 smtp_offers_tls(const SmtpSession *s)
 {
-        return !stream_is_tls(s->session.stream) && strcmp(s->client, "unix") != 0 && smtp_door(s)->tls != NULL;
+        return starttls_is_offered(&s->session, smtp_door(s)->tls, s->client);
 }
 
 void
@@ -24,8 +23,7 @@ smtp_starttls(SmtpSession *s, Span args)
                 smtp_reply(s, REPLY_NOT_OFFERED);
                 return;
         }
-        if (stream_has_input(s->session.stream)) {
-                log_event(&SMTP_EVENTS[EVENT_INJECTION], "client=%s", s->client);
+        if (!starttls_may_begin(&s->session, s->client, &SMTP_EVENTS[EVENT_INJECTION])) {
                 s->phase = PHASE_CLOSE;
                 return;
         }
@@ -40,7 +38,7 @@ forget_login(SmtpSession *s)
         if (s->login != NULL)
                 g_free(s->login->text);
         g_clear_pointer(&s->login, g_free);
-        sasl_done(&s->sasl);
+        sasl_end(&s->exchange);
 }
 
 /* What was said before TLS was said by anybody (RFC 3207 §4.2). */
@@ -56,42 +54,42 @@ forget_everything(SmtpSession *s)
 SmtpStep
 smtp_step_handshake(SmtpSession *s)
 {
-        TlsContext *tls = smtp_door(s)->tls;
-        StreamAnswer answer = tls != NULL ? stream_start_tls(s->session.stream, tls, NULL) : STREAM_FAILED;
+        StreamAnswer answer = starttls_step(&s->session, smtp_door(s)->tls, s->client, &SMTP_EVENTS[EVENT_TLS_FAILED]);
 
         if (answer == STREAM_AGAIN)
                 return STEP_AGAIN;
-        if (answer == STREAM_OK) {
+        if (answer == STREAM_OK)
                 forget_everything(s);
-                s->phase = PHASE_COMMAND;
-                return STEP_DONE;
-        }
-        const char *reason = stream_reason(s->session.stream);
-        log_event(&SMTP_EVENTS[EVENT_TLS_FAILED], "client=%s reason=%s", s->client, log_text(span_of(reason)));
-        s->phase = PHASE_CLOSE;
+        s->phase = answer == STREAM_OK ? PHASE_COMMAND : PHASE_CLOSE;
         return STEP_DONE;
 }
 
 /* AUTH ----------------------------------------------------------------------------------------------------------- */
 
-/* May a password come over this connection? */
-gboolean
-smtp_allows_password(const SmtpSession *s)
+static AuthPeer
+peer_of(const SmtpSession *s)
 {
-        return auth_allows_plaintext(smtp_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
+        return (AuthPeer){smtp_door(s)->auth, s->client, s->session.stream, s->is_loopback};
 }
 
 gboolean
-smtp_offers_auth(const SmtpSession *s)
+smtp_has_auth(const SmtpSession *s)
 {
-        return smtp_role(s)->has_auth && s->login == NULL && smtp_door(s)->auth != NULL && smtp_allows_password(s);
+        return smtp_role(s)->has_auth && smtp_door(s)->auth != NULL;
+}
+
+const char *
+smtp_auth_list(const SmtpSession *s, char ret[SASL_LIST_OCTETS])
+{
+        AuthPeer peer = peer_of(s);
+
+        ret[0] = '\0';
+        return smtp_has_auth(s) && s->login == NULL ? sasl_list(&peer, ret) : ret;
 }
 
 static void
 end_auth(SmtpSession *s, SmtpReplyId id)
 {
-        sasl_done(&s->sasl);
-        s->sasl = (Sasl){.mechanism = SASL_NONE};
         s->phase = PHASE_COMMAND;
         smtp_reply(s, id);
 }
@@ -114,92 +112,92 @@ login_new(Arena *arena, const Account *account)
 }
 
 static void
-check_password(SmtpSession *s, Arena *arena, Span name, Span password)
+log_in(SmtpSession *s, Arena *arena, const Account *account)
 {
-        g_autoptr(GError) error = NULL;
-        const Account *account;
-        Usec delay = 0;
-
-        switch (auth_check(smtp_door(s)->auth, arena, s->client, name, password, &account, &delay, &error)) {
-        case AUTH_OK:
-                s->login = login_new(arena, account);
-                log_event(&SMTP_EVENTS[EVENT_LOGIN], "client=%s account=%s", s->client,
-                          log_text(span_of(s->login->text)));
-                end_auth(s, REPLY_AUTHENTICATED);
-                return;
-        case AUTH_WRONG:
-                log_event(&SMTP_EVENTS[EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(name));
-                sasl_done(&s->sasl);
-                s->sasl = (Sasl){.mechanism = SASL_NONE};
-                smtp_reply_later(s, delay, REPLY_AUTH_WRONG, NULL);
-                return;
-        case AUTH_FAILED:
-                smtp_log_fault(s, "auth", error);
-                break;
-        case AUTH_BUSY:
-                break;
-        }
-        end_auth(s, REPLY_AUTH_BUSY);
+        s->login = login_new(arena, account);
+        log_event(&SMTP_EVENTS[EVENT_LOGIN], "client=%s account=%s", s->client, log_text(span_of(s->login->text)));
+        end_auth(s, REPLY_AUTHENTICATED);
 }
 
-/* One message of the client's, still in base64; `first`: the mechanism it begins, or SASL_NONE. */
 static void
-take_response(SmtpSession *s, SaslMechanism first, gboolean has_initial, Span response)
+take_turn(SmtpSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn, const GError *error)
 {
-        g_autoptr(Arena) arena = arena_new(LOGIN_ARENA_MAX);
-        Span octets, challenge = SPAN_EMPTY, name = SPAN_EMPTY, password = SPAN_EMPTY;
-
-        if (!text_base64_decode(arena, response, AUTH_LINE_MAX, &octets)) {
-                end_auth(s, REPLY_AUTH_MALFORMED);
-                return;
-        }
-        SaslStep step = first != SASL_NONE
-                                ? sasl_start(&s->sasl, arena, first, has_initial, octets, &challenge, &name, &password)
-                                : sasl_next(&s->sasl, arena, octets, &challenge, &name, &password);
-        switch (step) {
-        case SASL_MALFORMED:
-                end_auth(s, REPLY_AUTH_MALFORMED);
+        switch (answer) {
+        case AUTH_OK:
+                log_in(s, arena, turn->account);
                 break;
-        case SASL_CHALLENGE:
-                challenge = text_base64(arena, challenge);
-                stream_printf(s->session.stream, "334 %.*s\r\n", (int) challenge.len, (const char *) challenge.data);
+        case AUTH_WRONG:
+                log_event(&SMTP_EVENTS[EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(turn->login));
+                smtp_reply_later(s, turn->delay, REPLY_AUTH_WRONG, NULL);
+                break;
+        case AUTH_CHALLENGE:
+                stream_write(s->session.stream, span_of("334 "));
+                stream_write(s->session.stream, turn->challenge);
+                stream_write(s->session.stream, span_of("\r\n"));
                 s->phase = PHASE_AUTH;
                 break;
-        case SASL_COMPLETE:
-                check_password(s, arena, name, password);
+        case AUTH_FAILED:
+                smtp_log_fault(s, "auth", error);
+                G_GNUC_FALLTHROUGH;
+        case AUTH_BUSY:
+                end_auth(s, REPLY_AUTH_BUSY);
+                break;
+        case AUTH_NOT_UTF8:
+        case AUTH_MALFORMED:
+                end_auth(s, REPLY_AUTH_MALFORMED);
+                break;
+        case AUTH_CANCELLED:
+                end_auth(s, REPLY_AUTH_CANCELLED);
+                break;
+        case AUTH_NO_MECHANISM:
+                end_auth(s, REPLY_AUTH_MECHANISM);
+                break;
+        case AUTH_NEEDS_TLS:
+                end_auth(s, REPLY_AUTH_NEEDS_TLS);
                 break;
         }
-        text_wipe((guint8 *) octets.data, octets.len);
-        text_wipe((guint8 *) password.data, password.len);
+}
+
+static SmtpReplyId
+refuse_auth(const SmtpSession *s)
+{
+        if (!smtp_has_auth(s))
+                return REPLY_NOT_OFFERED;
+        if (s->login != NULL)
+                return REPLY_ALREADY_AUTHENTICATED;
+        return s->transaction != NULL ? REPLY_NOT_IN_TRANSACTION : REPLY_NONE;
 }
 
 void
 smtp_auth(SmtpSession *s, Span args)
 {
-        SmtpReplyId wrong = REPLY_NONE;
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
+        AuthPeer peer = peer_of(s);
+        SmtpReplyId wrong = refuse_auth(s);
         Span name, initial;
         gboolean has_initial;
+        AuthTurn turn;
 
-        if (!smtp_role(s)->has_auth || smtp_door(s)->auth == NULL)
-                wrong = REPLY_NOT_OFFERED;
-        else if (s->login != NULL)
-                wrong = REPLY_ALREADY_AUTHENTICATED;
-        else if (s->transaction != NULL)
-                wrong = REPLY_NOT_IN_TRANSACTION;
-        else if (!smtp_allows_password(s))
-                wrong = REPLY_AUTH_NEEDS_TLS;
-        else
+        if (wrong == REPLY_NONE)
                 wrong = command_parse_auth(args, &name, &has_initial, &initial);
         if (wrong != REPLY_NONE) {
                 smtp_reply(s, wrong);
                 return;
         }
+        AuthAnswer answer = sasl_begin(&s->exchange, &peer, arena, name, has_initial, initial, &turn, &error);
+        take_turn(s, arena, answer, &turn, error);
+}
 
-        SaslMechanism mechanism = sasl_mechanism(name);
-        if (mechanism == SASL_NONE)
-                smtp_reply(s, REPLY_AUTH_MECHANISM);
-        else
-                take_response(s, mechanism, has_initial, initial);
+static void
+take_response(SmtpSession *s, Span line)
+{
+        g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
+        g_autoptr(GError) error = NULL;
+        AuthTurn turn;
+        AuthAnswer answer = sasl_next(&s->exchange, arena, line, &turn, &error);
+
+        take_turn(s, arena, answer, &turn, error);
 }
 
 SmtpStep
@@ -207,17 +205,15 @@ smtp_step_auth(SmtpSession *s)
 {
         Span line;
 
-        switch (stream_line(s->session.stream, AUTH_LINE_MAX, TRUE, &line)) {
+        switch (stream_line(s->session.stream, SASL_LINE_MAX, TRUE, &line)) {
         case STREAM_AGAIN:
                 return STEP_AGAIN;
         case STREAM_TOO_LONG:
+                sasl_end(&s->exchange);
                 end_auth(s, REPLY_LINE_TOO_LONG);
                 break;
         case STREAM_OK:
-                if (span_equal(line, span_of("*")))
-                        end_auth(s, REPLY_AUTH_CANCELLED);
-                else
-                        take_response(s, SASL_NONE, FALSE, line);
+                take_response(s, line);
                 break;
         case STREAM_FAILED:
         case STREAM_CLOSED:

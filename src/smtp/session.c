@@ -126,14 +126,16 @@ static void
 ehlo(SmtpSession *s, Span args)
 {
         const SmtpDoor *door = smtp_door(s);
+        char list[SASL_LIST_OCTETS];
 
         if (!take_hello(s, args, TRUE))
                 return;
+        gboolean has_auth = smtp_auth_list(s, list)[0] != '\0';
         stream_printf(s->session.stream,
                       "250-%s\r\n250-PIPELINING\r\n250-SIZE %" G_GUINT64_FORMAT
-                      "\r\n%s%s250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
+                      "\r\n%s%s%s%s250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n",
                       door->hostname, door->settings.max_size, smtp_offers_tls(s) ? "250-STARTTLS\r\n" : "",
-                      smtp_offers_auth(s) ? "250-AUTH PLAIN LOGIN\r\n" : "");
+                      has_auth ? "250-AUTH" : "", list, has_auth ? "\r\n" : "");
 }
 
 /* Simple commands ------------------------------------------------------------------------------------------------ */
@@ -210,7 +212,7 @@ static const Command COMMANDS[] = {
         {{"STARTTLS", "STARTTLS", "begins TLS; everything said before is forgotten (RFC 3207)"},
          FOR_ALL | AFTER_HELLO | NO_ARGS,
          smtp_starttls},
-        {{"AUTH", "AUTH PLAIN|LOGIN [initial-response]", "logs in; on submission ports, with TLS (RFC 4954)"},
+        {{"AUTH", "AUTH mechanism [initial-response]", "logs in; on submission ports, with TLS (RFC 4954)"},
          FOR_SMTP | AFTER_HELLO | LONG_LINE,
          smtp_auth},
         {{"VRFY", "VRFY address", "answers 252: nothing is told about who exists"}, FOR_ALL | AMID_CHUNKS, vrfy},
@@ -295,7 +297,8 @@ step_command(SmtpSession *s)
 {
         Span line;
 
-        switch (stream_line(s->session.stream, smtp_offers_auth(s) ? AUTH_LINE_MAX : COMMAND_LINE_MAX, TRUE, &line)) {
+        switch (stream_line(s->session.stream, smtp_has_auth(s) && s->login == NULL ? SASL_LINE_MAX : COMMAND_LINE_MAX,
+                            TRUE, &line)) {
         case STREAM_AGAIN:
                 return STEP_AGAIN;
         case STREAM_TOO_LONG:
@@ -378,7 +381,7 @@ smtp_session_close(Session *session)
         SmtpSession *s = (SmtpSession *) session;
 
         smtp_transaction_end(s);
-        sasl_done(&s->sasl);
+        sasl_end(&s->exchange);
         g_clear_pointer(&s->delayed_text, g_free);
         g_clear_pointer(&s->helo, g_free);
         if (s->login != NULL)

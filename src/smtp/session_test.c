@@ -340,7 +340,7 @@ test_wrong_password(void)
 static void
 test_long_auth_line(void)
 {
-        g_autofree char *much = g_strnfill(AUTH_LINE_MAX + 1, 'A');
+        g_autofree char *much = g_strnfill(SASL_LINE_MAX + 1, 'A');
         g_autofree char *line = g_strdup_printf("AUTH PLAIN\r\n%s\r\nNOOP\r\n", much);
         Harness h = {0};
 

@@ -1,0 +1,173 @@
+/* exchange.c -- from a line of the client's to an answer.
+ *
+ *      base64 -> the mechanism's machine -> a challenge, or the check of what it has learnt
+ */
+#include "auth/exchange.h"
+
+#include "auth/internal.h"
+#include "base/text.h"
+
+struct SaslExchange {
+        AuthPeer peer;
+        Sasl sasl;
+};
+
+/* Mechanisms ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Mechanism {
+        const char *name;
+        gboolean shows_password; /* only where one may be shown */
+} Mechanism;
+
+static const Mechanism MECHANISMS[SASL_MECHANISMS] = {
+        [SASL_NONE] = {"", FALSE},
+        [SASL_PLAIN] = {"PLAIN", TRUE},
+        [SASL_LOGIN] = {"LOGIN", TRUE},
+};
+
+SaslMechanism
+sasl_mechanism(Span name)
+{
+        for (SaslMechanism m = SASL_NONE + 1; m < SASL_MECHANISMS; m++)
+                if (span_is(name, MECHANISMS[m].name))
+                        return m;
+        return SASL_NONE;
+}
+
+const char *
+sasl_name(SaslMechanism mechanism)
+{
+        return MECHANISMS[mechanism].name;
+}
+
+static gboolean
+is_tls(const AuthPeer *peer)
+{
+        return peer->stream != NULL && stream_is_tls(peer->stream);
+}
+
+/* AUTH_OK: it can be had. */
+static AuthAnswer
+objection(const AuthPeer *peer, SaslMechanism mechanism)
+{
+        if (mechanism == SASL_NONE)
+                return AUTH_NO_MECHANISM;
+        if (MECHANISMS[mechanism].shows_password && !auth_allows_plaintext(peer->auth, is_tls(peer), peer->is_loopback))
+                return AUTH_NEEDS_TLS;
+        return AUTH_OK;
+}
+
+gboolean
+sasl_is_offered(const AuthPeer *peer, SaslMechanism mechanism)
+{
+        return objection(peer, mechanism) == AUTH_OK;
+}
+
+const char *
+sasl_list(const AuthPeer *peer, char ret[SASL_LIST_OCTETS])
+{
+        ret[0] = '\0';
+        for (SaslMechanism m = SASL_NONE + 1; m < SASL_MECHANISMS; m++)
+                if (sasl_is_offered(peer, m)) {
+                        (void) g_strlcat(ret, " ", SASL_LIST_OCTETS);
+                        (void) g_strlcat(ret, MECHANISMS[m].name, SASL_LIST_OCTETS);
+                }
+        return ret;
+}
+
+/* The check ------------------------------------------------------------------------------------------------------- */
+
+AuthAnswer
+auth_password(const AuthPeer *peer, Arena *arena, Span login, Span password, AuthTurn *ret, GError **error)
+{
+        if (!text_is_utf8(login) || !text_is_utf8(password))
+                return AUTH_NOT_UTF8;
+        ret->login = arena_copy(arena, login); /* it may lie in a message that is wiped */
+        return auth_check(peer->auth, arena, peer->client, login, password, &ret->account, &ret->delay, error);
+}
+
+/* The exchange ---------------------------------------------------------------------------------------------------- */
+
+typedef struct Message {
+        gboolean is_first, has_initial;
+        SaslMechanism mechanism; /* of the first */
+        Span octets;
+} Message;
+
+static AuthAnswer
+take_password_message(SaslExchange *x, Arena *arena, const Message *m, AuthTurn *ret, GError **error)
+{
+        Span name = SPAN_EMPTY, password = SPAN_EMPTY;
+        SaslStep step = m->is_first ? sasl_start(&x->sasl, arena, m->mechanism, m->has_initial, m->octets,
+                                                 &ret->challenge, &name, &password)
+                                    : sasl_continue(&x->sasl, arena, m->octets, &ret->challenge, &name, &password);
+
+        switch (step) {
+        case SASL_MALFORMED:
+                break;
+        case SASL_CHALLENGE:
+                return AUTH_CHALLENGE;
+        case SASL_COMPLETE:
+                return auth_password(&x->peer, arena, name, password, ret, error);
+        }
+        return AUTH_MALFORMED;
+}
+
+/* One message, still in base64. Whatever is not a challenge ends the exchange. */
+static AuthAnswer
+take_message(SaslExchange **exchange, Arena *arena, Message m, AuthTurn *ret, GError **error)
+{
+        Span line = m.octets;
+        AuthAnswer answer = AUTH_MALFORMED;
+
+        if (text_base64_decode(arena, line, SASL_LINE_MAX, &m.octets)) {
+                answer = take_password_message(*exchange, arena, &m, ret, error);
+                text_wipe((guint8 *) m.octets.data, m.octets.len);
+        }
+        if (answer == AUTH_CHALLENGE)
+                ret->challenge = text_base64(arena, ret->challenge);
+        else
+                sasl_end(exchange);
+        return answer;
+}
+
+AuthAnswer
+sasl_begin(SaslExchange **exchange, const AuthPeer *peer, Arena *arena, Span name, gboolean has_initial, Span initial,
+           AuthTurn *ret, GError **error)
+{
+        SaslMechanism mechanism = sasl_mechanism(name);
+        AuthAnswer wrong = objection(peer, mechanism);
+
+        *ret = (AuthTurn){0};
+        sasl_end(exchange);
+        if (wrong != AUTH_OK)
+                return wrong;
+        *exchange = g_new0(SaslExchange, 1);
+        (*exchange)->peer = *peer;
+        return take_message(
+                exchange, arena,
+                (Message){TRUE, has_initial, mechanism, span_equal(initial, span_of("=")) ? SPAN_EMPTY : initial}, ret,
+                error);
+}
+
+AuthAnswer
+sasl_next(SaslExchange **exchange, Arena *arena, Span line, AuthTurn *ret, GError **error)
+{
+        *ret = (AuthTurn){0};
+        if (*exchange == NULL)
+                return AUTH_MALFORMED;
+        if (span_equal(line, span_of("*"))) {
+                sasl_end(exchange);
+                return AUTH_CANCELLED;
+        }
+        return take_message(exchange, arena, (Message){.octets = line}, ret, error);
+}
+
+void
+sasl_end(SaslExchange **exchange)
+{
+        if (*exchange == NULL)
+                return;
+        sasl_done(&(*exchange)->sasl);
+        g_clear_pointer(exchange, g_free);
+}
