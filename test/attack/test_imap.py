@@ -154,3 +154,41 @@ def test_a_reader_who_takes_nothing_holds_no_worker(site):
         with Wire(site.port("imap")) as other:
             log_in(other, b"ann@r.example")
         assert resident(site) - before < 8192
+
+
+STRANGE_NAMES = [b"..", b"a/../b", b"../../etc/passwd", b"/etc/passwd", b"a//b", b"a/", b"/", b".", b"a/./b", b"x" * 256, b"y/" * 51 + b"y",
+                 b"z" * 1001, b"a\tb", b"a\x7fb", b"&", b"&AAA-", b"&2AA-", b"&AGE-", b"&AC8-", b"&Jjo-&Jjo-", b"%", b"*a", b"~", b"~joe", b"~/x",
+                 b"~@/x", b"~a@b@c/x", b"~nobody@nowhere.example/x", b"\xff\xfe", b"\xc0\xaf", b"\xed\xa0\x80", b"a\x00b"]
+
+
+@pytest.mark.parametrize("is_utf8", [False, True], ids=["utf7", "utf8"])
+def test_strange_mailbox_names_are_refused_or_stored_safely_rfc9051_5_1(site, is_utf8):
+    commands = [b"CREATE %s", b"RENAME Source %s", b"SUBSCRIBE %s", b"SELECT %s", b"STATUS %s (MESSAGES)", b"DELETE %s", b"GETACL %s",
+                b'SETMETADATA %s (/private/comment "x")', b"GETQUOTAROOT %s", b"APPEND %s {2+}\r\n\r\n"]
+    with Wire(site.port("imap")) as w:
+        log_in(w)
+        if is_utf8:
+            assert tagged(w, b"a ENABLE IMAP4rev2 UTF8=ACCEPT\r\n").startswith(b"a OK ")
+        for name in STRANGE_NAMES:
+            literal = b"{%d+}\r\n%s" % (len(name), name)
+            tagged(w, b"a CREATE Source\r\n")
+            for command in commands:
+                answer = tagged(w, b"a " + command.replace(b"%s", literal) + b"\r\n")
+                assert answer.startswith((b"a NO ", b"a BAD ")) or name == b"a/" or (is_utf8 and name.startswith(b"&")), (command, name, answer)
+                if answer.startswith(b"a BAD "):
+                    assert tagged(w, b"a NOOP\r\n").startswith(b"a OK ")
+        for name in (b"a", b"Source"):
+            tagged(w, b"a DELETE " + name + b"\r\n")
+    assert site.command("verify") is not None
+
+
+def test_patterns_that_fork_everywhere_cost_no_more_than_others_rfc9051_6_3_9(site):
+    with Wire(site.port("imap")) as w:
+        log_in(w)
+        for pattern in (b"*a" * 400, b"%*" * 20000, b"*%a" * 300, b"a" * 60000, b"*" * 60000):
+            assert tagged(w, b'a LIST "" ' + pattern + b"\r\n").startswith(b"a OK ")
+            assert tagged(w, b'a LSUB "" ' + pattern + b"\r\n").startswith(b"a OK ")
+        many = b"(" + b" ".join([b"*a%b*"] * 100) + b")"
+        assert tagged(w, b'a LIST (SUBSCRIBED RECURSIVEMATCH) "" ' + many + b" RETURN (STATUS (MESSAGES))\r\n").startswith(b"a OK ")
+        assert tagged(w, b'a LIST "" ' + many[:-1] + b" x)\r\n").startswith(b"a BAD ")
+        assert tagged(w, b'a LIST "" (' + b"(" * 60000 + b"\r\n").startswith(b"a BAD ")
