@@ -81,6 +81,7 @@ const ImapCommand IMAP_COMMANDS[] = {
         {.word = "CHECK",
          .states = IMAP_STATE_SELECTED,
          .run = imap_noop,
+         .may_expunge = TRUE,
          .form = "CHECK",
          .rfc = "3501 §6.4.1",
          .manual = "does nothing: everything is on disk already"},

@@ -192,7 +192,6 @@ start(ImapSession *s, const FetchRequest *r, News *news)
         t->has_changed_since = r->modifiers.has_changed_since;
         t->changed_since = r->modifiers.changed_since;
         t->view = view_ref(s->selected->view);
-        t->now = news->now != NULL ? g_steal_pointer(&news->now) : view_ref(t->view);
         t->news = g_steal_pointer(&news->changed);
         (void) messages_limit_code(s, &r->messages, t->code);
         imap_fetch_start(s, t);

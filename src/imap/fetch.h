@@ -12,7 +12,6 @@
 typedef struct FetchTask {
         ImapTask task;
         View *view; /* what the numbers of the answer mean                             */
-        View *now;  /* where flags are read; the same state unless something has vanished */
         FetchItems items;
         const IndexRange *ranges; /* asked for, rising; in the command's arena                     */
         gsize n_ranges;
@@ -52,9 +51,7 @@ imap_fetch_error(FetchTask *t)
         return t->error == NULL ? &t->error : NULL;
 }
 
-/* fetch_put.c: where the flags and the MODSEQ of a message are read: the newest view, if it is still there. */
-const View *imap_fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index);
-/* A space if it is not the first, the label, a space. */
+/* fetch_put.c: a space if it is not the first, the label, a space. */
 void imap_fetch_put_label(ImapSession *s, FetchTask *t, Span label);
 /* The item of t->index, its label first. Items that are sections are another's affair. */
 void imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item);

@@ -130,36 +130,17 @@ imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
 
 /* Items ----------------------------------------------------------------------------------------------------------- */
 
-const View *
-imap_fetch_newest(const FetchTask *t, guint32 index, guint32 *ret_index)
-{
-        *ret_index = index;
-        if (t->now == t->view)
-                return t->view;
-        guint32 uid = view_entry(t->view, index)->uid, now = view_index_of(t->now, uid);
-        if (now >= view_count(t->now) || view_entry(t->now, now)->uid != uid)
-                return t->view;
-        *ret_index = now;
-        return t->now;
-}
-
 static void
 put_flags(ImapSession *s, FetchTask *t)
 {
-        guint32 index;
-        const View *view = imap_fetch_newest(t, t->index, &index);
-
-        imap_put_flags(s, view, view_flags(view, index));
+        imap_put_flags(s, t->view, view_flags(t->view, t->index));
 }
 
 static void
 put_modseq(ImapSession *s, FetchTask *t)
 {
-        guint32 index;
-        const View *view = imap_fetch_newest(t, t->index, &index);
-
         imap_put(s, "(");
-        imap_put_number(s, view_entry(view, index)->modseq);
+        imap_put_number(s, view_entry(t->view, t->index)->modseq);
         imap_put(s, ")");
 }
 

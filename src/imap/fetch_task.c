@@ -281,15 +281,6 @@ end_fetch(ImapSession *s, FetchTask *t)
         return IMAP_TASK_DONE;
 }
 
-static void
-put_news_of(ImapSession *s, const FetchTask *t, guint32 number)
-{
-        guint32 index;
-        const View *view = imap_fetch_newest(t, number, &index);
-
-        news_put(s, view, index, number, TRUE);
-}
-
 /* What others have changed, of messages that are not asked for. */
 static gboolean
 put_news(ImapSession *s, FetchTask *t)
@@ -307,7 +298,7 @@ put_news(ImapSession *s, FetchTask *t)
                         continue;
                 if (imap_is_full(s))
                         return FALSE;
-                put_news_of(s, t, t->next_news);
+                news_put(s, t->view, t->next_news, t->next_news, TRUE);
         }
         return TRUE;
 }
@@ -344,7 +335,6 @@ free_fetch(ImapTask *task)
 
         section_close(&t->reader);
         summary_cursor_free(t->cursor);
-        view_unref(t->now);
         view_unref(t->view);
         g_clear_error(&t->error);
         g_free(t->news);

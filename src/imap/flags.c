@@ -132,32 +132,17 @@ is_stored(StoreTask *t, guint32 number)
         return t->range < t->n_ranges && t->ranges[t->range].first <= number;
 }
 
-/* The index in the newest view; FALSE: it has gone. */
-static gboolean
-find_now(const StoreTask *t, guint32 number, guint32 *ret)
-{
-        guint32 uid;
-
-        *ret = number;
-        if (t->news.has_moved)
-                return TRUE;
-        uid = view_entry(t->before, number)->uid;
-        *ret = view_index_of(t->news.now, uid);
-        return *ret < view_count(t->news.now) && view_entry(t->news.now, *ret)->uid == uid;
-}
-
-/* .SILENT: flags that are as the client expects are not told, their MODSEQ is (RFC 7162 §3.1.3). */
+/* .SILENT: flags that are as the client expects are not told, their MODSEQ is (RFC 7162 §3.1.3). Of what others have
+ * removed nothing is told. */
 static void
-put_answer(ImapSession *s, StoreTask *t, guint32 number)
+put_answer(ImapSession *s, StoreTask *t, guint32 index)
 {
-        guint32 index;
-
-        if (!find_now(t, number, &index))
+        if (imap_has_gone(s, index))
                 return;
-        gboolean has_flags = !t->is_silent || !is_stored(t, number) ||
-                             view_flags(t->news.now, index) != expected(t, view_flags(t->before, number));
+        gboolean has_flags = !t->is_silent || !is_stored(t, index) ||
+                             view_flags(t->news.now, index) != expected(t, view_flags(t->before, index));
         if (has_flags || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
-                news_put(s, t->news.now, index, number, has_flags);
+                news_put(s, t->news.now, index, index, has_flags);
 }
 
 static ImapTaskStep
@@ -253,6 +238,17 @@ put_numbers(ImapSession *s, const View *before, GArray *modified)
         }
 }
 
+/* RFC 5530 §3, EXPUNGEISSUED: the client learns that a NOOP would tell it more. */
+static gboolean
+some_have_gone(const ImapSession *s, const Messages *m)
+{
+        for (gsize i = 0; s->selected->latest != NULL && i < m->n; i++)
+                for (guint32 j = m->ranges[i].first; j <= m->ranges[i].last; j++)
+                        if (imap_has_gone(s, j))
+                                return TRUE;
+        return FALSE;
+}
+
 /* In the command's arena. */
 static const char *
 make_code(ImapSession *s, const StoreRequest *r, const View *before, GArray *modified)
@@ -261,7 +257,8 @@ make_code(ImapSession *s, const StoreRequest *r, const View *before, GArray *mod
 
         (void) messages_limit_code(s, &r->messages, limit);
         if (modified == NULL || modified->len == 0)
-                return arena_strdup(s->arena, limit);
+                return arena_strdup(s->arena,
+                                    limit[0] == '\0' && some_have_gone(s, &r->messages) ? "EXPUNGEISSUED" : limit);
         if (limit[0] != '\0') /* there is room for one code only (RFC 9738 §3.1) */
                 imap_printf(s, "* NO [%s] only some of the messages\r\n", limit);
         put_numbers(s, before, modified);

@@ -145,7 +145,7 @@ typedef struct ImapCommand {
         void (*run)(ImapSession *s, ImapArgs *args);
         gboolean has_uid;               /* also "UID word": s->is_uid */
         gboolean is_numberless;         /* with has_uid: the plain form names no sequence numbers (EXPUNGE): allowed with UIDONLY (RFC 9586) */
-        gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1) */
+        gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1); the UID forms always may */
         const char *capability;         /* shown and allowed only while this one is on, or NULL */
         const char *form, *rfc, *manual;
         /* APPEND and the like: is asked for each literal as it is announced. gathered: the arguments from their beginning (a space), or from
@@ -165,6 +165,7 @@ typedef struct ImapSelected {
         guint rights;           /* Right */
         gboolean is_read_only;  /* EXAMINE */
         View *view;             /* what the client has been told */
+        View *latest;           /* when `view` keeps what has vanished already (view_keeping): the one it was made of; otherwise NULL */
         Watch *watch;
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
@@ -235,13 +236,15 @@ const ImapDoorSettings *imap_settings(const ImapSession *s);
 gboolean imap_has(const ImapSession *s, const char *capability);        /* on for this client and account */
 
 /* telling.c: what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
- * may_expunge nothing is told while something has vanished: then the old view stays. What does not fit into the output goes out later, before anything else of this session, so
+ * may_expunge what has vanished keeps its place and its number. What does not fit into the output goes out later, before anything else of this session, so
  * a caller writes nothing behind it. FALSE: the mailbox is gone, the session has been told (BYE). imap_ok, imap_no and imap_bad call it before the tagged
  * line, with may_expunge of the command's row: what a command has changed is told there too (STORE, EXPUNGE, MOVE, COPY and APPEND to the selected mailbox need no answers of their own). */
 gboolean imap_tell_changes(ImapSession *s, gboolean may_expunge);
-/* For commands that change and answer themselves (STORE): the session's view moves on to `now` (taken), in which nothing of it has vanished. New messages are told; changed flags
- * are the caller's affair. */
-void imap_take_view(ImapSession *s, View *now);
+/* For commands that change and answer themselves (STORE): the session's view moves on to the newest one, in which what has vanished keeps its place. New messages are told; changed
+ * flags are the caller's affair. STORE_NO_MAILBOX: it is gone. */
+StoreAnswer imap_move_on(ImapSession *s, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Whether the message has vanished and the client does not know yet. */
+gboolean imap_has_gone(const ImapSession *s, guint32 index);
 /* select.c: closes the mailbox; the state is AUTHENTICATED then. */
 void imap_unselect(ImapSession *s);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is

@@ -105,46 +105,28 @@ messages_use_condstore(ImapSession *s)
 
 /* News ------------------------------------------------------------------------------------------------------------ */
 
-typedef struct Comparing {
-        const View *before;
-        News *news;
-        gboolean has_vanished;
-} Comparing;
-
-static void
-note_vanished(guint32 index, gpointer data)
-{
-        ((Comparing *) data)->has_vanished = TRUE;
-}
-
-/* The bit is the index in the view before; while nothing has vanished that is the same. */
+/* There is a bit for what is new too. */
 static void
 note_changed(guint32 index, gpointer data)
 {
-        Comparing *c = data;
+        News *news = data;
 
-        if (c->news->changed == NULL)
-                c->news->changed = g_malloc0(view_count(c->before) / 8 + 1);
-        if (c->has_vanished)
-                index = view_index_of(c->before, view_entry(c->news->now, index)->uid);
-        set_bit(c->news->changed, index);
+        if (news->changed == NULL)
+                news->changed = g_malloc0(view_count(news->now) / 8 + 1);
+        set_bit(news->changed, index);
 }
 
 StoreAnswer
 news_take(ImapSession *s, News *ret, GError **error)
 {
-        News news = {0};
-        Comparing c = {.before = s->selected->view, .news = &news};
+        g_autoptr(View) before = view_ref(s->selected->view);
         guint32 first_new;
 
-        StoreAnswer answer = store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &news.now, error);
+        StoreAnswer answer = imap_move_on(s, error);
         if (answer != STORE_DONE)
                 return answer;
-        view_compare(c.before, news.now, note_vanished, note_changed, &c, &first_new);
-        news.has_moved = !c.has_vanished;
-        if (news.has_moved)
-                imap_take_view(s, view_ref(news.now));
-        *ret = news;
+        *ret = (News){.now = view_ref(s->selected->view)};
+        view_compare(before, ret->now, NULL, note_changed, ret, &first_new);
         return STORE_DONE;
 }
 

@@ -34,9 +34,8 @@ void messages_use_condstore(ImapSession *s);
 
 /* What has changed in the mailbox since the session's view. */
 typedef struct News {
-        View *now;          /* the newest view                                                           */
-        guint8 *changed;    /* one bit an index of the view before: flags or MODSEQ differ; NULL: none     */
-        gboolean has_moved; /* the session's view is `now`; FALSE: something has vanished, which can't be told yet */
+        View *now;       /* the session's view from now on; what was in the one before has the same index      */
+        guint8 *changed; /* one bit an index of `now`: flags or MODSEQ differ from before; NULL: none          */
 } News;
 static inline gboolean
 bit_of(const guint8 *bits, guint32 i)
@@ -50,8 +49,8 @@ set_bit(guint8 *bits, guint32 i)
         bits[i / 8] = (guint8) (bits[i / 8] | 1 << (i % 8));
 }
 
-/* Look, and move the session's view on when nothing has vanished: new messages are told, changed flags are the caller's
- * affair. STORE_NO_MAILBOX: it is gone. */
+/* Look, and move the session's view on (imap_move_on): new messages are told, changed flags are the caller's affair.
+ * STORE_NO_MAILBOX: it is gone. */
 StoreAnswer news_take(ImapSession *s, News *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void news_done(News *news);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(News, news_done)

@@ -26,6 +26,7 @@ imap_unselect(ImapSession *s)
         if (selected->saved != NULL)
                 g_array_unref(selected->saved);
         view_unref(selected->view);
+        view_unref(selected->latest);
         g_free(selected->name);
         g_free(selected);
         imap_stop_telling(s);

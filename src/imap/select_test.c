@@ -103,8 +103,8 @@ test_telling(void)
                        "done\r\n");
         imap_site_expunge(&site);
         imap_site_deliver(&site, 1);
-        harness_expect(&h, "d CHECK\r\n", "d OK nothing done\r\n");
-        harness_expect(&h, "e NOOP\r\n", "* 3 EXPUNGE\r\n* 2 EXPUNGE\r\n* 3 EXISTS\r\ne OK nothing done\r\n");
+        harness_expect(&h, "d FETCH 4 UID\r\n", "* 4 FETCH (UID 4)\r\n* 5 EXISTS\r\nd OK FETCH completed\r\n");
+        harness_expect(&h, "e CHECK\r\n", "* 3 EXPUNGE\r\n* 2 EXPUNGE\r\ne OK nothing done\r\n");
         harness_expect(&h, "f NOOP\r\n", "f OK nothing done\r\n");
         harness_close(&h);
         imap_site_close(&site);

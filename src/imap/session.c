@@ -32,6 +32,13 @@ is_in(const ImapSession *s)
 
 /* Answers --------------------------------------------------------------------------------------------------------- */
 
+/* The UID commands name no sequence numbers that would be wrong (RFC 9051 §7.5.1). */
+static gboolean
+may_expunge(const ImapSession *s)
+{
+        return s->command != NULL && (s->command->may_expunge || (s->is_uid && s->command->has_uid));
+}
+
 /* What is new is told before the tagged line, so that it belongs to this command (RFC 9051 §7). */
 static void
 answer(ImapSession *s, const char *word, const char *code, const char *text)
@@ -43,7 +50,7 @@ answer(ImapSession *s, const char *word, const char *code, const char *text)
         g_assert(!s->is_answered);
         s->is_answered = TRUE;
         if (s->phase != IMAP_PHASE_CLOSE)
-                (void) imap_tell_changes(s, s->command != NULL && s->command->may_expunge);
+                (void) imap_tell_changes(s, may_expunge(s));
         if (s->telling != NULL)
                 imap_end_telling_with(s, line);
         else

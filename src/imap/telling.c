@@ -18,6 +18,7 @@ typedef enum Stage {
         STAGE_EXISTS,
         STAGE_CHANGED,
         STAGE_LIVE, /* live searches, when the client knows everything */
+        STAGE_MODSEQ,
         STAGE_DONE,
 } Stage;
 
@@ -114,6 +115,41 @@ move_on(ImapSession *s, View *take_newer)
                 imap_put_flag_lists(s);
 }
 
+/* The newest one that the client may know of. */
+static StoreAnswer
+open_view(ImapSession *s, gboolean may_expunge, View **ret, GError **error)
+{
+        ImapSelected *selected = s->selected;
+        g_autoptr(View) newest = NULL;
+        StoreAnswer answer = store_view_open(imap_store(s), selected->mailbox, s->who.account, &newest, error);
+
+        if (answer != STORE_DONE)
+                return answer;
+        if (!may_expunge && newest == selected->latest) {
+                *ret = view_ref(selected->view);
+                return STORE_DONE;
+        }
+        g_clear_pointer(&selected->latest, view_unref);
+        if (may_expunge || newest == selected->view || !has_vanished(selected->view, newest)) {
+                *ret = g_steal_pointer(&newest);
+                return STORE_DONE;
+        }
+        *ret = view_keeping(selected->view, newest);
+        selected->latest = g_steal_pointer(&newest);
+        return STORE_DONE;
+}
+
+gboolean
+imap_has_gone(const ImapSession *s, guint32 index)
+{
+        const View *latest = s->selected->latest;
+
+        if (latest == NULL)
+                return FALSE;
+        guint32 uid = view_entry(s->selected->view, index)->uid, now = view_index_of(latest, uid);
+        return now == view_count(latest) || view_entry(latest, now)->uid != uid;
+}
+
 static void
 put_exists(ImapSession *s, const View *view)
 {
@@ -136,16 +172,29 @@ write_live(ImapSession *s)
         return s->selected->contexts == NULL || s->selected->contexts_write(s);
 }
 
-void
-imap_take_view(ImapSession *s, View *now)
+StoreAnswer
+imap_move_on(ImapSession *s, GError **error)
 {
         g_autoptr(View) older = view_ref(s->selected->view);
+        View *now;
+        StoreAnswer answer = open_view(s, FALSE, &now, error);
 
+        if (answer != STORE_DONE)
+                return answer;
         move_on(s, now);
         if (view_count(now) > view_count(older))
                 put_exists(s, now);
         make_live(s, older, FALSE);
         (void) write_live(s); /* the rest of it comes with what is told next */
+        return STORE_DONE;
+}
+
+/* RFC 7162 §3.2.4: MODSEQs may have been told that are above those of what vanished and was not told. A client that
+ * comes back with the highest one would never hear of it. */
+static gboolean
+owes_modseq(const ImapSession *s)
+{
+        return s->selected->latest != NULL && (s->enabled & IMAP_ENABLED_QRESYNC) != 0;
 }
 
 static void
@@ -170,7 +219,7 @@ imap_tell_changes(ImapSession *s, gboolean may_expunge)
         if (s->selected == NULL || s->telling != NULL)
                 return TRUE;
         g_atomic_int_set(&s->woken, 0);
-        switch (store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &newer, &error)) {
+        switch (open_view(s, may_expunge, &newer, &error)) {
         case STORE_DONE:
                 break;
         case STORE_NO_MAILBOX:
@@ -181,7 +230,7 @@ imap_tell_changes(ImapSession *s, gboolean may_expunge)
                 imap_log_fault(s, "look for changes", error); /* they are told another time */
                 return TRUE;
         }
-        if (newer == s->selected->view || (!may_expunge && has_vanished(s->selected->view, newer)))
+        if (newer == s->selected->view && !owes_modseq(s))
                 return TRUE;
         begin_telling(s, g_steal_pointer(&newer));
         (void) imap_step_telling(s);
@@ -249,6 +298,16 @@ put_changed(ImapSession *s, Telling *t)
 }
 
 static void
+put_modseq(ImapSession *s)
+{
+        if (!owes_modseq(s))
+                return;
+        imap_put(s, "* OK [HIGHESTMODSEQ ");
+        imap_put_number(s, view_highest_modseq(s->selected->view));
+        imap_put(s, "] more has vanished than could be told\r\n");
+}
+
+static void
 next_stage(Telling *t)
 {
         t->stage++;
@@ -293,6 +352,10 @@ tell_a_little(ImapSession *s, Telling *t)
                         next_stage(t);
                 else
                         put_changed(s, t);
+                break;
+        case STAGE_MODSEQ:
+                put_modseq(s);
+                next_stage(t);
                 break;
         case STAGE_DONE:
                 break;

@@ -63,7 +63,7 @@ keywords_flags(const Keywords *keywords)
         return FLAG_SYSTEM | ((bits < 64 ? (guint64) 1 << bits : 0) - ((guint64) 1 << FLAG_KEYWORD_FIRST));
 }
 
-static Block *
+Block *
 block_new(guint32 first, guint room)
 {
         Block *block = g_malloc(sizeof(Block) + room * sizeof(ViewEntry));
@@ -81,14 +81,20 @@ block_unref(gpointer data)
                 g_free(block);
 }
 
-static Block *
+Block *
 block_ref(Block *block)
 {
         g_atomic_int_inc(&block->refs);
         return block;
 }
 
-static void
+GPtrArray *
+blocks_new(void)
+{
+        return g_ptr_array_new_with_free_func(block_unref);
+}
+
+void
 block_add(Block *block, const ViewEntry *entry, guint place)
 {
         block->place[block->n] = (guint8) place;
@@ -390,7 +396,7 @@ read_row(DbTxn *txn, Core *core, GError **error)
         return STORE_DONE;
 }
 
-static void
+void
 core_sum_up(Core *core)
 {
         guint n = core->blocks->len;
@@ -440,7 +446,7 @@ core_read(DbTxn *txn, gint64 mailbox, Shown *shown, Core **ret, GError **error)
 
         core->refs = 1;
         core->mailbox = mailbox;
-        core->blocks = g_ptr_array_new_with_free_func(block_unref);
+        core->blocks = blocks_new();
         StoreAnswer answer = read_row(txn, core, error); /* takes the snapshot */
         if (answer != STORE_DONE)
                 return answer;

@@ -41,7 +41,17 @@ struct Core {
 
 /* core.c. STORE_NO_MAILBOX: it is not there. shown: whose marks say what to read; the last state is its too. */
 StoreAnswer core_read(DbTxn *txn, gint64 mailbox, Shown *shown, Core **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* core_keep.c. As newer, with what has gone from it since older in its place: what stands in older keeps its index. Its MODSEQ is that of older, so
+ * below that of everything that has gone. */
+Core *core_keeping(const Core *older, const Core *newer) G_GNUC_WARN_UNUSED_RESULT;
 const Block *core_block_of(const Core *core, guint32 index, guint32 *ret_in_block);
+
+/* Making one: blocks with room for so many entries, and at last what they sum up to. */
+GPtrArray *blocks_new(void);
+Block *block_new(guint32 first, guint room);
+Block *block_ref(Block *block);
+void block_add(Block *block, const ViewEntry *entry, guint place);
+void core_sum_up(Core *core);
 
 Keywords *keywords_new(const char *text);
 Keywords *keywords_ref(Keywords *keywords);

@@ -112,6 +112,38 @@ store_view_open(Store *store, gint64 mailbox, gint64 reader, View **ret, GError 
         return STORE_DONE;
 }
 
+/* Bits of \Seen: of the newer view, and of the older one where something has gone from the newer. */
+static void
+keep_seen(View *view, const View *older, const View *newer)
+{
+        guint32 at = 0;
+
+        view->seen = g_malloc0(view->core->count / 8 + 1);
+        view->unseen = 0;
+        for (guint32 i = 0; i < view->core->count; i++) {
+                gboolean is_there = at < view_count(newer) && view_entry(newer, at)->uid == view_entry(view, i)->uid;
+                guint64 flags = is_there ? view_flags(newer, at++) : view_flags(older, i);
+                if ((flags & FLAG_SEEN) != 0)
+                        view->seen[i / 8] |= (guint8) (1 << i % 8);
+                else
+                        view->unseen++;
+        }
+}
+
+View *
+view_keeping(const View *older, const View *newer)
+{
+        View *view = g_new0(View, 1);
+
+        view->refs = 1;
+        view->reader = newer->reader;
+        view->core = core_keeping(older->core, newer->core);
+        view->unseen = view->core->unseen;
+        if (newer->seen != NULL)
+                keep_seen(view, older, newer);
+        return view;
+}
+
 Watch *
 store_watch(Store *store, gint64 mailbox, gint64 account, void (*fn)(gpointer data), gpointer data)
 {

@@ -85,6 +85,12 @@ gboolean store_emailid(Store *store, const View *view, guint32 index, char ret[E
 void view_compare(const View *older, const View *newer, void (*vanished)(guint32 index, gpointer data),
                   void (*changed)(guint32 index, gpointer data), gpointer data, guint32 *ret_first_new);
 
+/* As `newer` (same mailbox and reader), with what has vanished since `older` still in its place: entries of `older` keep their index, new ones come behind
+ * them, flags and MODSEQs are the newest. For a reader who may not be told yet that something vanished (RFC 9051 §7.5.1), but uses what is there.
+ * view_highest_modseq() stays that of `older`: below what vanished, so that a client which comes back with it misses nothing. Compared with a newer view it
+ * tells what has vanished. Unref it. */
+View *view_keeping(const View *older, const View *newer) G_GNUC_WARN_UNUSED_RESULT;
+
 /* QRESYNC (RFC 7162 §3.2.5.2): UIDs that have gone since `modseq`, rising, as ranges. Entries whose expunge is forgotten are told again when in doubt: every
  * UID below UIDNEXT that is not there. within: ranges the client knows, or none (n 0: all). */
 typedef struct UidRange {

@@ -292,6 +292,90 @@ test_readers(Site *site, gconstpointer data)
         g_assert_cmpuint(complaints(site), ==, 0);
 }
 
+/* "UID:flags" of every entry. */
+static char *
+entries_of(const View *view)
+{
+        GString *text = g_string_new(NULL);
+
+        for (guint32 i = 0; i < view_count(view); i++)
+                g_string_append_printf(text, "%u:%" G_GINT64_MODIFIER "x ", view_entry(view, i)->uid,
+                                       view_flags(view, i));
+        return g_string_free(text, FALSE);
+}
+
+#define assert_entries(view, expected)                                                                                 \
+        G_STMT_START                                                                                                   \
+        {                                                                                                              \
+                g_autofree char *entries = entries_of(view);                                                           \
+                g_assert_cmpstr(entries, ==, (expected));                                                              \
+        }                                                                                                              \
+        G_STMT_END
+
+/* The newest state as one who may not be told yet what has gone: twice, as sessions do. */
+static void
+test_keeping(Site *site, gconstpointer data)
+{
+        FlagChange wanted = flag_change(FLAGS_ADD, FLAG_FLAGGED);
+        g_autoptr(GError) error = NULL;
+        guint64 modseq;
+
+        deliver_n(site, 5);
+        gint64 inbox = inbox_of(site, 1);
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        guint64 before = view_highest_modseq(view);
+        g_assert_cmpint(store_remove(site->store, inbox, SET({2, 2}, {5, 5}), &modseq, &error), ==, CHANGED_DONE);
+        change_flags(site, inbox, SET({1, 9}), &wanted);
+        deliver_n(site, 1);
+        g_autoptr(View) now = open_view(site, inbox, 1);
+        g_autoptr(View) kept = view_keeping(view, now);
+        assert_entries(kept, "1:4 2:0 3:4 4:4 5:0 6:0 ");
+        g_assert_cmpuint(view_highest_modseq(kept), ==, before);
+        g_assert_cmpuint(view_uid_next(kept), ==, 7);
+        g_assert_cmpint(store_remove(site->store, inbox, SET({1, 1}), &modseq, &error), ==, CHANGED_DONE);
+        wanted = flag_change(FLAGS_ADD, FLAG_SEEN);
+        change_flags(site, inbox, SET({1, 9}), &wanted);
+        g_autoptr(View) later = open_view(site, inbox, 1);
+        g_autoptr(View) still = view_keeping(kept, later);
+        assert_entries(still, "1:4 2:0 3:5 4:5 5:0 6:1 ");
+        g_assert_cmpuint(view_unseen(still), ==, 3);
+        assert_news(still, 1, "-5 -2 -1 ");
+        assert_entries(still, "3:5 4:5 6:1 ");
+}
+
+/* Of pages too, which are shared where nothing has gone; and for readers who have a \Seen of their own. */
+static void
+test_keeping_many(Site *site, gconstpointer data)
+{
+        FlagChange wanted = flag_change(FLAGS_ADD, FLAG_SEEN);
+        g_autoptr(GError) error = NULL;
+        guint64 modseq;
+
+        deliver_n(site, 1000);
+        tidy(site);
+        gint64 inbox = inbox_of(site, 1);
+        g_autoptr(View) view = open_view(site, inbox, 2);
+        wanted.reader = 2;
+        change_flags(site, inbox, SET({100, 300}), &wanted);
+        g_assert_cmpint(store_remove(site->store, inbox, SET({200, 400}, {999, 1000}), &modseq, &error), ==,
+                        CHANGED_DONE);
+        deliver_n(site, 3);
+        g_autoptr(View) now = open_view(site, inbox, 2);
+        g_autoptr(View) kept = view_keeping(view, now);
+        g_assert_cmpuint(view_count(kept), ==, 1003);
+        g_assert_cmpuint(view_unseen(kept), ==, 1003 - 100);
+        for (guint32 i = 0; i < 1003; i++) {
+                g_assert_cmpuint(view_entry(kept, i)->uid, ==, i + 1);
+                g_assert_cmpuint(view_flags(kept, i), ==, i + 1 >= 100 && i + 1 < 200 ? FLAG_SEEN : 0);
+        }
+        g_assert_cmpint(store_remove(site->store, inbox, SET({450, 450}), &modseq, &error), ==, CHANGED_DONE);
+        g_autoptr(View) later = open_view(site, inbox, 2);
+        g_autoptr(View) still = view_keeping(now, later);
+        g_assert_cmpuint(view_count(still), ==, view_count(now));
+        g_assert_true(view_entry(still, 600) == view_entry(now, 600));
+        g_assert_true(view_entry(still, 600) == view_entry(later, 599));
+}
+
 static char *
 vanished(Site *site, const View *view, guint64 modseq, const UidSet *within)
 {
@@ -489,6 +573,8 @@ main(int argc, char **argv)
         ADD("flags-that-may-not-be-changed-stay RFC 4314 §4", test_mask);
         ADD("unchanged-since RFC 7162 §3.1.3", test_unchanged_since);
         ADD("seen-is-each-readers-own", test_readers);
+        ADD("what-has-vanished-is-kept-until-it-may-be-told RFC 9051 §7.5.1", test_keeping);
+        ADD("what-has-vanished-is-kept-in-pages", test_keeping_many);
         ADD("vanished RFC 7162 §3.2.5.2", test_vanished);
         ADD("summaries-along-a-view", test_summaries);
         ADD("a-message-is-read-as-its-copy", test_message);
