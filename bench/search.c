@@ -167,7 +167,7 @@ ask_groups(GPtrArray *records, const char *needle)
         for (guint i = 0; i < records->len; i++) {
                 const GString *record = records->pdata[i];
                 GroupAnswer answer;
-                if (!group_match(matcher, span_make(record->str, record->len), FALSE, &answer))
+                if (!group_match(matcher, span_make(record->str, record->len), &answer, NULL))
                         g_error("a record is damaged");
                 for (guint slot = 0; slot < GROUP && i * GROUP + slot < texts->len; slot++) {
                         yes += slot_set_has(&answer.yes, slot);

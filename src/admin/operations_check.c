@@ -1,6 +1,7 @@
 /* operations_check.c -- check: standing warnings about configuration, DNS, certificates and policies. */
 #include "admin/operations.h"
 #include "net/resolver.h"
+#include "store/search.h"
 
 #define MX_PATIENCE (5 * USEC_PER_SEC)
 #define CHECK_PATIENCE (30 * USEC_PER_SEC)
@@ -118,6 +119,28 @@ check_sources(Findings *f, GError **error)
         return TRUE;
 }
 
+/* How far it is. Without a server nobody fills it, and there is nothing to say. */
+static gboolean
+check_search_index(Findings *f, GError **error)
+{
+        Arena *arena = admin_arena(f->call);
+        SearchProgress progress;
+
+        if (!store_search_progress(admin_rooms(f->call)->store, &progress, error))
+                return FALSE;
+        if (progress.state == SEARCH_INDEX_COMPARED)
+                finding("info", "search index: being compared with the mailboxes", f);
+        else if (progress.state == SEARCH_INDEX_USED)
+                finding("info",
+                        arena_printf(arena,
+                                     "search index: holds %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                                     " packs of messages%s",
+                                     progress.packs_done, progress.packs,
+                                     progress.packs_done < progress.packs ? "; searching reads the others" : ""),
+                        f);
+        return TRUE;
+}
+
 static AdminResult
 check_run(AdminCall *call)
 {
@@ -133,6 +156,9 @@ check_run(AdminCall *call)
         const char *loop = router_table_loop(rooms->router, admin_arena(call), &loop_error);
         if (loop != NULL || loop_error != NULL)
                 finding("warning", loop != NULL ? loop : loop_error->message, &f);
+        g_autoptr(GError) search_error = NULL;
+        if (!check_search_index(&f, &search_error))
+                finding("error", search_error->message, &f);
         if (f.errors > 0)
                 return admin_refuse(call, "%u error%s, %u warning%s", f.errors, f.errors == 1 ? "" : "s", f.warnings,
                                     f.warnings == 1 ? "" : "s");
@@ -144,8 +170,10 @@ check_run(AdminCall *call)
 const Operation CHECK = {
         .noun = "check",
         .summary = "look for what is wrong with configuration, DNS, certificates and policies",
-        .manual = "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail "
-                  "for unknown names is always warned about: addresses can be harvested.",
+        .manual =
+                "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail "
+                "for unknown names is always warned about: addresses can be harvested. While the server runs, the last "
+                "line says how many packs of up to 128 messages the search index holds, and of how many.",
         .example = "restante check",
         .columns = {{"level", "level"}, {"text", "what"}},
         .is_list = TRUE,

@@ -3,6 +3,7 @@
 #include "app/command.h"
 #include "app/events.h"
 #include "app/housekeeping.h"
+#include "app/indexing.h"
 #include "app/sandbox.h"
 #include "app/site.h"
 #include "imap/imap.h"
@@ -44,6 +45,7 @@ typedef struct Server {
         GPtrArray *old_doors;
         Control *control;
         Housekeeping *housekeeping;
+        Indexing *indexing;
         int keeper, signals;
 } Server;
 
@@ -266,6 +268,7 @@ server_open(Server *server, const Settings *settings, const Listening *listening
             (server->doors = doors_new(server->site, server->site->rooms, error)) == NULL ||
             (server->service = service_new(&limits, error)) == NULL ||
             (server->housekeeping = housekeeping_new(server->site, error)) == NULL ||
+            (server->indexing = indexing_new(server->site->store, error)) == NULL ||
             !doors_open(server->doors, server->service, listening, n, error) ||
             (server->control = control_take_fd(control, &server->site->rooms->admin, error)) == NULL ||
             !fetch_start(server->site->rooms->fetch, error))
@@ -283,6 +286,7 @@ server_close(Server *server)
                 fetch_stop(server->site->rooms->fetch, clock_in(DRAIN_PATIENCE));
         control_free(server->control);
         housekeeping_free(server->housekeeping);
+        indexing_free(server->indexing);
         if (server->service != NULL)
                 service_free(server->service);
         if (server->doors != NULL)

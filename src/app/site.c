@@ -2,6 +2,7 @@
 #include "app/site.h"
 #include "app/check.h"
 #include "base/text.h"
+#include "store/search.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -153,6 +154,7 @@ site_open_core(Site *site, const Settings *settings, GError **error)
         site->directory = directory_new(site->db);
         directory_set_postmaster(site->directory, settings->postmaster);
         site->store = store_new(site->db, site->blob, site->directory);
+        store_keep_search_index(site->store, settings->data);
         site->queue = queue_new(site->db, site->blob);
         site->guesses = guesses_new();
         return TRUE;

@@ -332,7 +332,7 @@ run_finish(Copying *c, GError **error)
                 return answer;
         c->to->modseq = c->modseq;
         if (!page_writer_finish(c->writer, error) || !save_source(c, error) ||
-            !refs_take_more(&c->refs, c->txn, error) ||
+            !refs_take_more(&c->refs, c->store, c->txn, error) ||
             !reader_seen_add(c->store, c->txn, c->to_id, c->reader, c->seen_new, error))
                 return CHANGED_FAILED;
         usage_add(c->store, c->txn, c->to->account, (gint64) c->n, (gint64) c->octets);

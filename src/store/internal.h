@@ -217,8 +217,11 @@ void refs_done(Refs *refs);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Refs, refs_done)
 void refs_add_body(Refs *refs, gint64 body);
 void refs_add_entry(Refs *refs, const ViewEntry *entry); /* of a page: its slot's, or while it is not packed its body's */
-gboolean refs_give_back(Refs *refs, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean refs_take_more(Refs *refs, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean refs_give_back(Refs *refs, Store *store, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* search_fill.c: packs are made in this transaction: they are indexed soon after its commit. */
+void search_packs_made(Store *store, DbTxn *txn);
 
 /* tidy.c: everything of a mailbox, some 2,000 entries a call, then its row. */
 gboolean mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more,

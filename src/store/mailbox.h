@@ -170,5 +170,7 @@ StoreAnswer store_deleted_octets(Store *store, gint64 mailbox, guint64 *ret, GEr
 
 enum {                                  /* of STORE_EVENTS */
         STORE_EVENT_ADMIN_OPEN = 0,
+        STORE_EVENT_SEARCH_READY,
+        STORE_EVENT_SEARCH_DAMAGED,
 };
 extern const LogEvent STORE_EVENTS[];   /* for the manual; name NULL ends it */

@@ -7,6 +7,13 @@ const LogEvent STORE_EVENTS[] = {
         [STORE_EVENT_ADMIN_OPEN] = {"store.admin_open", LOG_INFO,
                                     "An administrator opened a mailbox of somebody else by his right read-mail: who, "
                                     "whose, which, from where. Every opening is logged."},
+        [STORE_EVENT_SEARCH_READY] = {"search.ready", LOG_INFO,
+                                      "The search index holds all packs of messages, for the first time since the "
+                                      "start or since it was made anew. Searching before that reads messages that it "
+                                      "lacks: the answers are the same, slower."},
+        [STORE_EVENT_SEARCH_DAMAGED] = {"search.damaged", LOG_WARNING,
+                                        "The search index could not be read or written. It is removed and made anew; "
+                                        "until then searching reads the messages themselves."},
         {NULL},
 };
 

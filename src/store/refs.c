@@ -82,8 +82,32 @@ pack_read(DbTxn *txn, gint64 pack, PackRefs *ret, GError **error)
         return TRUE;
 }
 
+typedef struct Gone {
+        SearchIndex *index;
+        gint64 pack;
+} Gone;
+
+static void
+tell_gone(gpointer data)
+{
+        const Gone *gone = data;
+
+        search_index_gone(gone->index, gone->pack);
+}
+
+/* The search index drops what it has of it. */
+static void
+pack_gone(Store *store, DbTxn *txn, gint64 pack)
+{
+        if (store->search == NULL)
+                return;
+        Gone *gone = g_new(Gone, 1);
+        *gone = (Gone){store->search, pack};
+        db_on_commit(txn, tell_gone, gone, g_free);
+}
+
 static gboolean
-pack_write(DbTxn *txn, const PackRefs *p, GError **error)
+pack_write(Store *store, DbTxn *txn, const PackRefs *p, GError **error)
 {
         g_autoptr(GByteArray) data = g_byte_array_new();
 
@@ -92,13 +116,15 @@ pack_write(DbTxn *txn, const PackRefs *p, GError **error)
                         slot_refs_put(data, p->refs, p->n);
                         return db_run(txn, &PACK_SET, error, "bi", span_make(data->data, data->len), p->pack);
                 }
+        pack_gone(store, txn, p->pack);
         return db_run(txn, &PACK_DROP, error, "i", p->pack) &&
                db_run(txn, &PARTS_DROP, error, "ii", p->pack * PACK_PARTS, p->pack * PACK_PARTS + PACK_PARTS - 1);
 }
 
 /* Slots of one pack, once each time they stand in the list. */
 static gboolean
-pack_change(Refs *refs, DbTxn *txn, gint64 pack, const gint64 *slots, guint n, gboolean is_more, GError **error)
+pack_change(Refs *refs, Store *store, DbTxn *txn, gint64 pack, const gint64 *slots, guint n, gboolean is_more,
+            GError **error)
 {
         PackRefs p;
 
@@ -112,11 +138,11 @@ pack_change(Refs *refs, DbTxn *txn, gint64 pack, const gint64 *slots, guint n, g
                 if (p.refs[slot] == 0)
                         refs_add_body(refs, p.bodies[slot]);
         }
-        return pack_write(txn, &p, error);
+        return pack_write(store, txn, &p, error);
 }
 
 static gboolean
-slots_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
+slots_apply(Refs *refs, Store *store, DbTxn *txn, gboolean is_more, GError **error)
 {
         if (refs->slots == NULL)
                 return TRUE;
@@ -126,7 +152,7 @@ slots_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
                 gint64 pack = slots[i] / PAGE_ENTRIES;
                 for (len = 1; i + len < refs->slots->len && slots[i + len] / PAGE_ENTRIES == pack;)
                         len++;
-                if (!pack_change(refs, txn, pack, slots + i, len, is_more, error))
+                if (!pack_change(refs, store, txn, pack, slots + i, len, is_more, error))
                         return FALSE;
         }
         return TRUE;
@@ -149,13 +175,13 @@ bodies_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
 }
 
 gboolean
-refs_give_back(Refs *refs, DbTxn *txn, GError **error)
+refs_give_back(Refs *refs, Store *store, DbTxn *txn, GError **error)
 {
-        return slots_apply(refs, txn, FALSE, error) && bodies_apply(refs, txn, FALSE, error);
+        return slots_apply(refs, store, txn, FALSE, error) && bodies_apply(refs, txn, FALSE, error);
 }
 
 gboolean
-refs_take_more(Refs *refs, DbTxn *txn, GError **error)
+refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error)
 {
-        return slots_apply(refs, txn, TRUE, error) && bodies_apply(refs, txn, TRUE, error);
+        return slots_apply(refs, store, txn, TRUE, error) && bodies_apply(refs, txn, TRUE, error);
 }

@@ -13,9 +13,16 @@
 /* What the index says of one pack. */
 typedef struct Verdict {
         gint64 pack;
-        gboolean is_known; /* else its entries are read */
-        GroupAnswer answer;
+        gboolean is_known;        /* else its entries are read              */
+        GroupAnswer body, header; /* of the bodies as they are, without a copy's prefix and cuts */
 } Verdict;
+
+typedef enum Decision {
+        DECIDED_FAILED = 0,
+        DECIDED_NO,
+        DECIDED_YES,
+        DECIDED_READ, /* the message must be read */
+} Decision;
 
 struct SearchTask {
         Store *store;
@@ -32,8 +39,9 @@ struct SearchTask {
         GHashTable *verdicts; /* by pack */
         const Verdict *last;
 
-        SummaryCursor *cursor;
-        IndexReader *reader; /* within a step */
+        SummaryCursor *cursor; /* of what is read                */
+        SummaryCursor *copies; /* of what the index does not know */
+        IndexReader *reader;   /* within a step */
         Usec reader_since;
 };
 
@@ -42,6 +50,13 @@ store_keep_search_index(Store *store, const char *dir)
 {
         g_assert(store->search == NULL);
         store->search = search_index_new(store->db, dir);
+}
+
+gboolean
+store_search_progress(Store *store, SearchProgress *ret, GError **error)
+{
+        *ret = (SearchProgress){.state = SEARCH_INDEX_NONE};
+        return store->search == NULL || search_index_progress(store->search, ret, error);
 }
 
 static gboolean
@@ -95,6 +110,7 @@ search_task_free(SearchTask *task)
                 return;
         index_reader_free(task->reader);
         summary_cursor_free(task->cursor);
+        summary_cursor_free(task->copies);
         g_hash_table_unref(task->verdicts);
         group_matcher_free(task->matcher);
         arena_free(task->arena);
@@ -143,6 +159,24 @@ entry_read(SearchTask *task, guint32 i, gboolean *ret, GError **error)
         return FALSE;
 }
 
+/* The prefix and the cuts of a copy; FALSE also when it has gone. */
+static gboolean
+entry_copy(SearchTask *task, guint32 i, StoredSummary *ret, GError **error)
+{
+        if (task->copies == NULL)
+                task->copies = store_summary_cursor(task->store, SUMMARY_COPY);
+        return summary_cursor_get(task->copies, task->view, i, ret, error);
+}
+
+static gboolean
+prefix_has(SearchTask *task, Span prefix, gboolean *ret, GError **error)
+{
+        CopyText text = search_prefix_walk(prefix, piece_take, task, error);
+
+        *ret = text == COPY_TEXT_STOPPED;
+        return text != COPY_TEXT_FAILED;
+}
+
 /* Asking ------------------------------------------------------------------------------------------------------------
  */
 
@@ -173,27 +207,62 @@ verdict_of(SearchTask *task, gint64 pack)
                         g_hash_table_remove_all(task->verdicts);
                 verdict = g_new0(Verdict, 1);
                 verdict->pack = pack;
-                verdict->is_known = reader != NULL && index_reader_ask(reader, pack, task->matcher,
-                                                                       task->part == SEARCH_TEXT, &verdict->answer);
+                verdict->is_known = reader != NULL &&
+                                    index_reader_ask(reader, pack, task->matcher, &verdict->body, &verdict->header);
                 g_hash_table_insert(task->verdicts, &verdict->pack, verdict);
         }
         task->last = verdict;
         return verdict;
 }
 
+/* What the index says of the body's own header holds for a copy whose cuts don't hide some of it; its prefix is looked
+ * at here. */
+static Decision
+header_decide(SearchTask *task, guint32 i, gboolean is_in_header, GError **error)
+{
+        g_autoptr(GError) cause = NULL;
+        StoredSummary copy;
+        gboolean is_in_prefix = FALSE;
+
+        if (!entry_copy(task, i, &copy, &cause))
+                return DECIDED_READ; /* which says what it is */
+        if (is_in_header && copy.n_cuts == 0)
+                return DECIDED_YES;
+        if (!prefix_has(task, copy.prefix, &is_in_prefix, error))
+                return DECIDED_FAILED;
+        return is_in_prefix ? DECIDED_YES : is_in_header ? DECIDED_READ : DECIDED_NO;
+}
+
+static Decision
+entry_decide(SearchTask *task, guint32 i, GError **error)
+{
+        const ViewEntry *entry = view_entry(task->view, i);
+
+        if (entry->pack == 0 || entry->slot >= GROUP_SLOTS_MAX)
+                return DECIDED_READ;
+        const Verdict *verdict = verdict_of(task, entry->pack);
+        if (!verdict->is_known)
+                return DECIDED_READ;
+        if (slot_set_has(&verdict->body.yes, entry->slot))
+                return DECIDED_YES;
+        if (slot_set_has(&verdict->body.maybe, entry->slot))
+                return DECIDED_READ;
+        if (task->part == SEARCH_BODY)
+                return DECIDED_NO;
+        if (slot_set_has(&verdict->header.maybe, entry->slot))
+                return DECIDED_READ;
+        return header_decide(task, i, slot_set_has(&verdict->header.yes, entry->slot), error);
+}
+
 /* *ret_was_read: it took long. */
 static gboolean
 entry_look(SearchTask *task, guint32 i, gboolean *ret, gboolean *ret_was_read, GError **error)
 {
-        const ViewEntry *entry = view_entry(task->view, i);
+        Decision decision = entry_decide(task, i, error);
 
-        if (entry->pack != 0 && entry->slot < GROUP_SLOTS_MAX) {
-                const Verdict *verdict = verdict_of(task, entry->pack);
-                if (verdict->is_known && !slot_set_has(&verdict->answer.maybe, entry->slot)) {
-                        *ret = slot_set_has(&verdict->answer.yes, entry->slot);
-                        return TRUE;
-                }
-        }
+        *ret = decision == DECIDED_YES;
+        if (decision != DECIDED_READ)
+                return decision != DECIDED_FAILED;
         *ret_was_read = TRUE;
         return entry_read(task, i, ret, error);
 }
@@ -227,6 +296,8 @@ search_task_step(SearchTask *task, Usec span, GError **error)
         g_clear_pointer(&task->reader, index_reader_free);
         if (task->cursor != NULL)
                 summary_cursor_rest(task->cursor);
+        if (task->copies != NULL)
+                summary_cursor_rest(task->copies);
         return step;
 }
 

@@ -374,19 +374,32 @@ doc_set_intersect(DocSet *set, const DocSet *other)
                 set->bits[i] &= other->bits[i];
 }
 
-/* Slots of the bodies, and of the headers when they are asked for too. */
+/* Slots of the bodies or of the headers. */
 static SlotSet
-slots_of(const DocSet *docs, gboolean with_header)
+slots_of(const DocSet *docs, GroupText text)
 {
         SlotSet set;
 
         for (guint i = 0; i < G_N_ELEMENTS(set.bits); i++)
-                set.bits[i] = docs->bits[i] | (with_header ? docs->bits[i + GROUP_SLOTS_MAX / 64] : 0);
+                set.bits[i] = docs->bits[i + (text == GROUP_HEADER ? GROUP_SLOTS_MAX / 64 : 0)];
         return set;
 }
 
+static GroupAnswer
+answer_of(const Record *record, const DocSet *certain, const DocSet *possible, GroupText text)
+{
+        GroupAnswer answer = {slots_of(certain, text), slots_of(possible, text)};
+
+        for (guint slot = 0; slot < GROUP_SLOTS_MAX; slot++)
+                if (slot >= record->n_slots || ((record->unknown[slot / 8] >> (slot % 8)) & 1))
+                        answer.maybe.bits[slot / 64] |= (guint64) 1 << (slot % 64);
+        for (guint i = 0; i < G_N_ELEMENTS(answer.yes.bits); i++)
+                answer.maybe.bits[i] &= ~answer.yes.bits[i];
+        return answer;
+}
+
 gboolean
-group_match(GroupMatcher *m, Span octets, gboolean with_header, GroupAnswer *ret)
+group_match(GroupMatcher *m, Span octets, GroupAnswer *ret_body, GroupAnswer *ret_header)
 {
         Record record;
         DocSet certain = {{0}}, possible;
@@ -406,13 +419,9 @@ group_match(GroupMatcher *m, Span octets, gboolean with_header, GroupAnswer *ret
                 find_signatures(&record, run->word, &found);
                 doc_set_intersect(&possible, &found);
         }
-
-        SlotSet yes = slots_of(&certain, with_header), maybe = slots_of(&possible, with_header);
-        for (guint slot = 0; slot < GROUP_SLOTS_MAX; slot++)
-                if (slot >= record.n_slots || ((record.unknown[slot / 8] >> (slot % 8)) & 1))
-                        maybe.bits[slot / 64] |= (guint64) 1 << (slot % 64);
-        for (guint i = 0; i < G_N_ELEMENTS(yes.bits); i++)
-                maybe.bits[i] &= ~yes.bits[i];
-        *ret = (GroupAnswer){yes, maybe};
+        if (ret_body != NULL)
+                *ret_body = answer_of(&record, &certain, &possible, GROUP_BODY);
+        if (ret_header != NULL)
+                *ret_header = answer_of(&record, &certain, &possible, GROUP_HEADER);
         return TRUE;
 }

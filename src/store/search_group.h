@@ -71,6 +71,6 @@ typedef struct GroupAnswer {
         SlotSet maybe; /* these are to be read; what is in neither doesn't */
 } GroupAnswer;
 
-/* FALSE: the record is damaged. with_header: TEXT, else BODY. */
-gboolean group_match(GroupMatcher *matcher, Span record, gboolean with_header,
-                     GroupAnswer *ret) G_GNUC_WARN_UNUSED_RESULT;
+/* What it says of the bodies, and of the headers; either may be NULL. FALSE: the record is damaged. */
+gboolean group_match(GroupMatcher *matcher, Span record, GroupAnswer *ret_body,
+                     GroupAnswer *ret_header) G_GNUC_WARN_UNUSED_RESULT;

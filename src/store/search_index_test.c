@@ -101,7 +101,7 @@ has(Site *site, gint64 pack)
         g_autoptr(IndexReader) reader = index_reader_new(site->index);
         GroupAnswer answer;
 
-        return reader != NULL && index_reader_ask(reader, pack, site->matcher, FALSE, &answer) &&
+        return reader != NULL && index_reader_ask(reader, pack, site->matcher, &answer, NULL) &&
                slot_set_has(&answer.yes, 0);
 }
 
@@ -198,7 +198,7 @@ test_damaged_record(Site *site, gconstpointer data)
         g_assert_true(search_index_put(site->index, span_of("no record"), &error));
         g_autoptr(IndexReader) reader = index_reader_new(site->index);
         g_assert_nonnull(reader);
-        g_assert_false(index_reader_ask(reader, id, site->matcher, FALSE, &answer));
+        g_assert_false(index_reader_ask(reader, id, site->matcher, &answer, NULL));
         g_assert_null(index_reader_new(site->index));
         g_assert_cmpuint(fill(site), ==, 0);
         index_reader_free(g_steal_pointer(&reader));

@@ -31,8 +31,8 @@ field_text(Arena *arena, const Header *header, const Field *field)
         return text_fold(arena, span_make(line, name.len + 2 + value.len), ARENA_OCTETS / 4);
 }
 
-static CopyText
-prefix_walk(Span prefix, TextTake take, gpointer to, GError **error)
+CopyText
+search_prefix_walk(Span prefix, TextTake take, gpointer to, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(ARENA_OCTETS);
         Header header;
@@ -122,7 +122,7 @@ search_text_walk(Blob *blob, const SearchCopy *copy, guint what, TextTake take, 
         g_autoptr(GError) cause = NULL;
 
         if ((what & TEXT_OF_HEADER) != 0) {
-                CopyText text = prefix_walk(copy->prefix, take, to, error);
+                CopyText text = search_prefix_walk(copy->prefix, take, to, error);
                 if (text != COPY_TEXT_WALKED)
                         return text;
         }

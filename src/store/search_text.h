@@ -26,3 +26,6 @@ typedef enum CopyText {
 /* what: TEXT_OF_HEADER, TEXT_OF_BODY or both. */
 CopyText search_text_walk(Blob *blob, const SearchCopy *copy, guint what, TextTake take, gpointer to,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The fields of a prefix alone. */
+CopyText search_prefix_walk(Span prefix, TextTake take, gpointer to, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -138,7 +138,7 @@ purge_mailbox(Purge *purge, Slot *slot, gboolean *ret_more, Usec *ret_oldest, GE
                 from = more ? (guint32) rows[n - 1].behind : 0;
         }
         *ret_more = more || left == 0;
-        return refs_give_back(&purge->refs, purge->txn, error);
+        return refs_give_back(&purge->refs, purge->store, purge->txn, error);
 }
 
 static gboolean
@@ -206,7 +206,7 @@ empty_slice(Purge *purge, gint64 mailbox, gboolean *ret_more, GError **error)
                         return FALSE;
         if (n == 0 && !drop_tail(purge, mailbox, ret_more, error))
                 return FALSE;
-        return refs_give_back(&purge->refs, purge->txn, error) &&
+        return refs_give_back(&purge->refs, purge->store, purge->txn, error) &&
                db_run(purge->txn, &COUNTS_LESS, error, "iiiii", purge->messages, purge->octets, purge->gone_messages,
                       purge->gone_octets, mailbox);
 }
