@@ -10,8 +10,7 @@
 #include "imap/find.h"
 
 #define ARENA_MAX ((gsize) 2 * 1024 * 1024)
-#define CHEAP_A_LOOK 1024   /* messages between two looks at the clock: of flags and dates, */
-#define SUMMARIES_A_LOOK 64 /* of summaries                                                 */
+#define A_LOOK 64 /* messages between two looks at the clock */
 
 struct FindRun {
         Arena *arena; /* the program */
@@ -99,26 +98,52 @@ advance(FindRun *r, guint32 index, guint16 place, GError **error)
 static gboolean
 is_late(const FindRun *r, Usec until)
 {
-        guint32 look = r->program.sections != 0 ? SUMMARIES_A_LOOK : CHEAP_A_LOOK;
+        return r->at % A_LOOK == 0 && clock_monotonic() >= until;
+}
 
-        return r->at % look == 0 && clock_monotonic() >= until;
+/* How far the program goes for each of these messages, as the flags they have in common tell. */
+static guint16
+place_of_run(const FindRun *r, const ViewRun *run)
+{
+        guint16 place = r->program.start;
+
+        while (place < FIND_REJECT && r->program.leaves[place].test == FIND_FLAG) {
+                const FindLeaf *leaf = &r->program.leaves[place];
+                if ((run->any & leaf->flag) != 0 && (run->all & leaf->flag) == 0)
+                        break;
+                place = (run->any & leaf->flag) != 0 ? leaf->on_true : leaf->on_false;
+        }
+        return place;
+}
+
+static gboolean
+walk_run(FindRun *r, const ViewRun *run, GError **error)
+{
+        guint16 place = place_of_run(r, run);
+
+        if (place == FIND_REJECT && r->places == NULL)
+                return TRUE;
+        for (guint32 i = r->at; i < r->at + run->n; i++) {
+                if (r->wanted == NULL || r->wanted[i]) {
+                        if (!advance(r, i, place, error))
+                                return FALSE;
+                } else if (r->places != NULL) {
+                        r->places[i] = FIND_REJECT;
+                }
+        }
+        return TRUE;
 }
 
 static FindStep
 walk(FindRun *r, Usec until, GError **error)
 {
-        for (; r->at < r->n; r->at++) {
-                if (r->wanted != NULL && !r->wanted[r->at]) {
-                        if (r->places != NULL)
-                                r->places[r->at] = FIND_REJECT;
-                        continue;
-                }
-                if (!advance(r, r->at, r->program.start, error))
+        while (r->at < r->n) {
+                ViewRun run = view_run(r->view, r->at);
+                if (!walk_run(r, &run, error))
                         return FIND_FAILED;
-                if (is_late(r, until)) {
-                        r->at++;
+                r->at += run.n;
+                if (clock_monotonic() >= until)
                         return FIND_AGAIN;
-                }
         }
         r->has_walked = TRUE;
         r->at = 0;
@@ -208,9 +233,11 @@ find_run_found(const FindRun *r, guint32 *ret_n)
         guint32 *found = g_try_new(guint32, (gsize) r->n_found + 1);
 
         *ret_n = r->n_found;
-        for (guint32 i = 0, n = 0; i < r->n && found != NULL; i++)
-                if (r->is_found[i])
-                        found[n++] = i;
+        const guint8 *at = r->is_found;
+        for (guint32 n = 0; n < r->n_found && found != NULL; at++) {
+                at = memchr(at, 1, (gsize) (r->is_found + r->n - at));
+                found[n++] = (guint32) (at - r->is_found);
+        }
         return found;
 }
 

@@ -68,7 +68,7 @@ block_new(guint32 first, guint room)
 {
         Block *block = g_malloc(sizeof(Block) + room * sizeof(ViewEntry));
 
-        *block = (Block){.refs = 1, .first = first};
+        *block = (Block){.refs = 1, .first = first, .all = G_MAXUINT64};
         return block;
 }
 
@@ -102,6 +102,8 @@ block_add(Block *block, const ViewEntry *entry, guint place)
         block->unseen += (entry->flags & FLAG_SEEN) == 0;
         block->deleted += (entry->flags & FLAG_DELETED) != 0;
         block->octets += entry->size;
+        block->any |= entry->flags;
+        block->all &= entry->flags;
 }
 
 Core *

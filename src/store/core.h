@@ -14,6 +14,7 @@ typedef struct Block {
         guint32 first;  /* of its page; 0: of the tail */
         guint32 n, unseen, deleted;
         guint64 octets; /* of the copies */
+        guint64 any, all; /* flags that some entry has, that each has */
         guint8 place[PAGE_ENTRIES]; /* of its entries in the page: those that are gone stand between */
         ViewEntry entries[];
 } Block;

@@ -220,6 +220,20 @@ view_flags(const View *view, guint32 index)
         return (view->seen[index / 8] >> index % 8 & 1) != 0 ? flags | FLAG_SEEN : flags;
 }
 
+ViewRun
+view_run(const View *view, guint32 index)
+{
+        guint32 at;
+        const Block *block = core_block_of(view->core, index, &at);
+        ViewRun run = {&block->entries[at], block->n - at, block->any, block->all};
+
+        if (view->seen != NULL) {
+                run.any |= FLAG_SEEN;
+                run.all &= ~(guint64) FLAG_SEEN;
+        }
+        return run;
+}
+
 /* The first of the block's entries with at least this UID. */
 static guint32
 index_in_block(const Block *block, guint32 uid)

@@ -68,6 +68,13 @@ guint32 view_deleted(const View *view);
 
 const ViewEntry *view_entry(const View *view, guint32 index); /* index < view_count() */
 guint64 view_flags(const View *view, guint32 index);
+/* For what goes through a mailbox: entries that stand one behind the other, from this index on. */
+typedef struct ViewRun {
+        const ViewEntry *entries;
+        guint32 n;              /* 1 or more               */
+        guint64 any, all;       /* flags, as view_flags() tells them: no entry has others than `any`, each has those of `all` */
+} ViewRun;
+ViewRun view_run(const View *view, guint32 index); /* index < view_count() */
 /* Index of the first entry whose UID is at least this; view_count() when there is none. */
 guint32 view_index_of(const View *view, guint32 uid);
 /* Name of the keyword of this bit, or NULL; the bit of a name (ASCII case apart), or -1. */
