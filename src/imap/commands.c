@@ -347,6 +347,14 @@ const ImapCommand IMAP_COMMANDS[] = {
          .form = "SETQUOTA root (resource limit...)",
          .rfc = "9208 §4.1.3",
          .manual = "is refused: limits are set by administrators"},
+        {.word = "NOTIFY",
+         .states = IMAP_STATE_IN,
+         .run = imap_notify,
+         .may_expunge = TRUE,
+         .capability = "NOTIFY",
+         .form = "NOTIFY NONE|SET [STATUS] (filter (events))...",
+         .rfc = "5465",
+         .manual = "what happens is told without being asked, of any mailbox"},
         {.word = NULL},
 };
 

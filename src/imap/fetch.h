@@ -36,6 +36,7 @@ typedef struct FetchTask {
         gboolean is_reading, is_sending;
         guint64 skip, left; /* octets of the section: before the answer, and of it             */
 
+        gboolean is_unasked; /* NOTIFY's: there is no command to answer */
         gboolean has_unknown_cte;
         GError *error; /* the first fault                                                 */
 } FetchTask;
@@ -43,6 +44,8 @@ typedef struct FetchTask {
 /* Shall this message be answered? */
 gboolean imap_fetch_is_chosen(const FetchTask *t, guint32 index);
 void imap_fetch_start(ImapSession *s, FetchTask *t);
+/* These messages of the view, with nobody having asked (RFC 5465 §5.2): the caller runs and frees it. items and range must live as long. */
+ImapTask *imap_fetch_unasked(View *view, const FetchItems *items, const IndexRange *range) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Where the first fault is kept; later ones are dropped. */
 static inline GError **

@@ -270,7 +270,10 @@ has_vanished(ImapSession *s, const FetchTask *t)
 static ImapTaskStep
 end_fetch(ImapSession *s, FetchTask *t)
 {
-        if (t->error != NULL && has_vanished(s, t))
+        if (t->is_unasked) {
+                if (t->error != NULL && !has_vanished(s, t))
+                        imap_log_fault(s, "read a message", t->error);
+        } else if (t->error != NULL && has_vanished(s, t))
                 imap_no(s, "EXPUNGEISSUED", "some of the messages have been removed");
         else if (t->error != NULL)
                 imap_no_fault(s, "fetch", t->error);
@@ -346,4 +349,19 @@ imap_fetch_start(ImapSession *s, FetchTask *t)
 {
         t->task = (ImapTask){.run = run, .free = free_fetch};
         imap_start_task(s, &t->task);
+}
+
+ImapTask *
+imap_fetch_unasked(View *view, const FetchItems *items, const IndexRange *range)
+{
+        FetchTask *t = g_new0(FetchTask, 1);
+
+        t->task = (ImapTask){.run = run, .free = free_fetch};
+        t->is_unasked = TRUE;
+        t->view = view_ref(view);
+        t->items = *items;
+        t->ranges = range;
+        t->n_ranges = 1;
+        t->last = G_MAXUINT32;
+        return &t->task;
 }

@@ -8,7 +8,7 @@
  *      telling.c    telling a session what changed; IDLE
  *      entries.c    sets of numbers and UIDs -> places in the view; flags
  *      capability.c the table of capabilities, CAPABILITY, ENABLE
- *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h)
+ *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h), notify*.c (notify.h)
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
  *      search*.c, sort.c, thread.c, context.c
  *
@@ -376,6 +376,13 @@ void imap_setmetadata(ImapSession *s, ImapArgs *args);
 void imap_getquota(ImapSession *s, ImapArgs *args);
 void imap_getquotaroot(ImapSession *s, ImapArgs *args);
 void imap_setquota(ImapSession *s, ImapArgs *args);
+
+/* notify.c */
+void imap_notify(ImapSession *s, ImapArgs *args);
+ImapStep imap_step_notify(ImapSession *s);                       /* between commands and in IDLE: tells something; AGAIN: nothing is new */
+gboolean imap_notify_is_busy(const ImapSession *s);              /* in the middle of an answer: no command may begin */
+void imap_notify_unselected(ImapSession *s);
+void imap_notify_end(ImapSession *s);
 
 /* context.c, batches.c */
 void imap_cancelupdate(ImapSession *s, ImapArgs *args);

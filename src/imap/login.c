@@ -350,6 +350,7 @@ void
 imap_forget_login(ImapSession *s)
 {
         sasl_end(&s->exchange);
+        imap_notify_end(s);
         imap_unselect(s);
         s->who = (Viewer){0};
         g_clear_pointer(&s->address, g_free);

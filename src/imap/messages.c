@@ -147,7 +147,7 @@ news_put(ImapSession *s, const View *view, guint32 index, guint32 number, gboole
         imap_put(s, "* ");
         imap_put_number(s, is_uidonly ? entry->uid : number + 1);
         imap_put(s, is_uidonly ? " UIDFETCH (" : " FETCH (");
-        if (!is_uidonly && (s->is_uid || (s->enabled & IMAP_ENABLED_QRESYNC) != 0)) {
+        if (!is_uidonly && (s->is_uid || s->notify != NULL || (s->enabled & IMAP_ENABLED_QRESYNC) != 0)) {
                 imap_put(s, "UID ");
                 imap_put_number(s, entry->uid);
                 space = " ";

@@ -35,6 +35,8 @@ gboolean imap_status_parse(const ImapSession *s, ImapArgs *a, guint *ret) G_GNUC
 void imap_status_enable(ImapSession *s, guint items);
 /* One untagged STATUS. mailbox: with id and right r. STORE_NO_MAILBOX: it has gone, nothing was written. */
 StoreAnswer imap_status_put(ImapSession *s, const Mailbox *mailbox, guint items, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* One untagged STATUS of numbers that are known; without MAILBOXID and DELETED-STORAGE. */
+void imap_status_put_known(ImapSession *s, const char *name, const MailboxStatus *status, guint items);
 
 /* LIST (list_parse.c) ------------------------------------------------------------------------------------------------- */
 

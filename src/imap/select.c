@@ -30,6 +30,7 @@ imap_unselect(ImapSession *s)
         g_free(selected->name);
         g_free(selected);
         imap_stop_telling(s);
+        imap_notify_unselected(s);
         if (s->state == IMAP_STATE_SELECTED)
                 s->state = IMAP_STATE_AUTHENTICATED;
 }

@@ -544,7 +544,7 @@ step_command(ImapSession *s)
 
         switch (stream_line(s->session.stream, is_in(s) ? LINE_AFTER_LOGIN : LINE_BEFORE_LOGIN, FALSE, &line)) {
         case STREAM_AGAIN:
-                return IMAP_STEP_AGAIN;
+                return s->gathering == IMAP_GATHERING_NOTHING ? imap_step_notify(s) : IMAP_STEP_AGAIN;
         case STREAM_TOO_LONG: /* it may have announced a literal: what comes next is unknown */
                 imap_bye(s, "line too long");
                 break;
@@ -603,6 +603,8 @@ step(ImapSession *s)
 {
         if (s->telling != NULL)
                 return imap_step_telling(s);
+        if (imap_notify_is_busy(s))
+                return imap_step_notify(s);
         switch ((ImapPhase) s->phase) {
         case IMAP_PHASE_COMMAND:
                 return step_command(s);

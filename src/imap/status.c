@@ -58,7 +58,7 @@ imap_status_enable(ImapSession *s, guint items)
 
 /* What is known of one mailbox. */
 typedef struct Known {
-        const Mailbox *mailbox;
+        const char *mailbox_id; /* NULL: not asked for */
         MailboxStatus status;
         guint64 deleted_octets;
 } Known;
@@ -105,28 +105,39 @@ put_items(ImapSession *s, const Known *k, guint items)
                 before = " ";
                 imap_put(s, " ");
                 if (ITEMS[i].item == STATUS_MAILBOXID)
-                        imap_printf(s, "(%s)", k->mailbox->mailbox_id);
+                        imap_printf(s, "(%s)", k->mailbox_id);
                 else
                         imap_put_number(s, number_of(s, k, ITEMS[i].item));
         }
 }
 
+static void
+put_line(ImapSession *s, const char *name, const Known *k, guint items)
+{
+        imap_put(s, "* STATUS ");
+        imap_put_mailbox(s, span_of(name));
+        imap_put(s, " (");
+        put_items(s, k, items);
+        imap_put(s, ")\r\n");
+}
+
+void
+imap_status_put_known(ImapSession *s, const char *name, const MailboxStatus *status, guint items)
+{
+        put_line(s, name, &(const Known){.status = *status}, items & ~(guint) STATUS_MAILBOXID);
+}
+
 StoreAnswer
 imap_status_put(ImapSession *s, const Mailbox *mailbox, guint items, GError **error)
 {
-        Known k = {.mailbox = mailbox};
+        Known k = {.mailbox_id = mailbox->mailbox_id};
         StoreAnswer answer = store_mailbox_status(imap_store(s), mailbox->id, s->who.account, &k.status, error);
 
         if (answer == STORE_DONE && (items & STATUS_DELETED_STORAGE) != 0)
                 answer = store_deleted_octets(imap_store(s), mailbox->id, &k.deleted_octets, error);
-        if (answer != STORE_DONE)
-                return answer;
-        imap_put(s, "* STATUS ");
-        imap_put_mailbox(s, span_of(mailbox->name));
-        imap_put(s, " (");
-        put_items(s, &k, items);
-        imap_put(s, ")\r\n");
-        return STORE_DONE;
+        if (answer == STORE_DONE)
+                put_line(s, mailbox->name, &k, items);
+        return answer;
 }
 
 void

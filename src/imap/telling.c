@@ -431,7 +431,7 @@ imap_step_idle(ImapSession *s)
         switch (stream_line(s->session.stream, IDLE_LINE_MAX, FALSE, &line)) {
         case STREAM_AGAIN:
                 if (g_atomic_int_get(&s->woken) == 0)
-                        return IMAP_STEP_AGAIN;
+                        return imap_step_notify(s);
                 g_atomic_int_set(&s->woken, 0);
                 (void) imap_tell_changes(s, TRUE);
                 break;

@@ -215,6 +215,7 @@ typedef struct AclChange {
         gboolean is_negative;
         AclAction action;
         guint rights;
+        gint64 grantee; /* account that is granted something; 0: none, a group, anyone */
 } AclChange;
 
 DB_SQL(ACL_GET, "SELECT rights FROM acl WHERE mailbox = ? AND identifier = ? AND is_negative = ?");
@@ -276,12 +277,14 @@ change_acl(Store *store, DbTxn *txn, gpointer data, GError **error)
         answer = write_entry(change, txn, step == DB_ROW, is_owner, changed_rights(change, (guint) had), error);
         if (answer == MAILBOX_DONE)
                 tree_changed(store, txn, change->look.owner);
+        if (answer == MAILBOX_DONE && change->grantee != 0)
+                tree_changed(store, txn, change->grantee); /* there is more to be seen from it */
         return answer;
 }
 
 /* An account or a group of the directory. */
 static MailboxAnswer
-check_identifier(Store *store, Arena *arena, const Address *address, GError **error)
+check_identifier(Store *store, Arena *arena, const Address *address, gint64 *ret_account, GError **error)
 {
         Entry entry = {0};
 
@@ -289,6 +292,7 @@ check_identifier(Store *store, Arena *arena, const Address *address, GError **er
         case FOUND_FAILED:
                 return MAILBOX_FAILED;
         case FOUND:
+                *ret_account = entry.account != NULL ? entry.account->id : 0;
                 return entry.account != NULL || entry.n_group > 0 ? MAILBOX_DONE : MAILBOX_BAD_NAME;
         case FOUND_NOT:
                 break;
@@ -323,7 +327,8 @@ read_identifier(AclChange *change, Arena *arena, Span text, GError **error)
         change->identifier = address_key(arena, &address);
         if (change->identifier == NULL)
                 return fault(error, FAULT_BUSY, "no room for a name"), MAILBOX_FAILED;
-        return is_removal ? MAILBOX_DONE : check_identifier(change->look.store, arena, &address, error);
+        return is_removal ? MAILBOX_DONE
+                          : check_identifier(change->look.store, arena, &address, &change->grantee, error);
 }
 
 #define CHANGE_ARENA_OCTETS ((gsize) 1024 * 1024)

@@ -109,7 +109,7 @@ gboolean store_vanished_since(Store *store, const View *view, guint64 modseq, co
 /* Watching ---------------------------------------------------------------------------------------------------------- */
 
 /* Tell me when a mailbox changes: fn(data) is called after each commit that changes it, soon (within milliseconds), on whichever thread commits; it does no more
- * than wake a session. account: mailboxes made, renamed, removed, subscribed or granted in this account's tree (mailbox 0). After
+ * than wake a session. account: mailboxes made, renamed, removed, subscribed, annotated or granted in this account's tree, and what others grant it by its own name (mailbox 0). After
  * watch_free() returned fn is not running and will not be called. */
 typedef struct Watch Watch;
 Watch *store_watch(Store *store, gint64 mailbox, gint64 account, void (*fn)(gpointer data), gpointer data) G_GNUC_WARN_UNUSED_RESULT;
