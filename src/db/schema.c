@@ -225,6 +225,14 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE trace_later ADD COLUMN hashes BLOB NOT NULL DEFAULT x'';"
          "DROP TABLE trace_key;"
          "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"},
+        {5,
+         /* store: what has been imported into a mailbox, and where from (store/import.h). name: "maildir:/srv/joe .Work";
+            key: of a message in that source. */
+         "CREATE TABLE import_source ("
+         " id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox INTEGER NOT NULL, name TEXT NOT NULL,"
+         " UNIQUE (mailbox, name));"
+         "CREATE TABLE import_seen ("
+         " source INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;"},
 };
 
-const int DB_SCHEMA_VERSION = 4;
+const int DB_SCHEMA_VERSION = 5;

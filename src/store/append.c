@@ -58,6 +58,7 @@ typedef struct Appending {
         Span *summaries;
         Arena *arena; /* theirs */
         Usec now;
+        const AppendHook *hook; /* NULL: none */
         guint32 uid_validity; /* what one run gives: it may be run again */
 } Appending;
 
@@ -161,6 +162,8 @@ append_work(gpointer data, DbTxn *txn, GError **error)
                 answer = entries_remove(a->store, txn, a->mailbox, a->expunge, error);
         if (answer == CHANGED_DONE)
                 answer = check_room(a, txn, slot, error);
+        if (answer == CHANGED_DONE && a->hook != NULL)
+                answer = a->hook->before(a->hook->data, txn, slot, error);
         for (gsize i = 0; i < a->n && answer == CHANGED_DONE; i++)
                 answer = append_one(a, txn, slot, i, seen, error);
         if (answer != CHANGED_DONE)
@@ -179,14 +182,16 @@ append_all(Appending *a, GError **error)
 
         if (answer != CHANGED_DONE)
                 return answer;
+        if (a->hook != NULL && a->hook->is_over_quota)
+                a->limits = (Limits){0};
         if (!take_bodies(a, error))
                 return CHANGED_FAILED;
         return change_run(a->store, FALSE, append_work, a, error);
 }
 
 ChangeAnswer
-store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
-             guint32 *ret_uid_validity, GError **error)
+append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+                 const AppendHook *hook, guint32 *ret_uid_validity, GError **error)
 {
         g_autofree BlobPlace *places = g_new0(BlobPlace, n);
         g_autofree Id *ids = g_new0(Id, n);
@@ -204,6 +209,7 @@ store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsiz
                 .summaries = summaries,
                 .arena = arena,
                 .now = clock_real(),
+                .hook = hook,
         };
 
         g_assert(n > 0);
@@ -213,4 +219,11 @@ store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsiz
         if (answer == CHANGED_DONE)
                 *ret_uid_validity = a.uid_validity;
         return answer;
+}
+
+ChangeAnswer
+store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+             guint32 *ret_uid_validity, GError **error)
+{
+        return append_with_hook(store, mailbox, reader, messages, n, expunge, NULL, ret_uid_validity, error);
 }

@@ -169,6 +169,19 @@ ChangeAnswer entries_remove(Store *store, DbTxn *txn, gint64 mailbox, const UidS
 ChangeAnswer owner_limits(Store *store, gint64 mailbox, gint64 *ret_account, Limits *ret,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What else belongs to the transaction of an append: before() runs in it, ahead of the entries, as often as it is run. is_over_quota: the owner's quota is
+ * not asked. */
+typedef struct AppendHook {
+        ChangeAnswer (*before)(gpointer data, DbTxn *txn, Slot *slot, GError **error);
+        gpointer data;
+        gboolean is_over_quota;
+} AppendHook;
+ChangeAnswer append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+                              const AppendHook *hook, guint32 *ret_uid_validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* import.c: what was imported into a mailbox that goes is forgotten, some 2,000 keys a call. */
+gboolean import_forget_mailbox(DbTxn *txn, gint64 mailbox, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* seen.c: what an account has seen of somebody else's mailbox -------------------------------------------------------- */
 
 gboolean reader_seen_get(DbTxn *txn, gint64 mailbox, gint64 reader, GArray *ret_ranges,

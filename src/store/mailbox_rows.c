@@ -34,6 +34,22 @@ take_numbers(DbTxn *txn, Usec now, gint64 *ret_id, gint64 *ret_uid_validity, GEr
 }
 
 gboolean
+mailbox_take_validity(DbTxn *txn, gint64 *ret, GError **error)
+{
+        gint64 id;
+
+        return take_numbers(txn, clock_real(), &id, ret, error);
+}
+
+DB_SQL(LAST_RESERVE, "UPDATE mailbox_last SET uid_validity = ? WHERE one = 1 AND uid_validity < ?");
+
+gboolean
+mailbox_reserve_validity(DbTxn *txn, gint64 validity, GError **error)
+{
+        return db_run(txn, &LAST_RESERVE, error, "ii", validity, validity);
+}
+
+gboolean
 mailbox_insert(DbTxn *txn, gint64 account, const char *name, guint special_use, gint64 *ret_id, GError **error)
 {
         Usec now = clock_real();

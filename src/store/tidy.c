@@ -220,6 +220,8 @@ mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more, GErr
         refs_done(&purge.refs);
         touch(store, txn, mailbox, MARK_ROW, 0);
         numbers_forget_mailbox(store, mailbox);
+        if (is_done && !*ret_more)
+                is_done = import_forget_mailbox(txn, mailbox, ret_more, error);
         if (!is_done || *ret_more)
                 return is_done;
         return db_run(txn, &SEEN_DROP, error, "i", mailbox) && mailbox_drop(txn, mailbox, error);

@@ -46,6 +46,10 @@ gboolean name_is_below(const char *path, const char *parent) G_GNUC_PURE;
 /* A new row. Its id and UIDVALIDITY were never used before and rise, also within one second (RFC 9051 §2.3.1.1). The name must be free. */
 gboolean mailbox_insert(DbTxn *txn, gint64 account, const char *name, guint special_use, gint64 *ret_id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+/* A UIDVALIDITY that no mailbox had before. */
+gboolean mailbox_take_validity(DbTxn *txn, gint64 *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* This one is in use from now on: later ones are higher. */
+gboolean mailbox_reserve_validity(DbTxn *txn, gint64 validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The row with its rights and annotations, and aliases that stand for it. What is in it must be gone. */
 gboolean mailbox_drop(DbTxn *txn, gint64 mailbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Subscriptions, aliases and annotations of an account that is removed. */
