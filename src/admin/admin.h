@@ -8,8 +8,8 @@
  *
  * The control protocol, one call a connection: the server greets with a line {"restante": 1}; the client sends one line
  * {"operation": "domain add", "args": [...], "password": "..."}, then, for operations that want a message, pieces
- * "LENGTH\n" + octets up to a "0\n"; the server sends lines {"row": ...}, {"warning": "..."}, {"result": ...} and at last
- * {"done": 0|1|2, "reason": "..."}. Without that last line nobody knows whether it was done.
+ * "LENGTH\n" + octets up to a "0\n"; the server sends lines {"row": ...}, {"warning": "..."}, {"result": ...}, {"octets": LENGTH} with so many octets behind
+ * it, and at last {"done": 0|1|2, "reason": "..."}. Without that last line nobody knows whether it was done.
  *
  * Threads  handlers run on a thread of the control socket's own; any number side by side.
  * Memory   requests are bounded: 64 KiB of arguments; standard input is streamed in pieces.
@@ -100,10 +100,15 @@ typedef struct Operation {
         const char *password_option;    /* the password is read only with this option; NULL: always */
         gboolean wants_message;         /* all of standard input, streamed */
         gboolean is_for_everyone;       /* also for users who are neither root nor the server's (inject as oneself) */
-        AdminResult (*run)(AdminCall *call);
+        AdminResult (*run)(AdminCall *call);            /* NULL: the command line does it itself, by calls of ADMIN_TRANSFERS */
 } Operation;
 
 extern const Operation *const ADMIN_OPERATIONS[];       /* NULL-terminated; operations of a noun stand together */
+/* What import and export are made of: calls of the command line, which reads and writes the files, since the server opens no path that a client names.
+ * They are no commands; their manual is operations_transfer.c. */
+extern const Operation *const ADMIN_TRANSFERS[];        /* NULL-terminated */
+extern const Operation IMPORT_MAILDIR, IMPORT_MBOX;     /* what the command line does itself */
+extern const Operation TRANSFER_BEGIN, TRANSFER_APPEND, TRANSFER_END, TRANSFER_FORGET, TRANSFER_LIST, TRANSFER_READ;
 const Operation *admin_find(const char *noun, const char *verb);
 /* "domain add": at least 64 octets. */
 const char *operation_name(const Operation *operation, char *buffer, gsize size);
@@ -126,6 +131,7 @@ guint admin_uid(const AdminCall *call);
 gboolean admin_is_full(const AdminCall *call);                                  /* root or the server's own user */
 void admin_row(AdminCall *call, json_t *take_row);              /* one of the rows; may be sent at once */
 void admin_result(AdminCall *call, json_t *take_object);        /* the object of the answer */
+gboolean admin_octets(AdminCall *call, Span octets);            /* of a message that is handed out; FALSE: nobody takes them any more */
 void admin_warn(AdminCall *call, const char *format, ...) G_GNUC_PRINTF(2, 3); /* to the person, beside the answer */
 AdminResult admin_refuse(AdminCall *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
 AdminResult admin_usage(AdminCall *call, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -147,6 +153,7 @@ typedef struct AdminOutput {
         void (*warning)(const char *text, gpointer data);
         gssize (*read)(void *buffer, gsize len, gpointer data);         /* -1: it can't be read */
         gpointer data;
+        gboolean (*octets)(Span octets, gpointer data);                 /* FALSE: no more of them; NULL: they are dropped */
 } AdminOutput;
 typedef struct AdminRequest {
         const Operation *operation;
@@ -157,6 +164,9 @@ typedef struct AdminRequest {
 /* Are these the operation's arguments? FALSE: *ret_reason says what is wrong. The command line asks before it asks for passwords. */
 gboolean admin_check_args(const Operation *operation, const char *const *args, char **ret_reason);
 /* *ret_reason: g_free, set when refused or usage. */
+/* An operation that the command line does itself: run(call, data) with its arguments; the call has no rooms. */
+AdminResult admin_run_here(const AdminRequest *request, AdminResult (*run)(AdminCall *call, gpointer data), gpointer data,
+                           const AdminOutput *output, char **ret_reason);
 AdminResult admin_run(const AdminRooms *rooms, const AdminRequest *request, const AdminOutput *output, char **ret_reason);
 /* The same through the socket. FALSE: FAULT_IO nobody answers there; FAULT_BUSY somebody listens but is not ready within
  * 10 s; FAULT_INTERNAL the connection was lost on the way, so that what was asked may be done or not. */

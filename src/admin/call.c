@@ -179,6 +179,12 @@ admin_result(AdminCall *call, json_t *take_object)
         json_decref(take_object);
 }
 
+gboolean
+admin_octets(AdminCall *call, Span octets)
+{
+        return call->output->octets == NULL || call->output->octets(octets, call->output->data);
+}
+
 void
 admin_warn(AdminCall *call, const char *format, ...)
 {
@@ -221,33 +227,62 @@ admin_usage(AdminCall *call, const char *format, ...)
         return call_end(call, ADMIN_USAGE, text);
 }
 
+typedef AdminResult (*CallFn)(AdminCall *call, gpointer data);
+
+static AdminResult
+call_run(AdminCall *call, CallFn run, gpointer data, char **ret_reason)
+{
+        const AdminRequest *request = call->request;
+        AdminResult result = ADMIN_USAGE;
+
+        if (request->uid == 0)
+                g_strlcpy(call->who, "root", sizeof(call->who));
+        else
+                snprintf(call->who, sizeof(call->who), "uid %u", request->uid);
+
+        if (!request->operation->is_for_everyone && !admin_is_full(call)) {
+                *ret_reason = g_strdup("only root and the server's own user may do this");
+                return ADMIN_REFUSED;
+        }
+        if (args_parse(request->operation, request->args, &call->args, &call->reason)) {
+                call->arena = arena_new(CALL_ARENA_OCTETS);
+                result = run(call, data);
+                arena_free(call->arena);
+        }
+        args_clear(&call->args);
+        if (result == ADMIN_DONE)
+                g_clear_pointer(&call->reason, g_free);
+        else if (call->reason == NULL)
+                call->reason = g_strdup("it could not be done");
+        *ret_reason = call->reason;
+        return result;
+}
+
+static AdminResult
+run_operation(AdminCall *call, gpointer data)
+{
+        const Operation *operation = call->request->operation;
+
+        if (operation->run == NULL)
+                return admin_usage(call, "the command line does this itself; it is no call");
+        return operation->run(call);
+}
+
 AdminResult
 admin_run(const AdminRooms *rooms, const AdminRequest *request, const AdminOutput *output, char **ret_reason)
 {
         AdminCall call = {.rooms = rooms, .request = request, .output = output};
-        AdminResult result = ADMIN_USAGE;
 
-        if (request->uid == 0)
-                g_strlcpy(call.who, "root", sizeof(call.who));
-        else
-                snprintf(call.who, sizeof(call.who), "uid %u", request->uid);
+        return call_run(&call, run_operation, NULL, ret_reason);
+}
 
-        if (!request->operation->is_for_everyone && !admin_is_full(&call)) {
-                *ret_reason = g_strdup("only root and the server's own user may do this");
-                return ADMIN_REFUSED;
-        }
-        if (args_parse(request->operation, request->args, &call.args, &call.reason)) {
-                call.arena = arena_new(CALL_ARENA_OCTETS);
-                result = request->operation->run(&call);
-                arena_free(call.arena);
-        }
-        args_clear(&call.args);
-        if (result == ADMIN_DONE)
-                g_clear_pointer(&call.reason, g_free);
-        else if (call.reason == NULL)
-                call.reason = g_strdup("it could not be done");
-        *ret_reason = call.reason;
-        return result;
+AdminResult
+admin_run_here(const AdminRequest *request, AdminResult (*run)(AdminCall *call, gpointer data), gpointer data,
+               const AdminOutput *output, char **ret_reason)
+{
+        AdminCall call = {.request = request, .output = output};
+
+        return call_run(&call, run, data, ret_reason);
 }
 
 gboolean

@@ -138,15 +138,39 @@ call_read(void *buffer, gsize len, gpointer data)
         return n;
 }
 
+static gboolean
+call_octets(Span octets, gpointer data)
+{
+        Call *call = data;
+
+        while (octets.len > 0 && call->broken == NULL) {
+                Span piece = span_slice(octets, 0, WIRE_PIECE_MAX);
+
+                call_send(call, "octets", json_integer((json_int_t) piece.len));
+                if (call->broken == NULL)
+                        (void) !wire_write(&call->wire, piece, clock_in(OUTPUT_PATIENCE), &call->broken);
+                octets = span_slice(octets, piece.len, octets.len);
+        }
+        return call->broken == NULL;
+}
+
 static const Operation *
-operation_by_name(const char *name)
+operation_in(const Operation *const *table, const char *name)
 {
         char full[64];
 
-        for (gsize i = 0; ADMIN_OPERATIONS[i] != NULL; i++)
-                if (strcmp(operation_name(ADMIN_OPERATIONS[i], full, sizeof(full)), name) == 0)
-                        return ADMIN_OPERATIONS[i];
+        for (gsize i = 0; table[i] != NULL; i++)
+                if (strcmp(operation_name(table[i], full, sizeof(full)), name) == 0)
+                        return table[i];
         return NULL;
+}
+
+static const Operation *
+operation_by_name(const char *name)
+{
+        const Operation *operation = operation_in(ADMIN_OPERATIONS, name);
+
+        return operation != NULL ? operation : operation_in(ADMIN_TRANSFERS, name);
 }
 
 static AdminResult
@@ -177,7 +201,12 @@ call_operation(Call *call, json_t *request, char **ret_reason)
                 }
         }
         AdminRequest r = {operation, words, password, call->uid};
-        AdminOutput output = {call_row, call_result, call_warning, operation->wants_message ? call_read : NULL, call};
+        AdminOutput output = {.row = call_row,
+                              .result = call_result,
+                              .warning = call_warning,
+                              .read = operation->wants_message ? call_read : NULL,
+                              .data = call,
+                              .octets = call_octets};
         call->has_input_ended = !operation->wants_message;
         AdminResult result = admin_run(call->rooms, &r, &output, ret_reason);
         if (result != ADMIN_DONE && call->uid != 0)

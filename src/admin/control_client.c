@@ -87,13 +87,34 @@ client_stream(Wire *wire, const AdminOutput *output, gboolean *ret_is_cut, GErro
         }
 }
 
+/* What stands behind {"octets": LENGTH}. */
+static gboolean
+client_octets(Wire *wire, json_int_t len, const AdminOutput *output)
+{
+        g_autofree guint8 *piece = g_malloc(WIRE_PIECE_MAX);
+        gsize done = 0;
+
+        if (len < 0 || len > WIRE_PIECE_MAX)
+                return FALSE;
+        while (done < (gsize) len) {
+                gssize n = wire_read(wire, piece + done, (gsize) len - done, clock_in(SEND_PATIENCE), NULL);
+                if (n <= 0)
+                        return FALSE;
+                done += (gsize) n;
+        }
+        return output->octets == NULL || output->octets(span_make(piece, done), output->data);
+}
+
 /* One line of the answer. TRUE with *ret_is_last set at the end. */
 static gboolean
-client_answer(json_t *value, const AdminOutput *output, gboolean *ret_is_last, AdminResult *ret, char **ret_reason)
+client_answer(Wire *wire, json_t *value, const AdminOutput *output, gboolean *ret_is_last, AdminResult *ret,
+              char **ret_reason)
 {
         json_t *v;
 
-        if ((v = json_object_get(value, "row")) != NULL) {
+        if ((v = json_object_get(value, "octets")) != NULL && json_is_integer(v)) {
+                return client_octets(wire, json_integer_value(v), output);
+        } else if ((v = json_object_get(value, "row")) != NULL) {
                 output->row(v, output->data);
         } else if ((v = json_object_get(value, "result")) != NULL) {
                 output->result(v, output->data);
@@ -137,7 +158,7 @@ control_call(const char *path, const AdminRequest *request, const AdminOutput *o
                 if (!wire_read_line(&wire, 64 * WIRE_LINE_MAX, clock_in(ANSWER_PATIENCE), &line, NULL))
                         break;
                 json_t *value = wire_parse(line, ANSWER_DEPTH);
-                gboolean is_known = value != NULL && client_answer(value, output, &is_last, ret, ret_reason);
+                gboolean is_known = value != NULL && client_answer(&wire, value, output, &is_last, ret, ret_reason);
                 json_decref(value);
                 if (!is_known)
                         break;

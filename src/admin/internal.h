@@ -2,6 +2,7 @@
 #pragma once
 
 #include "admin/admin.h"
+#include "store/mailbox.h"
 
 /* Arguments as the operation's table reads them. */
 typedef struct AdminArgs {
@@ -46,6 +47,11 @@ void json_put(json_t *object, const char *key, json_t *take_value);
 
 /* An argument that is an address; FALSE: *ret_result is the answer already. */
 gboolean admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_result);
+
+/* The account that the argument ADDRESS means, as who looks; FALSE: *ret_result is the answer already. */
+gboolean admin_viewer(AdminCall *call, Viewer *ret, AdminResult *ret_result);
+/* Every MailboxAnswer in words; name: as typed. */
+AdminResult admin_mailbox_answer(AdminCall *call, MailboxAnswer answer, const char *name, const GError *error);
 
 /* Does the domain's MX point elsewhere? A sentence for the administrator, or NULL. Asks the DNS, at most until the deadline. */
 const char *check_domain_mx(const AdminRooms *rooms, Arena *arena, const char *domain, Usec deadline);

@@ -8,9 +8,8 @@
 
 /* Who and what ----------------------------------------------------------------------------------------------------- */
 
-/* The account that is meant looks. */
-static gboolean
-mailbox_viewer(AdminCall *call, Viewer *ret, AdminResult *ret_result)
+gboolean
+admin_viewer(AdminCall *call, Viewer *ret, AdminResult *ret_result)
 {
         g_autoptr(GError) error = NULL;
         const char *text = admin_arg(call, "ADDRESS", 0);
@@ -33,8 +32,8 @@ mailbox_viewer(AdminCall *call, Viewer *ret, AdminResult *ret_result)
         return TRUE;
 }
 
-static AdminResult
-mailbox_answer(AdminCall *call, MailboxAnswer answer, const char *name, const GError *error)
+AdminResult
+admin_mailbox_answer(AdminCall *call, MailboxAnswer answer, const char *name, const GError *error)
 {
         switch (answer) {
         case MAILBOX_DONE:
@@ -148,7 +147,7 @@ mailbox_list(AdminCall *call)
         Viewer who;
         gsize n;
 
-        if (!mailbox_viewer(call, &who, &result))
+        if (!admin_viewer(call, &who, &result))
                 return result;
         if (admin_option(call, "--deleted") != NULL)
                 return list_deleted(call, &who);
@@ -182,7 +181,7 @@ read_use(AdminCall *call, guint *ret, AdminResult *ret_result)
                 *ret = use;
                 return TRUE;
         }
-        *ret_result = mailbox_answer(call, MAILBOX_BAD_USE, word, NULL);
+        *ret_result = admin_mailbox_answer(call, MAILBOX_BAD_USE, word, NULL);
         return FALSE;
 }
 
@@ -196,12 +195,12 @@ mailbox_create(AdminCall *call)
         guint use;
         Viewer who;
 
-        if (!mailbox_viewer(call, &who, &result) || !read_use(call, &use, &result))
+        if (!admin_viewer(call, &who, &result) || !read_use(call, &use, &result))
                 return result;
         MailboxAnswer answer = store_mailbox_create(admin_rooms(call)->store, admin_arena(call), &who, span_of(name),
                                                     use, &made, &error);
         if (answer != MAILBOX_DONE)
-                return mailbox_answer(call, answer, name, error);
+                return admin_mailbox_answer(call, answer, name, error);
         json_t *object = mailbox_json(call, made);
         if ((result = mailbox_record(call, json_incref(object))) == ADMIN_DONE)
                 admin_result(call, json_incref(object));
@@ -220,11 +219,11 @@ mailbox_change(AdminCall *call, MailboxFn fn, const char *key, const char *value
         AdminResult result = ADMIN_DONE;
         Viewer who;
 
-        if (!mailbox_viewer(call, &who, &result))
+        if (!admin_viewer(call, &who, &result))
                 return result;
         MailboxAnswer answer = fn(call, &who, span_of(name), &error);
         if (answer != MAILBOX_DONE)
-                return mailbox_answer(call, answer, name, error);
+                return admin_mailbox_answer(call, answer, name, error);
         json_t *object = json_pack("{s:o}", key, json_text(value));
         if ((result = mailbox_record(call, json_incref(object))) == ADMIN_DONE)
                 admin_result(call, json_pack("{s:s, s:o}", "name", name, key, json_text(value)));
@@ -313,12 +312,12 @@ undelete_answer(AdminCall *call, ChangeAnswer answer, const char *name, const GE
         case CHANGED_FAILED:
                 break;
         case CHANGED_NO_MAILBOX:
-                return mailbox_answer(call, MAILBOX_MISSING, name, NULL);
+                return admin_mailbox_answer(call, MAILBOX_MISSING, name, NULL);
         case CHANGED_OVER_QUOTA:
                 return admin_refuse(call, "the quota of the account leaves no room for them");
         case CHANGED_TOO_MANY_KEYWORDS:
         case CHANGED_UID_SPACE:
-                return mailbox_answer(call, MAILBOX_LIMIT, name, NULL);
+                return admin_mailbox_answer(call, MAILBOX_LIMIT, name, NULL);
         }
         return admin_refuse(call, "%s", error != NULL ? error->message : "it could not be done");
 }
@@ -337,12 +336,12 @@ mailbox_undelete(AdminCall *call)
 
         if (text != NULL && !clock_parse_iso(text, &since))
                 return admin_usage(call, "--since %s: YYYY-MM-DD[THH:MM[:SS]][Z] is expected", text);
-        if (!mailbox_viewer(call, &who, &result))
+        if (!admin_viewer(call, &who, &result))
                 return result;
         MailboxAnswer there =
                 store_mailbox(store, admin_arena(call), &who, span_of(name), RIGHT_INSERT, &found, &error);
         if (there != MAILBOX_DONE)
-                return mailbox_answer(call, there, name, error);
+                return admin_mailbox_answer(call, there, name, error);
         ChangeAnswer answer = store_undelete(store, found->id, since, &n, &error);
         if (answer != CHANGED_DONE)
                 return undelete_answer(call, answer, name, error);
@@ -381,7 +380,7 @@ acl_change(AdminCall *call, const Viewer *who, AdminResult *ret_result)
         MailboxAnswer answer = store_acl_set(admin_rooms(call)->store, who, span_of(name), span_of(identifier), action,
                                              rights, &error);
         *ret_result = answer == MAILBOX_BAD_NAME ? admin_refuse(call, "%s is no account or group here", identifier)
-                                                 : mailbox_answer(call, answer, name, error);
+                                                 : admin_mailbox_answer(call, answer, name, error);
         if (answer != MAILBOX_DONE)
                 return FALSE;
         *ret_result = mailbox_record(call, json_pack("{s:s, s:s}", "identifier", identifier, "rights", text));
@@ -401,14 +400,14 @@ mailbox_acl(AdminCall *call)
 
         if (admin_arg(call, "IDENTIFIER", 0) != NULL && admin_arg(call, "RIGHTS", 0) == NULL)
                 return admin_usage(call, "RIGHTS are missing: letters of lrswipkxtea, or none");
-        if (!mailbox_viewer(call, &who, &result))
+        if (!admin_viewer(call, &who, &result))
                 return result;
         if (admin_arg(call, "IDENTIFIER", 0) != NULL && !acl_change(call, &who, &result))
                 return result;
         MailboxAnswer answer =
                 store_acl(admin_rooms(call)->store, admin_arena(call), &who, span_of(name), &at, &n, &error);
         if (answer != MAILBOX_DONE)
-                return mailbox_answer(call, answer, name, error);
+                return admin_mailbox_answer(call, answer, name, error);
         for (gsize i = 0; i < n; i++)
                 admin_row(call, json_pack("{s:o, s:o}", "identifier", json_text(at[i].identifier), "rights",
                                           json_text(rights_text(at[i].rights, text))));

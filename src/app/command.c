@@ -4,6 +4,7 @@
 #include "app/render.h"
 #include "app/settings.h"
 #include "app/site.h"
+#include "app/transfer.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -132,7 +133,11 @@ command_call(const Settings *settings, const AdminRequest *request, gboolean as_
         g_autoptr(GError) error = NULL;
         g_autofree char *reason = NULL;
         Front front = {render, message};
-        AdminOutput output = {front_row, front_result, front_warning, front_read, &front};
+        AdminOutput output = {.row = front_row,
+                              .result = front_result,
+                              .warning = front_warning,
+                              .read = front_read,
+                              .data = &front};
         AdminResult result = ADMIN_REFUSED;
 
         gboolean is_answered = call_somewhere(settings, request, &output, &result, &reason, &error);
@@ -169,7 +174,8 @@ command_run(const Operation *operation, const char *const *args, const char *con
         if (!front_password(operation, args, &password))
                 return ADMIN_REFUSED;
         AdminRequest request = {operation, args, password, (guint) geteuid()};
-        int status = command_call(settings, &request, as_json, message);
+        int status = operation->run == NULL ? transfer_run(settings, &request, as_json)
+                                            : command_call(settings, &request, as_json, message);
         if (password != NULL)
                 text_wipe(password, strlen(password));
         g_free(password);

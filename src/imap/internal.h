@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/scan.h"
 #include "imap/imap.h"
+#include "imap/utf7.h"
 #include "store/change.h"
 #include "store/mailbox.h"
 #include "store/search.h"
@@ -86,9 +87,6 @@ typedef struct ImapSet {
 } ImapSet;
 gboolean args_set(ImapArgs *a, ImapSet *ret);
 
-/* Modified UTF-7 (RFC 3501 §5.1.3) */
-gboolean utf7_to_utf8(Arena *arena, Span name, Span *ret) G_GNUC_WARN_UNUSED_RESULT;    /* FALSE: not well-formed */
-Span utf7_from_utf8(Arena *arena, Span name);
 
 /* Answers ----------------------------------------------------------------------------------------------------------- */
 

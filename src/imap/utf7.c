@@ -3,8 +3,8 @@
  * Each name has exactly one form: what another encoder would have written otherwise (printable ASCII in base64, two
  * shifts in a row, bits left over) is not well-formed, so that two names on the wire are never one mailbox.
  */
-#include "imap/internal.h"
-
+#include "imap/utf7.h"
+#include "base/scan.h"
 #include "base/text.h"
 
 static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
