@@ -338,6 +338,8 @@ folder_run(Import *im, TransferFolder *folder, const char *target)
         im->used = 0;
         if (source_open(im->source, folder, &im->failed)) {
                 result = folder_import(im);
+        } else if (im->n_folders == 1) {
+                result = admin_refuse(im->t->call, "%s", im->failed->message);
         } else {
                 skip(im, g_strdup(im->failed->message));
                 folder_row(im);

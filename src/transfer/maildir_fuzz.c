@@ -13,6 +13,7 @@ name_of(Span text)
         g_autofree char *key = name_key(text);
         g_autofree char *keyword = name_keyword(text);
 
+        g_assert(strlen(key) >= text.len && strlen(keyword) <= text.len);
         g_assert(strlen(name) <= 1000 && g_utf8_validate(name, -1, NULL));
         for (guint i = 0; i < levels->len; i++)
                 g_assert(strlen(g_ptr_array_index(levels, i)) <= 255);

@@ -467,6 +467,10 @@ source_mbox(const char *path, const char *inbox, GError **error)
                 fault_errno(error, "%s", path);
                 return NULL;
         }
+        if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+                fault(error, FAULT_INPUT, "%s: neither a file nor a directory", path);
+                return NULL;
+        }
         g_autofree char *parent = S_ISDIR(st.st_mode) ? g_strdup(real) : g_path_get_dirname(real);
         int dir = file_open_dir(AT_FDCWD, parent);
         if (dir < 0) {
