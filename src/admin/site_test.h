@@ -124,7 +124,7 @@ test_call(TestSite *site, TestAnswer *ret, const char *password, const char *inp
 {
         static const char *const NO_ARGS[] = {NULL};
         AdminRequest request = {admin_find(noun, verb), args != NULL ? args : NO_ARGS, password, (guint) geteuid()};
-        AdminOutput output = {test_row, test_result, test_warning, test_read, ret};
+        AdminOutput output = {.row = test_row, .result = test_result, .warning = test_warning, .read = test_read, .data = ret};
 
         g_assert_nonnull(request.operation);
         test_answer_init(ret, input != NULL ? input : "");
