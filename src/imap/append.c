@@ -234,7 +234,7 @@ take_stretch(ImapSession *s, ImapAppend *p, Span gathered, guint64 size, gboolea
                 break;
         case APPEND_WRONG:
         case APPEND_COMPLETE:
-                imap_bad(s, "no literal is expected here");
+                imap_bad_syntax(s);
                 break;
         }
         imap_append_free(s);
@@ -285,21 +285,18 @@ appenduid(const ImapAppend *p, guint32 uid_validity)
         return g_string_free(code, FALSE);
 }
 
-/* FALSE has answered. In another mailbox the old message goes once the new one is on disk. */
+/* FALSE has answered. The old message goes in the commit in which the new one comes, also when that is in another
+ * mailbox. */
 static gboolean
 commit(ImapSession *s, ImapAppend *p, guint32 *ret_uid_validity)
 {
         const UidRange old = {p->replaced, p->replaced};
-        const UidSet set = {&old, 1};
+        const Replaced replaced = {s->selected != NULL ? s->selected->mailbox : 0, {&old, 1}};
         g_autoptr(GError) error = NULL;
-        gboolean is_here = p->is_replace && p->target->id == s->selected->mailbox;
-        guint64 modseq;
 
         ChangeAnswer answer =
                 store_append(imap_store(s), p->target->id, s->who.account, (Append *) (gpointer) p->messages->data,
-                             p->messages->len, is_here ? &set : NULL, ret_uid_validity, &error);
-        if (answer == CHANGED_DONE && p->is_replace && !is_here)
-                answer = store_remove(imap_store(s), s->selected->mailbox, &set, &modseq, &error);
+                             p->messages->len, p->is_replace ? &replaced : NULL, ret_uid_validity, &error);
         if (answer == CHANGED_DONE)
                 return TRUE;
         imap_no_change(s, answer, error, "append");
@@ -327,19 +324,19 @@ finish(ImapSession *s, ImapAppend *p)
 }
 
 static void
-run(ImapSession *s, ImapArgs *args, gboolean is_replace, const char *form)
+run(ImapSession *s, ImapArgs *args, gboolean is_replace)
 {
         ImapAppend *p = state_of(s, is_replace);
         ImapArgs a = args_of(s, p, scan_rest(&args->scan));
         AppendText text;
 
         if (append_text_parse(&a, p->place, FALSE, FALSE, &text) != APPEND_COMPLETE) {
-                imap_bad(s, form);
+                imap_bad_syntax(s);
         } else if (carry_out(s, p, &text)) {
                 if (p->messages->len > 0)
                         finish(s, p);
                 else
-                        imap_bad(s, form);
+                        imap_bad_syntax(s);
         }
         imap_append_free(s);
 }
@@ -347,11 +344,11 @@ run(ImapSession *s, ImapArgs *args, gboolean is_replace, const char *form)
 void
 imap_append(ImapSession *s, ImapArgs *args)
 {
-        run(s, args, FALSE, "APPEND mailbox [(flags)] [date] literal");
+        run(s, args, FALSE);
 }
 
 void
 imap_replace(ImapSession *s, ImapArgs *args)
 {
-        run(s, args, TRUE, "REPLACE number mailbox [(flags)] [date] literal");
+        run(s, args, TRUE);
 }

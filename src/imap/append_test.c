@@ -85,10 +85,11 @@ test_refused(void)
                 {"a APPEND INBOX {1000001}", "a NO [TOOBIG] message too large\r\n"},
                 {"a APPEND INBOX {9223372036854775807}", "a NO [TOOBIG] message too large\r\n"},
                 {"a APPEND INBOX {0+}\r\n", "a NO an empty message\r\n"},
-                {"a APPEND INBOX", "a BAD APPEND mailbox [(flags)] [date] literal\r\n"},
-                {"a APPEND INBOX {17+}\r\n" MESSAGE " ", "a BAD APPEND mailbox [(flags)] [date] literal\r\n"},
-                {"a APPEND INBOX (\\Recent) {17}", "a BAD no literal is expected here\r\n"},
-                {"a APPEND INBOX UTF8 (~{17}", "a BAD no literal is expected here\r\n"},
+                {"a APPEND INBOX", "a BAD syntax: APPEND mailbox [(flags)] [date] literal [...]\r\n"},
+                {"a APPEND INBOX {17+}\r\n" MESSAGE " x",
+                 "a BAD syntax: APPEND mailbox [(flags)] [date] literal [...]\r\n"},
+                {"a APPEND INBOX (\\Recent) {17}", "a BAD syntax: APPEND mailbox [(flags)] [date] literal [...]\r\n"},
+                {"a APPEND INBOX UTF8 (~{17}", "a BAD syntax: APPEND mailbox [(flags)] [date] literal [...]\r\n"},
         };
         TalkSite site;
 

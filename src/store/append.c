@@ -51,7 +51,7 @@ typedef struct Appending {
         gint64 mailbox, reader;
         Append *messages;
         gsize n;
-        const UidSet *expunge;
+        const Replaced *replaced;
         Limits limits;
         BlobPlace *places;
         Id *ids;
@@ -158,8 +158,8 @@ append_work(gpointer data, DbTxn *txn, GError **error)
         Slot *slot;
         ChangeAnswer answer = change_answer(slot_by_id(a->store, txn, a->mailbox, &slot, error));
 
-        if (answer == CHANGED_DONE && a->expunge != NULL)
-                answer = entries_remove(a->store, txn, a->mailbox, a->expunge, error);
+        if (answer == CHANGED_DONE && a->replaced != NULL)
+                answer = entries_remove(a->store, txn, a->replaced->mailbox, &a->replaced->set, error);
         if (answer == CHANGED_DONE)
                 answer = check_room(a, txn, slot, error);
         if (answer == CHANGED_DONE && a->hook != NULL)
@@ -190,7 +190,7 @@ append_all(Appending *a, GError **error)
 }
 
 ChangeAnswer
-append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const Replaced *replaced,
                  const AppendHook *hook, guint32 *ret_uid_validity, GError **error)
 {
         g_autofree BlobPlace *places = g_new0(BlobPlace, n);
@@ -203,7 +203,7 @@ append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, 
                 .reader = reader,
                 .messages = messages,
                 .n = n,
-                .expunge = expunge,
+                .replaced = replaced,
                 .places = places,
                 .ids = ids,
                 .summaries = summaries,
@@ -222,8 +222,8 @@ append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, 
 }
 
 ChangeAnswer
-store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const Replaced *replaced,
              guint32 *ret_uid_validity, GError **error)
 {
-        return append_with_hook(store, mailbox, reader, messages, n, expunge, NULL, ret_uid_validity, error);
+        return append_with_hook(store, mailbox, reader, messages, n, replaced, NULL, ret_uid_validity, error);
 }

@@ -105,8 +105,13 @@ typedef struct Append {
         guint64 ret_size;
 } Append;
 BlobWriter *store_writer_new(Store *store) G_GNUC_WARN_UNUSED_RESULT;
-/* All of them or none, in order (RFC 3502). One sync of bodies, one commit. expunge: UIDs removed in the same commit (REPLACE; NULL: none). */
-ChangeAnswer store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+/* Entries that go when others come, of the same mailbox or of another (REPLACE). */
+typedef struct Replaced {
+        gint64 mailbox;
+        UidSet set;
+} Replaced;
+/* All of them or none, in order (RFC 3502). One sync of bodies, one commit. replaced: removed in the same commit, whatever their flags; NULL: none. */
+ChangeAnswer store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const Replaced *replaced,
                           guint32 *ret_uid_validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Would so many octets and messages pass the quota of the mailbox's owner? */
 ChangeAnswer store_has_room(Store *store, gint64 mailbox, guint64 octets, guint messages, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -176,7 +176,7 @@ typedef struct AppendHook {
         gpointer data;
         gboolean is_over_quota;
 } AppendHook;
-ChangeAnswer append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const UidSet *expunge,
+ChangeAnswer append_with_hook(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const Replaced *replaced,
                               const AppendHook *hook, guint32 *ret_uid_validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* import.c: what was imported into a mailbox that goes is forgotten, some 2,000 keys a call. */

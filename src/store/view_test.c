@@ -425,6 +425,35 @@ test_vanished(Site *site, gconstpointer data)
         assert_vanished(third - 1, NULL, "2-4 7-7 9-9 ");
 }
 
+/* REPLACE: what comes and what goes are of two mailboxes, and of one commit. */
+static void
+test_replaced(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        Append message = {.writer = store_writer_new(site->store)};
+        guint32 validity;
+        gint64 uid;
+
+        deliver_n(site, 3);
+        g_assert_cmpint(deliver(site, 2, "INBOX", "", "Subject: x\r\n\r\n", (Quota){0}, &uid), ==, STORE_DONE);
+        gint64 from = inbox_of(site, 1), to = inbox_of(site, 2);
+        const Replaced replaced = {from, {(const UidRange[]){{2, 2}}, 1}};
+        g_autoptr(View) source = open_view(site, from, 1);
+        g_autoptr(View) target = open_view(site, to, 1);
+        g_assert_true(blob_writer_add(message.writer, span_of("Subject: new\r\n\r\ntext\r\n"), &error));
+        g_assert_cmpint(store_append(site->store, to, 1, &message, 1, &replaced, &validity, &error), ==, CHANGED_DONE);
+        g_assert_no_error(error);
+        assert_news(source, 1, "-2 ");
+        assert_news(target, 1, "+1 ");
+        message = (Append){.writer = store_writer_new(site->store)};
+        g_assert_true(blob_writer_add(message.writer, span_of("Subject: no\r\n\r\n"), &error));
+        const Replaced nowhere = {4711, {(const UidRange[]){{1, 1}}, 1}};
+        g_assert_cmpint(store_append(site->store, to, 1, &message, 1, &nowhere, &validity, &error), ==,
+                        CHANGED_NO_MAILBOX);
+        assert_news(target, 1, ""); /* all or nothing */
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
 /* Summaries -------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -576,6 +605,7 @@ main(int argc, char **argv)
         ADD("what-has-vanished-is-kept-until-it-may-be-told RFC 9051 §7.5.1", test_keeping);
         ADD("what-has-vanished-is-kept-in-pages", test_keeping_many);
         ADD("vanished RFC 7162 §3.2.5.2", test_vanished);
+        ADD("what-is-replaced-goes-in-the-same-commit RFC 8508 §3.1", test_replaced);
         ADD("summaries-along-a-view", test_summaries);
         ADD("a-message-is-read-as-its-copy", test_message);
         ADD("watches-hear-of-commits", test_watches);
