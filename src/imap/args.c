@@ -9,6 +9,7 @@
 
 #define RANGES_MAX 10000
 #define FLAGS_MAX 1000
+#define SET_NUMBER_MAX ((guint64) G_MAXUINT32 - 1) /* of a number that is written: the one above stands for "*" */
 
 /* ATOM-CHAR: printable ASCII without ( ) { SP % * " \ ] */
 static const OctetClass CLASS_ATOM = {
@@ -469,7 +470,7 @@ scan_set_number(Scan *s, guint32 *ret)
         }
         if (!scan_number(s, G_MAXUINT32, &number) || number == 0)
                 return FALSE;
-        *ret = (guint32) number;
+        *ret = (guint32) MIN(number, SET_NUMBER_MAX);
         return TRUE;
 }
 

@@ -34,7 +34,7 @@ parse(ImapSession *s, ImapArgs *a, CopyArgs *c)
 
         if (!args_space(a) || !args_set(a, &set) || !args_space(a) || (!args_mailbox(a, &name, &is_bad) && !is_bad) ||
             (!is_bad && !args_end(a))) {
-                imap_bad(s, "numbers and a mailbox, please");
+                imap_bad_syntax(s);
                 return FALSE;
         }
         if (is_bad) {
@@ -88,6 +88,10 @@ copy(ImapSession *s, const CopyArgs *c, gboolean is_move, Copied *ret)
                 return TRUE;
         request.mask = flags_permitted(c->target->rights, &request.may_keywords);
         const UidSet uids = imap_uids(s, c->messages.ranges, c->messages.n);
+        if (uids.n == 0) {
+                imap_no(s, "LIMIT", "too complex");
+                return FALSE;
+        }
         ChangeAnswer answer = store_copy(imap_store(s), &request, &uids, ret, &error);
         if (answer == CHANGED_DONE)
                 return TRUE;
@@ -221,7 +225,7 @@ uid_expunge(ImapSession *s, ImapArgs *a)
         ImapSet set;
 
         if (!args_space(a) || !args_set(a, &set) || !args_end(a)) {
-                imap_bad(s, "UID EXPUNGE numbers");
+                imap_bad_syntax(s);
                 return;
         }
         if (!may_remove(s, RIGHT_EXPUNGE) || !messages_choose(s, &set, &m))
@@ -231,7 +235,10 @@ uid_expunge(ImapSession *s, ImapArgs *a)
                 return;
         }
         const UidSet uids = imap_uids(s, m.ranges, m.n);
-        expunge(s, &uids, &m);
+        if (uids.n < m.n)
+                imap_no(s, "LIMIT", "too complex");
+        else
+                expunge(s, &uids, &m);
 }
 
 void

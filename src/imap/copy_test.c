@@ -44,8 +44,8 @@ test_copy(void)
         talk_validity(&site, "c UID COPY 99 Archive", "c OK COPY completed\r\n");
         talk_validity(&site, "c COPY 5 Archive", "c BAD no such message\r\n");
         talk_validity(&site, "c COPY 1 &x", "c NO [CANNOT] not a name that can be used\r\n");
-        talk_validity(&site, "c COPY 1", "c BAD numbers and a mailbox, please\r\n");
-        talk_validity(&site, "c COPY 1 Archive x", "c BAD numbers and a mailbox, please\r\n");
+        talk_validity(&site, "c COPY 1", "c BAD syntax: [UID] COPY numbers mailbox\r\n");
+        talk_validity(&site, "c COPY 1 Archive x", "c BAD syntax: [UID] COPY numbers mailbox\r\n");
         /* flags and dates go along (RFC 9051 §6.4.7) */
         talk_select(&site.joe, "Archive");
         talk(&site.joe, "f FETCH 1:2 (FLAGS INTERNALDATE)",
@@ -53,8 +53,7 @@ test_copy(void)
              "* 2 FETCH (FLAGS (\\Seen k) INTERNALDATE \"17-Jul-1996 02:44:25 +0000\")\r\n"
              "f OK FETCH completed\r\n");
         /* into the same mailbox */
-        talk_validity(&site, "c COPY 1 Archive",
-                      "* 5 EXISTS\r\nc OK [COPYUID %u 1 5] COPY completed\r\n");
+        talk_validity(&site, "c COPY 1 Archive", "* 5 EXISTS\r\nc OK [COPYUID %u 1 5] COPY completed\r\n");
         talk_close(&site);
 }
 
@@ -92,7 +91,7 @@ test_expunge(void)
         talk(&site.joe, "x UID EXPUNGE 2:3", "* 3 EXPUNGE\r\nx OK EXPUNGE completed\r\n");
         talk(&site.joe, "x EXPUNGE", "* 4 EXPUNGE\r\n* 1 EXPUNGE\r\nx OK EXPUNGE completed\r\n");
         talk(&site.joe, "x EXPUNGE 1", "x BAD EXPUNGE has no arguments\r\n");
-        talk(&site.joe, "x UID EXPUNGE", "x BAD UID EXPUNGE numbers\r\n");
+        talk(&site.joe, "x UID EXPUNGE", "x BAD syntax: EXPUNGE, UID EXPUNGE numbers\r\n");
         talk_ends(&site.joe, "e EXAMINE INBOX", "\r\n");
         talk(&site.joe, "x EXPUNGE", "x NO the mailbox was opened for reading only\r\n");
         talk_ends(&site.joe, "q ENABLE QRESYNC", "q OK enabled\r\n");

@@ -205,7 +205,7 @@ imap_fetch(ImapSession *s, ImapArgs *a)
         FetchRequest r = {0};
 
         if (!parse(a, &r)) {
-                imap_bad(s, "FETCH numbers items [(modifiers)]");
+                imap_bad_syntax(s);
                 return;
         }
         if (!may_vanish(s, &r.modifiers)) {

@@ -188,15 +188,15 @@ begin_message(ImapSession *s, FetchTask *t)
         t->item = 0;
 }
 
+/* An item that was not asked for. */
 static void
 put_row(ImapSession *s, FetchTask *t, FetchKind kind)
 {
-        static const FetchItem flags = {.kind = FETCH_FLAGS, .label = {(const guint8 *) "FLAGS", 5}};
-        static const FetchItem modseq = {.kind = FETCH_MODSEQ, .label = {(const guint8 *) "MODSEQ", 6}};
+        const char *label = kind == FETCH_FLAGS ? "FLAGS" : kind == FETCH_MODSEQ ? "MODSEQ" : "UID";
+        const FetchItem item = {.kind = kind, .label = span_of(label)};
 
-        if ((t->items.kinds & 1U << kind) != 0)
-                return;
-        imap_fetch_put_item(s, t, kind == FETCH_FLAGS ? &flags : &modseq);
+        if ((t->items.kinds & 1U << kind) == 0)
+                imap_fetch_put_item(s, t, &item);
 }
 
 /* What was set with this FETCH is told with it (RFC 9051 §6.4.5: BODY[]). */
@@ -208,6 +208,8 @@ end_message(ImapSession *s, FetchTask *t)
                 if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
                         put_row(s, t, FETCH_MODSEQ);
         }
+        if (!t->has_put) /* nothing could be decoded: an answer has at least one item (RFC 9051 §9, msg-att) */
+                put_row(s, t, is_uidonly(s) ? FETCH_FLAGS : FETCH_UID);
         imap_put(s, ")\r\n");
         t->is_begun = FALSE;
 }
@@ -306,9 +308,28 @@ put_news(ImapSession *s, FetchTask *t)
         return TRUE;
 }
 
-static ImapTaskStep
-rest(FetchTask *t)
+/* Messages that are behind us, of all that were named. Not in the middle of an answer. */
+static void
+tell_progress(ImapSession *s, const FetchTask *t)
 {
+        guint64 done = 0, all = 0;
+
+        for (gsize i = 0; i < t->n_ranges; i++) {
+                guint64 count = (guint64) t->ranges[i].last - t->ranges[i].first + 1;
+                all += count;
+                if (i < t->range)
+                        done += count;
+                else if (i == t->range && t->index > t->ranges[i].first)
+                        done += MIN(t->index - t->ranges[i].first, count);
+        }
+        if (!t->is_begun)
+                imap_progress(s, done, all);
+}
+
+static ImapTaskStep
+rest(ImapSession *s, FetchTask *t)
+{
+        tell_progress(s, t);
         if (t->cursor != NULL)
                 summary_cursor_rest(t->cursor);
         t->has_summary = FALSE;
@@ -322,10 +343,10 @@ run(ImapSession *s, ImapTask *task)
         Usec until = clock_monotonic() + TURN_USEC;
 
         if (!put_news(s, t))
-                return rest(t);
+                return rest(s, t);
         for (guint n = 1; find_message(t); n++) {
                 if (imap_is_full(s) || (n % TURN_MESSAGES == 0 && clock_monotonic() > until) || !put_message(s, t))
-                        return rest(t);
+                        return rest(s, t);
                 t->index++;
         }
         return end_fetch(s, t);

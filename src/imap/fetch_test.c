@@ -68,7 +68,7 @@ test_items(void)
         g_assert_true(g_str_has_prefix(site.joe.output->str, "* 1 FETCH (EMAILID ("));
         g_assert_nonnull(strstr(site.joe.output->str, ") SAVEDATE \""));
         talk(&site.joe, "f FETCH 3 FLAGS", "f BAD no such message\r\n");
-        talk(&site.joe, "f FETCH 1 NOTHING", "f BAD FETCH numbers items [(modifiers)]\r\n");
+        talk(&site.joe, "f FETCH 1 NOTHING", "f BAD syntax: [UID] FETCH numbers items [(modifiers)]\r\n");
         talk_close(&site);
 }
 

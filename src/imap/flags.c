@@ -1,11 +1,13 @@
 /* flags.c -- STORE and UID STORE (RFC 9051 §6.4.6; 7162 §3.1.3; 4314 §4).
  *
- *      arguments -> what the reader may change -> one durable change -> the newest view -> the answer, a task
+ *      arguments -> what the reader may change -> durable changes, some thousand messages at a time -> the newest view
+ *      -> the answer
  *
  * The answer compares views: what others have changed meanwhile is told in it too.
  */
 #include "imap/messages.h"
 
+#define SLICE_MESSAGES 8192
 #define KEYWORDS_SET ((guint64) ~(((guint64) 1 << FLAG_KEYWORD_FIRST) - 1))
 
 typedef struct StoreRequest {
@@ -17,14 +19,19 @@ typedef struct StoreRequest {
 
 typedef struct StoreTask {
         ImapTask task;
-        View *before; /* what the numbers of the answer mean */
+        StoreRequest request; /* what it points to is in the command's arena */
+        View *before;         /* what the numbers of the answer mean         */
+
+        gsize slice;      /* how far the change is: this range, */
+        guint32 in_slice; /* and so many of its messages,       */
+        guint32 n_done;   /* so many in all                     */
+        GArray *modified; /* UidRange: left alone               */
+
+        gboolean is_changed; /* from here on, the answer            */
         News news;
         guint8 *told; /* one bit an index: it is looked at   */
         guint32 next;
-        const IndexRange *ranges;
-        gsize n_ranges, range;
-        gboolean is_silent;
-        FlagAction action;
+        gsize range;
         guint64 flags, mask; /* all bits, those of keywords too     */
         const char *code;
 } StoreTask;
@@ -113,7 +120,7 @@ check(ImapSession *s, StoreRequest *r)
 static guint64
 expected(const StoreTask *t, guint64 flags)
 {
-        switch (t->action) {
+        switch (t->request.change.action) {
         case FLAGS_ADD:
                 return flags | (t->flags & t->mask);
         case FLAGS_REMOVE:
@@ -127,9 +134,11 @@ expected(const StoreTask *t, guint64 flags)
 static gboolean
 is_stored(StoreTask *t, guint32 number)
 {
-        while (t->range < t->n_ranges && t->ranges[t->range].last < number)
+        const Messages *m = &t->request.messages;
+
+        while (t->range < m->n && m->ranges[t->range].last < number)
                 t->range++;
-        return t->range < t->n_ranges && t->ranges[t->range].first <= number;
+        return t->range < m->n && m->ranges[t->range].first <= number;
 }
 
 /* .SILENT: flags that are as the client expects are not told, their MODSEQ is (RFC 7162 §3.1.3). Of what others have
@@ -139,16 +148,15 @@ put_answer(ImapSession *s, StoreTask *t, guint32 index)
 {
         if (imap_has_gone(s, index))
                 return;
-        gboolean has_flags = !t->is_silent || !is_stored(t, index) ||
+        gboolean has_flags = !t->request.is_silent || !is_stored(t, index) ||
                              view_flags(t->news.now, index) != expected(t, view_flags(t->before, index));
         if (has_flags || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
                 news_put(s, t->news.now, index, index, has_flags);
 }
 
 static ImapTaskStep
-run(ImapSession *s, ImapTask *task)
+put_answers(ImapSession *s, StoreTask *t)
 {
-        StoreTask *t = (StoreTask *) task;
         guint32 n = t->told != NULL ? view_count(t->before) : 0;
 
         while (t->next < n) {
@@ -164,17 +172,6 @@ run(ImapSession *s, ImapTask *task)
         }
         imap_ok(s, t->code, "STORE completed");
         return IMAP_TASK_DONE;
-}
-
-static void
-free_store(ImapTask *task)
-{
-        StoreTask *t = (StoreTask *) task;
-
-        view_unref(t->before);
-        news_done(&t->news);
-        g_free(t->told);
-        g_free(t);
 }
 
 static guint64
@@ -194,35 +191,16 @@ bits_of(const View *view, const Span *keywords, gsize n)
 static void
 mark_told(StoreTask *t)
 {
+        const Messages *m = &t->request.messages;
+
         t->told = g_steal_pointer(&t->news.changed);
-        if (t->is_silent || t->n_ranges == 0)
+        if (t->request.is_silent || m->n == 0)
                 return;
         if (t->told == NULL)
                 t->told = g_malloc0(view_count(t->before) / 8 + 1);
-        for (gsize i = 0; i < t->n_ranges; i++)
-                for (guint32 j = t->ranges[i].first; j <= t->ranges[i].last; j++)
+        for (gsize i = 0; i < m->n; i++)
+                for (guint32 j = m->ranges[i].first; j <= m->ranges[i].last; j++)
                         set_bit(t->told, j);
-}
-
-static void
-start(ImapSession *s, const StoreRequest *r, View *before, News *news, const char *code)
-{
-        StoreTask *t = g_new0(StoreTask, 1);
-        const FlagChange *c = &r->change;
-
-        t->task = (ImapTask){.run = run, .free = free_store};
-        t->before = view_ref(before);
-        t->news = *news;
-        *news = (News){0};
-        t->ranges = r->messages.ranges;
-        t->n_ranges = r->messages.n;
-        t->is_silent = r->is_silent;
-        t->action = c->action;
-        t->flags = c->flags | bits_of(t->news.now, c->keywords, c->n_keywords);
-        t->mask = c->mask | (c->may_keywords ? KEYWORDS_SET : 0);
-        t->code = code;
-        mark_told(t);
-        imap_start_task(s, &t->task);
 }
 
 /* MODIFIED -------------------------------------------------------------------------------------------------------- */
@@ -251,46 +229,125 @@ some_have_gone(const ImapSession *s, const Messages *m)
 
 /* In the command's arena. */
 static const char *
-make_code(ImapSession *s, const StoreRequest *r, const View *before, GArray *modified)
+make_code(ImapSession *s, const StoreTask *t)
 {
+        const Messages *m = &t->request.messages;
         char limit[LIMIT_CODE_OCTETS];
 
-        (void) messages_limit_code(s, &r->messages, limit);
-        if (modified == NULL || modified->len == 0)
-                return arena_strdup(s->arena,
-                                    limit[0] == '\0' && some_have_gone(s, &r->messages) ? "EXPUNGEISSUED" : limit);
+        (void) messages_limit_code(s, m, limit);
+        if (t->modified->len == 0)
+                return arena_strdup(s->arena, limit[0] == '\0' && some_have_gone(s, m) ? "EXPUNGEISSUED" : limit);
         if (limit[0] != '\0') /* there is room for one code only (RFC 9738 §3.1) */
                 imap_printf(s, "* NO [%s] only some of the messages\r\n", limit);
-        put_numbers(s, before, modified);
+        put_numbers(s, t->before, t->modified);
         g_autoptr(GString) code = g_string_new("MODIFIED ");
-        messages_append_ranges(code, modified);
+        messages_append_ranges(code, t->modified);
         return arena_strdup(s->arena, code->str);
 }
 
 /* The command ----------------------------------------------------------------------------------------------------- */
 
-static void
-store(ImapSession *s, const StoreRequest *r)
+/* UIDs of the next messages. */
+static GArray *
+next_slice(StoreTask *t)
 {
-        g_autoptr(View) before = view_ref(s->selected->view);
+        const Messages *m = &t->request.messages;
+        GArray *uids = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        guint32 room = SLICE_MESSAGES;
+
+        while (t->slice < m->n && room > 0) {
+                guint32 first = m->ranges[t->slice].first + t->in_slice, left = m->ranges[t->slice].last - first + 1;
+                guint32 count = MIN(left, room);
+                const UidRange range = {view_entry(t->before, first)->uid,
+                                        view_entry(t->before, first + count - 1)->uid};
+                g_array_append_val(uids, range);
+                room -= count;
+                t->n_done += count;
+                t->in_slice = count < left ? t->in_slice + count : 0;
+                t->slice += count == left;
+        }
+        return uids;
+}
+
+/* FALSE has answered. */
+static gboolean
+change_slice(ImapSession *s, StoreTask *t)
+{
+        g_autoptr(GArray) uids = next_slice(t);
         g_autoptr(GArray) modified = NULL;
         g_autoptr(GError) error = NULL;
-        g_auto(News) news = {0};
+        const UidSet set = {(const UidRange *) (gconstpointer) uids->data, uids->len};
         guint64 modseq;
 
-        const UidSet uids = imap_uids(s, r->messages.ranges, r->messages.n);
-        ChangeAnswer answer =
-                store_change_flags(imap_store(s), s->selected->mailbox, &uids, &r->change, &modified, &modseq, &error);
+        ChangeAnswer answer = store_change_flags(imap_store(s), s->selected->mailbox, &set, &t->request.change,
+                                                 &modified, &modseq, &error);
         if (answer != CHANGED_DONE) {
                 imap_no_change(s, answer, error, "store");
-                return;
+                return FALSE;
         }
-        if (news_take(s, &news, &error) != STORE_DONE) {
+        if (modified != NULL)
+                g_array_append_vals(t->modified, modified->data, modified->len);
+        return TRUE;
+}
+
+/* FALSE has answered. */
+static gboolean
+begin_answer(ImapSession *s, StoreTask *t)
+{
+        const FlagChange *c = &t->request.change;
+        g_autoptr(GError) error = NULL;
+
+        if (news_take(s, &t->news, &error) != STORE_DONE) {
                 imap_no_fault(s, "store", error);
-                return;
+                return FALSE;
         }
-        const char *code = make_code(s, r, before, modified);
-        start(s, r, before, &news, code != NULL ? code : "");
+        t->flags = c->flags | bits_of(t->news.now, c->keywords, c->n_keywords);
+        t->mask = c->mask | (c->may_keywords ? KEYWORDS_SET : 0);
+        const char *code = make_code(s, t);
+        t->code = code != NULL ? code : "";
+        mark_told(t);
+        t->is_changed = TRUE;
+        return TRUE;
+}
+
+static ImapTaskStep
+run(ImapSession *s, ImapTask *task)
+{
+        StoreTask *t = (StoreTask *) task;
+
+        if (t->is_changed)
+                return put_answers(s, t);
+        if (!change_slice(s, t))
+                return IMAP_TASK_DONE;
+        if (t->slice < t->request.messages.n) {
+                imap_progress(s, t->n_done, t->request.messages.count);
+                return IMAP_TASK_AGAIN;
+        }
+        return begin_answer(s, t) ? put_answers(s, t) : IMAP_TASK_DONE;
+}
+
+static void
+free_store(ImapTask *task)
+{
+        StoreTask *t = (StoreTask *) task;
+
+        view_unref(t->before);
+        g_array_unref(t->modified);
+        news_done(&t->news);
+        g_free(t->told);
+        g_free(t);
+}
+
+static void
+start(ImapSession *s, const StoreRequest *r)
+{
+        StoreTask *t = g_new0(StoreTask, 1);
+
+        t->task = (ImapTask){.run = run, .free = free_store};
+        t->request = *r;
+        t->before = view_ref(s->selected->view);
+        t->modified = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        imap_start_task(s, &t->task);
 }
 
 void
@@ -299,7 +356,7 @@ imap_store_flags(ImapSession *s, ImapArgs *a)
         StoreRequest r = {0};
 
         if (!parse(a, &r)) {
-                imap_bad(s, "STORE numbers [(UNCHANGEDSINCE n)] [+-]FLAGS[.SILENT] (flags)");
+                imap_bad_syntax(s);
                 return;
         }
         if (!check(s, &r) || !messages_choose(s, &r.set, &r.messages))
@@ -310,5 +367,5 @@ imap_store_flags(ImapSession *s, ImapArgs *a)
         }
         if (r.change.has_unchanged_since)
                 messages_use_condstore(s);
-        store(s, &r);
+        start(s, &r);
 }

@@ -79,7 +79,7 @@ gboolean args_date_time(ImapArgs *a, Usec *ret);                /* APPEND: " 1-F
 gboolean args_mailbox(ImapArgs *a, Span *ret, gboolean *ret_is_bad);
 gboolean args_list_mailbox(ImapArgs *a, Span *ret, gboolean *ret_is_bad);        /* with wildcards */
 
-/* Sets of numbers: "1:5,7,*" or "$". As given: '*' is G_MAXUINT32. Ranges are put in order (first <= last unless '*'), at most 10,000. */
+/* Sets of numbers: "1:5,7,*" or "$". As given: '*' is G_MAXUINT32, and the number 4294967295, which no message has, the one below it. Ranges are put in order (first <= last unless '*'), at most 10,000. */
 typedef struct ImapSet {
         const UidRange *ranges;
         gsize n;
@@ -94,6 +94,7 @@ gboolean args_set(ImapArgs *a, ImapSet *ret);
 void imap_ok(ImapSession *s, const char *code, const char *text);
 void imap_no(ImapSession *s, const char *code, const char *text);
 void imap_bad(ImapSession *s, const char *text);                 /* counts as an error of the client's: too many close */
+void imap_bad_syntax(ImapSession *s);                            /* the same, with the form of the running command */
 void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE]/[OVERQUOTA...] by fault code, and the log */
 void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const char *doing);      /* every MailboxAnswer but DONE */
 void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */

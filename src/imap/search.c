@@ -51,6 +51,8 @@ typedef struct Find {
         FindMessage message; /* keys */
         Sorter *sorter;
         Threads *threads;
+        guint8 *wanted; /* MESSAGELIMIT: one octet an entry; NULL: all */
+        Messages kept;  /* its code for the tagged answer */
         guint32 *found;
         guint32 n, at;
         FindAnswer answer;
@@ -65,6 +67,7 @@ forget_mailbox(Find *f)
         g_clear_pointer(&f->scores, find_scores_free);
         g_clear_pointer(&f->sorter, sorter_free);
         g_clear_pointer(&f->threads, threads_free);
+        g_clear_pointer(&f->wanted, g_free);
         g_clear_pointer(&f->found, g_free);
         g_clear_pointer(&f->view, view_unref);
         find_message_done(&f->message);
@@ -124,6 +127,76 @@ open_view(ImapSession *s, Find *f, GError **error)
         return FIND_AGAIN;
 }
 
+/* MESSAGELIMIT (RFC 9738 §3.1, §3.2): what counts are the messages that are searched ----------------------------------
+ */
+
+/* Those that the sets of numbers and UIDs leave that every match must be in. NULL: an error. */
+static guint32 *
+find_candidates(ImapSession *s, const Find *f, guint32 *ret_n, GError **error)
+{
+        g_autofree FindNode *nodes = g_new0(FindNode, f->tree.n + 1);
+        FindTree tree = {.nodes = nodes, .n = 2};
+
+        nodes[0] = f->tree.nodes[0];
+        nodes[1].test = FIND_ALWAYS; /* below the first, as all of them */
+        for (guint i = 1; i < f->tree.n; i++)
+                if (f->tree.nodes[i].parent == 0 &&
+                    (f->tree.nodes[i].test == FIND_NUMBERS || f->tree.nodes[i].test == FIND_UIDS))
+                        nodes[tree.n++] = f->tree.nodes[i];
+        g_autoptr(FindRun) run =
+                find_run_new(imap_store(s), f->view, &tree, s->selected != NULL ? s->selected->saved : NULL, NULL);
+        if (run != NULL && find_run_step(run, G_MAXINT64, error) == FIND_FAILED)
+                return NULL;
+        guint32 *found = run != NULL ? find_run_found(run, ret_n) : NULL;
+        if (found == NULL)
+                (void) no_memory(error);
+        return found;
+}
+
+/* The highest UIDs of them are searched. */
+static gboolean
+keep_highest(ImapSession *s, Find *f, const guint32 *candidates, guint32 n)
+{
+        guint32 limit = imap_settings(s)->message_limit, from = n - limit;
+
+        f->wanted = g_try_malloc0(view_count(f->view));
+        if (f->wanted == NULL)
+                return FALSE;
+        for (guint32 i = from; i < n; i++)
+                f->wanted[candidates[i]] = 1;
+        f->kept.lowest_uid = view_entry(f->view, candidates[from])->uid;
+        return TRUE;
+}
+
+/* An order or threads of a part would be wrong, and which part of several mailboxes could not be told. */
+static gboolean
+may_be_part(const Find *f)
+{
+        return f->kind == KIND_SEARCH && f->sources.n == 1;
+}
+
+/* FIND_AGAIN: NO has been answered. */
+static FindStep
+limit_messages(ImapSession *s, Find *f, GError **error)
+{
+        char code[LIMIT_CODE_OCTETS];
+        guint32 n = 0;
+
+        if (!messages_are_over_limit(s, view_count(f->view)))
+                return FIND_DONE;
+        g_autofree guint32 *candidates = find_candidates(s, f, &n, error);
+        if (candidates == NULL)
+                return FIND_FAILED;
+        if (!messages_are_over_limit(s, n))
+                return FIND_DONE;
+        if (may_be_part(f))
+                return keep_highest(s, f, candidates, n) ? FIND_DONE : no_memory(error);
+        g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_settings(s)->message_limit);
+        forget_saved(s, f->options.what);
+        imap_no(s, code, "too many messages at once: search fewer, by UIDAFTER or UIDBEFORE");
+        return FIND_AGAIN;
+}
+
 static FindStep
 step_begin(ImapSession *s, Find *f, GError **error)
 {
@@ -135,7 +208,13 @@ step_begin(ImapSession *s, Find *f, GError **error)
         }
         if (opened == FIND_FAILED)
                 return FIND_FAILED;
-        f->run = find_run_new(imap_store(s), f->view, &f->tree, s->selected != NULL ? s->selected->saved : NULL, NULL);
+        FindStep limited = limit_messages(s, f, error);
+        if (limited == FIND_AGAIN)
+                f->phase = PHASE_END;
+        if (limited != FIND_DONE)
+                return limited;
+        f->run = find_run_new(imap_store(s), f->view, &f->tree, s->selected != NULL ? s->selected->saved : NULL,
+                              f->wanted);
         if (f->run == NULL)
                 return no_memory(error);
         f->phase = PHASE_RUN;
@@ -334,7 +413,7 @@ keep_live(ImapSession *s, const Find *f)
                                             .found = f->found,
                                             .n = f->n};
 
-        if (!find_context_add(s, &request))
+        if (f->wanted != NULL || !find_context_add(s, &request))
                 imap_printf(s, "* NO [NOUPDATE \"%s\"] changes will not be told\r\n", s->tag);
 }
 
@@ -425,6 +504,7 @@ find_run(ImapSession *s, ImapTask *task)
 {
         Find *f = (Find *) task;
         Usec until = clock_in(SLICE);
+        char code[LIMIT_CODE_OCTETS];
 
         while (f->phase != PHASE_END) {
                 g_autoptr(GError) error = NULL;
@@ -434,13 +514,14 @@ find_run(ImapSession *s, ImapTask *task)
                         imap_no_fault(s, "search", error);
                         return IMAP_TASK_DONE;
                 }
-                if (step == FIND_AGAIN || clock_monotonic() >= until) {
+                if (f->phase != PHASE_END && (step == FIND_AGAIN || clock_monotonic() >= until)) {
                         find_rest(f);
                         tell_progress(s, f);
                         return IMAP_TASK_AGAIN;
                 }
         }
-        imap_ok(s, "", "done");
+        if (!s->is_answered)
+                imap_ok(s, messages_limit_code(s, &f->kept, code), "done");
         return IMAP_TASK_DONE;
 }
 
@@ -478,7 +559,7 @@ begin(ImapSession *s, Find *take_find, FindParse parsed)
 
         switch (parsed) {
         case FIND_BAD:
-                imap_bad(s, "that is no search");
+                imap_bad_syntax(s);
                 return;
         case FIND_BAD_CHARSET:
                 forget_saved(s, f->options.what);

@@ -24,6 +24,7 @@ typedef enum Argument {
         ARGUMENT_SIZE,
         ARGUMENT_MODSEQ,
         ARGUMENT_UIDS,
+        ARGUMENT_UID, /* one                                       */
         ARGUMENT_OBJECTID,
         ARGUMENT_KEY, /* one search key                             */
         ARGUMENT_TWO_KEYS,
@@ -86,6 +87,8 @@ static const Key KEYS[] = {
         {"THREADID", ARGUMENT_OBJECTID, FIND_ALWAYS, TRUE}, /* we have none (RFC 8474 §5.2)  */
         {"TO", ARGUMENT_STRING, FIND_FIELD, .field = "To"},
         {"UID", ARGUMENT_UIDS, FIND_UIDS},
+        {"UIDAFTER", ARGUMENT_UID, FIND_UIDS, .side = SIDE_FROM},
+        {"UIDBEFORE", ARGUMENT_UID, FIND_UIDS, .side = SIDE_BELOW},
         {"UNANSWERED", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_ANSWERED},
         {"UNDELETED", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_DELETED},
         {"UNDRAFT", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_DRAFT},
@@ -431,6 +434,25 @@ add_set(Parser *p, FindTest test)
         return TRUE;
 }
 
+/* UIDAFTER and UIDBEFORE (RFC 9738 §3.3): without the UID itself. */
+static gboolean
+add_uids(Parser *p, const Key *key)
+{
+        guint64 uid;
+
+        if (!args_number(p->a, G_MAXUINT32, &uid) || uid == 0)
+                return FALSE;
+        guint64 first = key->side == SIDE_BELOW ? 1 : uid + 1;
+        guint64 last = key->side == SIDE_BELOW ? uid - 1 : (guint64) G_MAXUINT32 - 1; /* above it is "*" */
+        UidRange *range = arena_new0(p->a->arena, UidRange);
+        FindNode *node = range != NULL ? add_key(p, FIND_UIDS, FALSE) : NULL;
+        if (node == NULL)
+                return too_much(p);
+        *range = (UidRange){(guint32) first, (guint32) last};
+        node->set = (ImapSet){.ranges = range, .n = first <= last ? 1 : 0};
+        return TRUE;
+}
+
 static gboolean
 add_flag(Parser *p, const Key *key)
 {
@@ -494,6 +516,8 @@ add_argument(Parser *p, const Key *key)
                 return add_modseq(p, key);
         case ARGUMENT_UIDS:
                 return add_set(p, FIND_UIDS);
+        case ARGUMENT_UID:
+                return add_uids(p, key);
         case ARGUMENT_OBJECTID:
                 return add_objectid(p, key);
         case ARGUMENT_KEY:

@@ -173,12 +173,13 @@ static void
 test_refused(void)
 {
         static const char *const rows[][2] = {
-                {"SEARCH", "a BAD that is no search\r\n"},
-                {"SEARCH RETURN (ALL PARTIAL 1:2) ALL", "a BAD that is no search\r\n"},
+                {"SEARCH", "a BAD syntax: SEARCH [RETURN (options)] [CHARSET charset] key...\r\n"},
+                {"SEARCH RETURN (ALL PARTIAL 1:2) ALL",
+                 "a BAD syntax: SEARCH [RETURN (options)] [CHARSET charset] key...\r\n"},
                 {"SEARCH RETURN (RELEVANCY) ALL", "a BAD RELEVANCY is of FUZZY searches\r\n"},
                 {"SORT (RELEVANCY) UTF-8 ALL", "a BAD RELEVANCY is of FUZZY searches\r\n"},
-                {"SORT (DATE) ALL", "a BAD that is no search\r\n"},
-                {"THREAD SOME UTF-8 ALL", "a BAD that is no search\r\n"},
+                {"SORT (DATE) ALL", "a BAD syntax: SORT [RETURN (options)] (criteria) charset key...\r\n"},
+                {"THREAD SOME UTF-8 ALL", "a BAD syntax: THREAD algorithm charset key...\r\n"},
                 {"ESEARCH IN (selected-delayed) ALL",
                  "a BAD syntax: ESEARCH [IN (mailboxes)] [RETURN (options)] keys\r\n"},
                 {"ESEARCH IN (personal) RETURN (SAVE) ALL", "a BAD SAVE is of the selected mailbox\r\n"},

@@ -95,6 +95,14 @@ imap_bad(ImapSession *s, const char *text)
 }
 
 void
+imap_bad_syntax(ImapSession *s)
+{
+        g_autofree char *text = g_strconcat("syntax: ", s->command->form, NULL);
+
+        imap_bad(s, text);
+}
+
+void
 imap_bye(ImapSession *s, const char *text)
 {
         imap_put(s, "* BYE ");
@@ -505,6 +513,16 @@ pass_line(ImapSession *s, gboolean has_literal, const LiteralMark *mark)
                 s->gathering = IMAP_GATHERING_NOTHING;
 }
 
+/* Some clients send a space too many, which means nothing (RFC 9051 §2.2 has none). Behind a literal only the rest of
+ * the line is looked at. */
+static Span
+without_trailing_spaces(Span line)
+{
+        while (line.len > 0 && line.data[line.len - 1] == ' ')
+                line.len--;
+        return line;
+}
+
 static void
 take_line(ImapSession *s, Span line)
 {
@@ -522,7 +540,7 @@ take_line(ImapSession *s, Span line)
                 pass_line(s, has_literal, &mark);
                 return;
         }
-        Span text = has_literal ? mark.before : line;
+        Span text = has_literal ? mark.before : without_trailing_spaces(line);
         if (s->gathered->len + text.len > gathered_max(s)) {
                 imap_bad(s, "command too long");
                 pass_line(s, has_literal, &mark);
