@@ -8,8 +8,8 @@
  *
  * Without a group for the selected mailbox, its changes are told with the answers to commands, as they always are.
  */
-#include "imap/fetch.h"
 #include "imap/notify.h"
+#include "imap/fetch.h"
 
 #define ARENA_MAX ((gsize) 256 * 1024)
 #define COMMAND_MAX ((gsize) 64 * 1024)
@@ -100,7 +100,17 @@ is_due(Watched *w)
         return w->watch != NULL && (g_atomic_int_get(&w->fired) != 0 || w->known.uid_validity == 0);
 }
 
+/* Some wait: for the client to read, or for our next turn. */
 static void
+wake_later(ImapSession *s, Notify *n)
+{
+        g_atomic_int_set(&n->fired, 1);
+        if (!imap_is_full(s))
+                session_wake(&s->session);
+}
+
+/* In pieces of time: others have their turn. */
+static ImapStep
 tell_mailboxes(ImapSession *s, Notify *n)
 {
         Usec until = clock_monotonic() + TURN_USEC;
@@ -112,12 +122,13 @@ tell_mailboxes(ImapSession *s, Notify *n)
                 if (!is_due(w))
                         continue;
                 if (imap_is_full(s) || clock_monotonic() > until) {
-                        g_atomic_int_set(&n->fired, 1);
-                        return;
+                        wake_later(s, n);
+                        return IMAP_STEP_AGAIN;
                 }
                 if (!look_at(s, w, TRUE, &error))
                         imap_log_fault(s, "look at a mailbox", error);
         }
+        return IMAP_STEP_DONE;
 }
 
 /* The selected mailbox -------------------------------------------------------------------------------------------- */
@@ -202,7 +213,7 @@ imap_step_notify(ImapSession *s)
         if (g_atomic_int_get(&n->tree_fired) != 0)
                 tell_tree(s, n);
         else if (g_atomic_int_get(&n->fired) != 0)
-                tell_mailboxes(s, n);
+                return tell_mailboxes(s, n);
         else
                 return IMAP_STEP_AGAIN;
         return IMAP_STEP_DONE;

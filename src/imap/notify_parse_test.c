@@ -6,11 +6,11 @@ static void
 assert_parsed(const char *text, NotifyParsed expected)
 {
         ImapArgs args = harness_args(span_of(text), 0);
-        g_autoptr(Arena) arena = args.arena;
         NotifySpec spec;
 
         g_test_message("%s", text);
         g_assert_cmpint(notify_parse(&args, &spec), ==, expected);
+        arena_free(args.arena);
 }
 
 static void
@@ -63,13 +63,13 @@ static void
 assert_events(const char *text, const char *name, gboolean is_subscribed, guint expected)
 {
         ImapArgs args = harness_args(span_of(text), 0);
-        g_autoptr(Arena) arena = args.arena;
         const Mailbox mailbox = {.id = 1, .name = name, .is_subscribed = is_subscribed};
         NotifySpec spec;
 
         g_test_message("%s: %s", text, name);
         g_assert_cmpint(notify_parse(&args, &spec), ==, NOTIFY_PARSED_OK);
         g_assert_cmpuint(notify_events_of(&spec, &mailbox), ==, expected);
+        arena_free(args.arena);
 }
 
 static void

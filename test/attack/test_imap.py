@@ -192,3 +192,21 @@ def test_patterns_that_fork_everywhere_cost_no_more_than_others_rfc9051_6_3_9(si
         assert tagged(w, b'a LIST (SUBSCRIBED RECURSIVEMATCH) "" ' + many + b" RETURN (STATUS (MESSAGES))\r\n").startswith(b"a OK ")
         assert tagged(w, b'a LIST "" ' + many[:-1] + b" x)\r\n").startswith(b"a BAD ")
         assert tagged(w, b'a LIST "" (' + b"(" * 60000 + b"\r\n").startswith(b"a BAD ")
+
+
+def test_notify_beyond_measure_is_refused_rfc5465_5_8(site):
+    both = b"(MessageNew MessageExpunge)"
+    with Wire(site.port("imap")) as w:
+        log_in(w)
+        assert tagged(w, b"a NOTIFY SET " + b" ".join([b"(personal NONE)"] * 101) + b"\r\n").startswith(b"a NO [NOTIFICATIONOVERFLOW]")
+        names = b"(" + b" ".join(b"m%d" % i for i in range(1001)) + b")"
+        assert tagged(w, b"a NOTIFY SET (mailboxes " + names + b" " + both + b")\r\n").startswith(b"a NO [NOTIFICATIONOVERFLOW]")
+        assert tagged(w, b"a NOTIFY SET " + b"(" * 60000 + b"\r\n").startswith(b"a BAD ")
+        literals = b"".join(b"{60000+}\r\n" + b"x" * 60000 + b" " for _ in range(3))
+        assert tagged(w, b"a NOTIFY SET (mailboxes (" + literals + b"y) NONE)\r\n").startswith(b"a NO [NOTIFICATIONOVERFLOW]")
+        for _ in range(200):
+            assert tagged(w, b"a NOTIFY SET STATUS (personal " + both + b")\r\n").startswith(b"a OK ")
+        before = resident(site)
+        for _ in range(2000):
+            assert tagged(w, b"a NOTIFY SET (personal " + both + b")\r\n").startswith(b"a OK ")
+        assert resident(site) < before + 4096
