@@ -113,6 +113,7 @@ run(House *h)
         g_string_truncate(h->reports, 0);
         g_assert_cmpint(fetch_run(h->fetch, "s", note_report, h, &summary, &error), ==, FETCH_DONE);
         g_assert_no_error(error);
+        provider_rest(&h->provider);
         return summary;
 }
 
@@ -125,6 +126,7 @@ run_fails(House *h)
         g_string_truncate(h->reports, 0);
         g_assert_cmpint(fetch_run(h->fetch, "s", note_report, h, &summary, &error), ==, FETCH_FAILED);
         g_assert_nonnull(error);
+        provider_rest(&h->provider);
         return g_strdup(error->message);
 }
 
@@ -529,6 +531,7 @@ test_break(House *h, const Break *b)
         p->lose_quit_reply = b->lose_quit_reply;
         p->forget_to_delete = b->forgets;
         (void) !fetch_run(h->fetch, "s", note_report, h, &s, &ignored);
+        provider_rest(p);
         p->close_in_retr = 0;
         p->close_at_dele = p->close_at_quit = p->lose_quit_reply = p->forget_to_delete = FALSE;
         guint before = p->n_retr;

@@ -19,7 +19,10 @@ typedef struct Provider {
         int listener, fd;
         guint16 port;
         Thread *thread;
-        gint is_ending, is_stalling;
+        gint is_ending, is_stalling;    /* atomic */
+        Mutex lock;                     /* is_busy only */
+        Cond rests;
+        gboolean is_busy;               /* in a session */
         GPtrArray *mail;
         const char *password;
         gboolean no_uidl, no_top, no_pipelining;
@@ -186,6 +189,23 @@ provider_answer(Provider *p, const char *line)
 }
 
 static inline void
+provider_set_busy(Provider *p, gboolean is_busy)
+{
+        MUTEX_SCOPE(&p->lock);
+        p->is_busy = is_busy;
+        cond_broadcast(&p->rests);
+}
+
+/* Returns when its session is over, which may be later than for who fetched: from then on it can be looked at and changed. */
+static inline void
+provider_rest(Provider *p)
+{
+        MUTEX_SCOPE(&p->lock);
+        while (p->is_busy)
+                cond_wait(&p->rests, &p->lock);
+}
+
+static inline void
 provider_serve(gpointer data)
 {
         Provider *p = data;
@@ -194,6 +214,7 @@ provider_serve(gpointer data)
                 FILE *in = fdopen(dup(p->fd), "r");
                 char line[1024];
 
+                provider_set_busy(p, TRUE);
                 p->n_sessions++;
                 for (guint i = 0; i < p->mail->len; i++)
                         ((ProviderMail *) p->mail->pdata[i])->is_deleted = FALSE;
@@ -202,6 +223,7 @@ provider_serve(gpointer data)
                         goes_on = provider_answer(p, line);
                 fclose(in);
                 close(p->fd);
+                provider_set_busy(p, FALSE);
         }
         if (p->fd >= 0)
                 close(p->fd);
@@ -215,6 +237,8 @@ provider_start(Provider *p)
 
         *p = (Provider){.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .password = "secret"};
         p->mail = g_ptr_array_new_with_free_func(provider_mail_free);
+        mutex_init(&p->lock, "provider");
+        cond_init(&p->rests);
         g_assert_cmpint(bind(p->listener, (struct sockaddr *) &address, sizeof(address)), ==, 0);
         g_assert_cmpint(listen(p->listener, 8), ==, 0);
         g_assert_cmpint(getsockname(p->listener, (struct sockaddr *) &address, &len), ==, 0);
@@ -231,4 +255,6 @@ provider_stop(Provider *p)
         thread_take_join(p->thread);
         close(p->listener);
         g_ptr_array_unref(p->mail);
+        cond_done(&p->rests);
+        mutex_done(&p->lock);
 }

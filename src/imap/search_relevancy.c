@@ -164,8 +164,10 @@ next_pass(FindScores *f)
 static void
 finish(FindScores *f)
 {
+        guint phrases = f->tree->n_phrases;
+
         for (guint32 i = 0; i < f->n; i++)
-                f->scores[i] = f->tree->n_phrases == 0 ? 100 : (guint8) MAX(f->points[i] / f->tree->n_phrases, 1);
+                f->scores[i] = (guint8) (phrases == 0 ? 100 : MAX(f->points[i] / phrases, 1));
 }
 
 FindStep

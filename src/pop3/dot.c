@@ -50,6 +50,9 @@ dot_stuff(DotState *state, guint8 *buffer, gsize len)
         const guint8 *end = buffer + len;
         gsize more = 0;
 
+        if (len == 0)
+                return 0;
+        g_assert(buffer != NULL);
         for (const guint8 *dot = buffer; (dot = next_dot(state, buffer, dot, end)) != NULL; dot++)
                 more++;
 
