@@ -154,19 +154,24 @@ set_seen(ImapSession *s, const FetchRequest *r, News *news, GError **error)
 
 /* VANISHED -------------------------------------------------------------------------------------------------------- */
 
-/* RFC 7162 §3.2.6: before the FETCH answers. */
+/* RFC 7162 §3.2.6: before the FETCH answers. What the client was not told of yet, and still counts, is among it. */
 static gboolean
 put_vanished(ImapSession *s, const FetchRequest *r, GError **error)
 {
         const GArray *saved = r->set.is_saved ? s->selected->saved : NULL;
         g_autoptr(GArray) gone = NULL;
+        g_autoptr(View) newest = NULL;
 
         if (!r->modifiers.has_vanished || (r->set.is_saved && (saved == NULL || saved->len == 0)))
                 return TRUE;
+        StoreAnswer answer = store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &newest, error);
+        if (answer == STORE_NO_MAILBOX)
+                newest = view_ref(s->selected->view);
+        else if (answer != STORE_DONE)
+                return FALSE;
         const UidRange *within = saved != NULL ? (const UidRange *) (gconstpointer) saved->data : r->set.ranges;
         gsize n = saved != NULL ? saved->len : r->set.n;
-        if (!store_vanished_since(imap_store(s), s->selected->view, r->modifiers.changed_since, within, n, &gone,
-                                  error))
+        if (!store_vanished_since(imap_store(s), newest, r->modifiers.changed_since, within, n, &gone, error))
                 return FALSE;
         const UidRange *ranges = (const UidRange *) (gpointer) gone->data;
         for (gsize i = 0; i < gone->len; i += VANISHED_RANGES_MAX) {

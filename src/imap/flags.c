@@ -29,9 +29,9 @@ typedef struct StoreTask {
 
         gboolean is_changed; /* from here on, the answer            */
         News news;
-        guint8 *told; /* one bit an index: it is looked at   */
+        guint8 *told;   /* one bit an index: it is looked at                   */
+        guint8 *stored; /* the same: it was named, and not left alone          */
         guint32 next;
-        gsize range;
         guint64 flags, mask; /* all bits, those of keywords too     */
         const char *code;
 } StoreTask;
@@ -131,24 +131,14 @@ expected(const StoreTask *t, guint64 flags)
         return (flags & ~t->mask) | (t->flags & t->mask);
 }
 
-static gboolean
-is_stored(StoreTask *t, guint32 number)
-{
-        const Messages *m = &t->request.messages;
-
-        while (t->range < m->n && m->ranges[t->range].last < number)
-                t->range++;
-        return t->range < m->n && m->ranges[t->range].first <= number;
-}
-
-/* .SILENT: flags that are as the client expects are not told, their MODSEQ is (RFC 7162 §3.1.3). Of what others have
- * removed nothing is told. */
+/* .SILENT: flags that are as the client expects of its own change are not told, their MODSEQ is (RFC 7162 §3.1.3). Of
+ * what others have removed nothing is told. */
 static void
 put_answer(ImapSession *s, StoreTask *t, guint32 index)
 {
         if (imap_has_gone(s, index))
                 return;
-        gboolean has_flags = !t->request.is_silent || !is_stored(t, index) ||
+        gboolean has_flags = !t->request.is_silent || !bit_of(t->stored, index) ||
                              view_flags(t->news.now, index) != expected(t, view_flags(t->before, index));
         if (has_flags || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
                 news_put(s, t->news.now, index, index, has_flags);
@@ -187,25 +177,49 @@ bits_of(const View *view, const Span *keywords, gsize n)
         return bits;
 }
 
-/* Every message that was named is answered, also when its flags were already so (RFC 9051 §6.4.6). */
+/* Those that were named, but for the ones that UNCHANGEDSINCE left alone. */
+static void
+mark_stored(StoreTask *t)
+{
+        const Messages *m = &t->request.messages;
+        const UidRange *left = (const UidRange *) (gconstpointer) t->modified->data;
+        gsize n_left = t->modified->len, at = 0;
+
+        t->stored = g_malloc0(view_count(t->before) / 8 + 1);
+        for (gsize i = 0; i < m->n; i++)
+                for (guint32 j = m->ranges[i].first; j <= m->ranges[i].last; j++) {
+                        guint32 uid = n_left > 0 ? view_entry(t->before, j)->uid : 0;
+                        while (at < n_left && left[at].last < uid)
+                                at++;
+                        if (at == n_left || left[at].first > uid)
+                                set_bit(t->stored, j);
+                }
+}
+
+/* Every message that was named is answered, also when its flags were already so (RFC 9051 §6.4.6); a silent STORE with
+ * UNCHANGEDSINCE tells the MODSEQ of each that was stored (RFC 7162 §3.1.3). */
 static void
 mark_told(StoreTask *t)
 {
         const Messages *m = &t->request.messages;
+        gboolean is_silent = t->request.is_silent;
+        guint32 octets = view_count(t->before) / 8 + 1;
 
         t->told = g_steal_pointer(&t->news.changed);
-        if (t->request.is_silent || m->n == 0)
+        if ((is_silent && !t->request.change.has_unchanged_since) || m->n == 0)
                 return;
         if (t->told == NULL)
-                t->told = g_malloc0(view_count(t->before) / 8 + 1);
-        for (gsize i = 0; i < m->n; i++)
+                t->told = g_malloc0(octets);
+        for (guint32 i = 0; i < octets; i++)
+                t->told[i] |= t->stored[i];
+        for (gsize i = 0; !is_silent && i < m->n; i++)
                 for (guint32 j = m->ranges[i].first; j <= m->ranges[i].last; j++)
                         set_bit(t->told, j);
 }
 
 /* MODIFIED -------------------------------------------------------------------------------------------------------- */
 
-/* RFC 7162 §3.1.3: which messages were left alone, in the numbers of the command. */
+/* RFC 7162 §3.1.3: which messages were left alone, from now on in the numbers of the command. */
 static void
 put_numbers(ImapSession *s, const View *before, GArray *modified)
 {
@@ -303,9 +317,10 @@ begin_answer(ImapSession *s, StoreTask *t)
         }
         t->flags = c->flags | bits_of(t->news.now, c->keywords, c->n_keywords);
         t->mask = c->mask | (c->may_keywords ? KEYWORDS_SET : 0);
+        mark_stored(t);
+        mark_told(t);
         const char *code = make_code(s, t);
         t->code = code != NULL ? code : "";
-        mark_told(t);
         t->is_changed = TRUE;
         return TRUE;
 }
@@ -335,6 +350,7 @@ free_store(ImapTask *task)
         g_array_unref(t->modified);
         news_done(&t->news);
         g_free(t->told);
+        g_free(t->stored);
         g_free(t);
 }
 

@@ -188,12 +188,12 @@ typedef struct Params {
 static gboolean
 read_known_set(ImapArgs *args, ImapSet *ret)
 {
+        const guint8 *from = scan_mark(&args->scan);
+
         if (!args_set(args, ret) || ret->is_saved)
                 return FALSE;
-        for (gsize i = 0; i < ret->n; i++)
-                if (ret->ranges[i].last == G_MAXUINT32)
-                        return FALSE; /* "*" has no meaning here (RFC 7162 §7, known-uids) */
-        return TRUE;
+        /* "*" has no meaning here (RFC 7162 §7, known-uids) */
+        return memchr(from, '*', (gsize) (scan_mark(&args->scan) - from)) == NULL;
 }
 
 /* "(uidvalidity modseq [known-uids] [(numbers uids)])" (RFC 7162 §7, select-param) */
