@@ -8,7 +8,7 @@
  *      transfer list ADDRESS                   the account's own mailboxes
  *      transfer read ADDRESS FOLDER            messages, each a row and its octets
  *
- * A row of `read` tells the size; so many octets follow, in pieces.
+ * A row of `read` tells the size; so many octets follow, in pieces. One that can't be read, or not to its end, is followed or replaced by a row with its UID and "error".
  */
 #include "admin/operations.h"
 #include "admin/records.h"
@@ -503,7 +503,8 @@ read_view(AdminCall *call, const View *view, guint32 first)
                         continue;
                 if (error == NULL)
                         return admin_refuse(call, "nobody listens");
-                return admin_refuse(call, "UID %u can't be read: %s", view_entry(view, i)->uid, error->message);
+                admin_row(call, json_pack("{s:I, s:o}", "uid", (json_int_t) view_entry(view, i)->uid, "error",
+                                          json_text(error->message)));
         }
         return ADMIN_DONE;
 }

@@ -156,7 +156,8 @@ frame_run(AdminCall *call, gpointer data)
         if (t.reach == NULL)
                 return admin_refuse(call, "%s", error->message);
         catch_signals();
-        AdminResult result = transfer_import(&t);
+        gboolean is_import = strcmp(admin_operation(call)->noun, "import") == 0;
+        AdminResult result = is_import ? transfer_import(&t) : transfer_export(&t);
         progress_clear(t.progress);
         reach_close(t.reach);
         return result;

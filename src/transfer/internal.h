@@ -35,6 +35,7 @@ struct Source {
 };
 
 typedef struct TargetClass {
+        char *(*path)(Target *target, const char *name);
         gboolean (*open)(Target *target, const TransferFolder *folder, guint32 *ret_first, GError **error);
         gboolean (*begin)(Target *target, const TransferMessage *message, GError **error);
         gboolean (*write)(Target *target, Span octets, GError **error);
@@ -46,6 +47,8 @@ typedef struct TargetClass {
 struct Target {
         const TargetClass *class;
 };
+/* The directory of an export, made when it is missing and marked as such; -1: it is something else, or can't be had. */
+int target_directory(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* name.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -93,6 +96,7 @@ GPtrArray *file_names(int dir, gsize max, GError **error) G_GNUC_WARN_UNUSED_RES
 /* maildir_name.c ----------------------------------------------------------------------------------------------------- */
 
 #define MAILDIR_LETTERS 26
+#define MAILDIR_EXTRA_KEYWORDS "restante-keywords" /* of our exports: keywords beyond those with letters */
 typedef struct MaildirName {
         Span base;              /* up to the info */
         guint64 flags;          /* FLAG_SYSTEM bits */
@@ -101,6 +105,8 @@ typedef struct MaildirName {
         gboolean is_as_is;      /* an export of ours says that line ends must not be touched */
 } MaildirName;
 void maildir_name_parse(Span file_name, MaildirName *ret);
+/* "v1\2e2" -> "v1.2", in the buffer, which has room for as many octets. */
+Span maildir_unescape(Span level, guint8 *buffer);
 /* The levels of ".Work.2026" or of one path component; GPtrArray of char *. */
 GPtrArray *maildir_levels(Span directory) G_GNUC_WARN_UNUSED_RESULT;
 /* The Maildir++ directory of one of our names: ".Work.2026"; "" for INBOX; NULL: too long. g_free. */
@@ -122,6 +128,8 @@ typedef struct LetterNames {
 } LetterNames;
 void letters_parse(Span text, LetterNames *ret);
 void letters_done(LetterNames *names);
+/* "BASE KEYWORD KEYWORD" a line: base -> keywords. g_hash_table_unref. */
+GHashTable *extra_parse(Span text) G_GNUC_WARN_UNUSED_RESULT;
 /* Names of folders that are subscribed, as written: separators '.', '/' or (version 2) tabs become '/'. g_hash_table_unref. */
 GHashTable *subscriptions_parse(Span text, char separator) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -145,6 +153,8 @@ typedef struct MboxMeta {
 /* header: with its line ends, without the empty line. The fields of other programs are left out of what is put behind `out` (or NULL). */
 void mbox_meta_parse(Span header, MboxMeta *ret, GByteArray *out);
 void mbox_meta_done(MboxMeta *meta);
+/* Files beside mbox files that are none, by their names. */
+gboolean mbox_is_passed_over(const char *name) G_GNUC_PURE;
 /* Lines that begin with any number of '>' and "From ". */
 gboolean mbox_is_quoted(Span line) G_GNUC_PURE;
 

@@ -36,6 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uidlist_done(&list);
         letters_parse(text, &letters);
         letters_done(&letters);
+        g_hash_table_unref(extra_parse(text));
         g_hash_table_unref(subscriptions_parse(text, '.'));
         g_hash_table_unref(manifest_parse(text));
         return 0;

@@ -71,9 +71,8 @@ maildir_name_parse(Span file_name, MaildirName *ret)
         ret->is_as_is = has_field(ret->base, ",E=1");
 }
 
-/* "\2e" -> '.' */
-static Span
-unescape(Span level, guint8 *buffer)
+Span
+maildir_unescape(Span level, guint8 *buffer)
 {
         Scan s = scan_from(level);
         guint8 octet;
@@ -108,7 +107,7 @@ maildir_levels(Span directory)
                 else
                         (void) !scan_skip(&s, level.len);
                 if (level.len > 0)
-                        g_ptr_array_add(levels, name_level(unescape(level, buffer)));
+                        g_ptr_array_add(levels, name_level(maildir_unescape(level, buffer)));
         }
         return levels;
 }

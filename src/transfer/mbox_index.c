@@ -100,7 +100,7 @@ make_key(MboxCursor *c, MboxEntry *entry, Span header, GHashTable *counts)
 static void
 read_header(MboxCursor *c, MboxEntry *entry, GByteArray *header)
 {
-        gboolean is_whole = TRUE, was_whole = TRUE;
+        gboolean is_whole = TRUE, was_whole = TRUE, is_gathering = TRUE;
         Span line;
 
         g_byte_array_set_size(header, 0);
@@ -114,7 +114,8 @@ read_header(MboxCursor *c, MboxEntry *entry, GByteArray *header)
                         mbox_cursor_seek(c, before);
                         break;
                 }
-                if (header->len + line.len <= MBOX_HEADER_MAX)
+                is_gathering &= header->len + line.len <= MBOX_HEADER_MAX;
+                if (is_gathering)
                         g_byte_array_append(header, line.data, (guint) line.len);
                 was_whole = is_whole;
         }

@@ -27,6 +27,7 @@ typedef struct Maildir {
         /* of the folder that is open: */
         int folder, cur, new;
         LetterNames letters;
+        GHashTable *extra; /* base -> keywords, of an export of ours */
         GArray *items;
         guint next;
         /* of the message that is open: */
@@ -209,6 +210,7 @@ folder_close(Maildir *m)
         close_fd(&m->new);
         close_fd(&m->file);
         letters_done(&m->letters);
+        g_clear_pointer(&m->extra, g_hash_table_unref);
         g_clear_pointer(&m->items, g_array_unref);
         m->next = 0;
 }
@@ -240,6 +242,7 @@ read_lists(Maildir *m, UidList *ret_uids)
 {
         g_autoptr(GByteArray) uidlist = NULL;
         g_autoptr(GByteArray) keywords = NULL;
+        g_autoptr(GByteArray) extra = NULL;
         Span text = SPAN_EMPTY;
 
         if (file_load(m->folder, "dovecot-uidlist", UIDLIST_OCTETS_MAX, &uidlist))
@@ -249,6 +252,10 @@ read_lists(Maildir *m, UidList *ret_uids)
         if (file_load(m->folder, "dovecot-keywords", KEYWORDS_OCTETS_MAX, &keywords))
                 text = span_make(keywords->data, keywords->len);
         letters_parse(text, &m->letters);
+        text = SPAN_EMPTY;
+        if (file_load(m->folder, MAILDIR_EXTRA_KEYWORDS, UIDLIST_OCTETS_MAX, &extra))
+                text = span_make(extra->data, extra->len);
+        m->extra = extra_parse(text);
 }
 
 static gboolean
@@ -315,6 +322,11 @@ add_keywords(Maildir *m, const MaildirName *name)
                 if ((name->letters >> i & 1) != 0 && m->letters.at[i] != NULL && *m->letters.at[i] != '\0' &&
                     !(name->is_forwarded && g_ascii_strcasecmp(m->letters.at[i], "$Forwarded") == 0))
                         g_ptr_array_add(m->keywords, g_strdup(m->letters.at[i]));
+        g_autofree char *base = span_dup(name->base);
+        const char *more = g_hash_table_lookup(m->extra, base);
+        g_auto(GStrv) words = g_strsplit(more != NULL ? more : "", " ", TRANSFER_KEYWORDS_MAX);
+        for (gsize i = 0; words[i] != NULL && m->keywords->len < TRANSFER_KEYWORDS_MAX; i++)
+                g_ptr_array_add(m->keywords, name_keyword(span_of(words[i])));
         g_ptr_array_add(m->keywords, NULL);
 }
 

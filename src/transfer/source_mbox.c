@@ -32,6 +32,7 @@ typedef struct Mbox {
         Lines lines;
         GByteArray *ready;
         gsize used;
+        guint64 text; /* where in the file that begins which is not in meta */
         guint64 left; /* octets it still has, of an export of ours */
         gboolean is_line_start;
 } Mbox;
@@ -97,8 +98,8 @@ list_add(Listing *l, const char *path)
 }
 
 /* Files beside mailboxes that are none. */
-static gboolean
-is_passed_over(const char *name)
+gboolean
+mbox_is_passed_over(const char *name)
 {
         static const char *const SUFFIXES[] = {".msf", ".dat",  ".lock",   ".plist", ".json",
                                                ".new", ".html", ".sqlite", ".log"};
@@ -136,7 +137,8 @@ list_entry(Listing *l, int fd, const char *path, const char *name)
         g_autofree char *child = *path != '\0' ? g_strconcat(path, "/", name, NULL) : g_strdup(name);
         struct stat st;
 
-        if (is_passed_over(name) || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if ((mbox_is_passed_over(name) && !g_hash_table_contains(l->m->manifest, child)) ||
+            fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return;
         if (S_ISLNK(st.st_mode))
                 list_warn(l, child, "a symbolic link, which is not followed");
@@ -234,24 +236,25 @@ open_file(Mbox *m, const char *path, GError **error)
         return m->fd >= 0;
 }
 
-/* The header, and what it says. FALSE: it is too large, or can't be read. */
-static gboolean
+/* The header, and what it says; whole lines of it when it is very large. Where in the file what was looked at ends. */
+static guint64
 load_meta(Mbox *m, const MboxEntry *entry, GByteArray *out)
 {
-        gsize len = (gsize) MIN(entry->header_end - entry->header, MBOX_HEADER_MAX + 1);
+        gsize len = (gsize) MIN(entry->header_end - entry->header, MBOX_HEADER_MAX);
         g_autofree guint8 *header = g_malloc(len + 1);
         gsize done = 0;
 
-        mbox_meta_done(&m->meta);
-        while (len <= MBOX_HEADER_MAX && done < len) {
+        while (done < len) {
                 gssize n = read_at(entry->header + done, header + done, len - done, m);
                 if (n <= 0)
                         break;
                 done += (gsize) n;
         }
-        gboolean is_loaded = len <= MBOX_HEADER_MAX && done == len;
-        mbox_meta_parse(is_loaded ? span_make(header, len) : SPAN_EMPTY, &m->meta, out);
-        return is_loaded;
+        while (done > 0 && entry->header + done < entry->header_end && header[done - 1] != '\n')
+                done--;
+        mbox_meta_done(&m->meta);
+        mbox_meta_parse(span_make(header, done), &m->meta, out);
+        return entry->header + done;
 }
 
 /* UIDs are those of the file when its first message tells UIDVALIDITY, or an export of ours does. */
@@ -341,18 +344,13 @@ static void
 message_begin(Mbox *m)
 {
         g_autoptr(GByteArray) header = g_byte_array_new();
-        guint64 from = m->entry->header_end;
 
         g_byte_array_set_size(m->ready, 0);
         m->used = 0;
-        gboolean is_loaded = load_meta(m, m->entry, header);
+        m->text = load_meta(m, m->entry, header);
         m->lines = (Lines){.is_decided = m->meta.is_as_is, .is_as_is = m->meta.is_as_is};
         m->left = m->meta.octets >= 0 ? (guint64) m->meta.octets : G_MAXUINT64;
-        if (is_loaded)
-                feed(m, span_make(header->data, header->len));
-        else
-                from = m->entry->header;
-        mbox_cursor_seek(&m->cursor, from);
+        feed(m, span_make(header->data, header->len));
         m->is_line_start = TRUE;
 }
 
@@ -383,8 +381,7 @@ mbox_next(Source *source, TransferMessage *ret, char **ret_why, GError **error)
         if (m->meta.is_internal)
                 return skip(m->entry, "data of another program, no message", ret_why);
         Usec received = date_of(m);
-        mbox_cursor_seek(&m->cursor, m->entry->header_end - m->entry->header > MBOX_HEADER_MAX ? m->entry->header
-                                                                                               : m->entry->header_end);
+        mbox_cursor_seek(&m->cursor, m->text);
         g_ptr_array_add(m->meta.keywords, NULL);
         *ret = (TransferMessage){.key = m->entry->key,
                                  .uid = m->meta.uid,

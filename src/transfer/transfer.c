@@ -68,6 +68,12 @@ target_free(Target *target)
                 target->class->free(target);
 }
 
+char *
+target_path(Target *target, const char *name)
+{
+        return target->class->path(target, name);
+}
+
 gboolean
 target_open(Target *target, const TransferFolder *folder, guint32 *ret_first, GError **error)
 {

@@ -80,12 +80,14 @@ typedef struct Target Target;
 /* A directory that is empty, missing, or an earlier export of ours, which is gone on with. */
 Target *target_maildir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Target *target_mbox(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Where a mailbox of ours goes, from that directory; no two go to the same place. g_free. */
+char *target_path(Target *target, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 void target_free(Target *target); /* NULL is fine. What was not finished is gone on with next time. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Target, target_free)
 
 /* Begin a folder. *ret_first: messages below this UID are in already. */
 gboolean target_open(Target *target, const TransferFolder *folder, guint32 *ret_first, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A message with UID and received; then its octets; then its end. */
+/* A message with UID and received; then its octets; then its end. One that was begun and not ended is dropped by the next. */
 gboolean target_begin(Target *target, const TransferMessage *message, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean target_write(Target *target, Span octets, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean target_end(Target *target, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -109,10 +109,26 @@ letters_done(LetterNames *names)
                 g_clear_pointer(&names->at[i], g_free);
 }
 
+GHashTable *
+extra_parse(Span text)
+{
+        GHashTable *extra = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        Scan s = scan_from(text);
+        Span line, base;
+
+        while (scan_line(&s, &line)) {
+                Scan l = scan_from(line);
+                if (scan_until(&l, ' ', &base) && scan_octet(&l, ' '))
+                        g_hash_table_insert(extra, span_dup(base), span_dup(scan_rest(&l)));
+        }
+        return extra;
+}
+
 static char *
 subscribed_name(Span line, guint8 separator)
 {
         g_autoptr(GPtrArray) levels = g_ptr_array_new_with_free_func(g_free);
+        g_autofree guint8 *buffer = g_malloc(line.len + 1);
         Scan s = scan_from(line);
 
         while (!scan_at_end(&s)) {
@@ -122,7 +138,7 @@ subscribed_name(Span line, guint8 separator)
                 else
                         (void) !scan_skip(&s, level.len);
                 if (level.len > 0)
-                        g_ptr_array_add(levels, name_level(level));
+                        g_ptr_array_add(levels, name_level(maildir_unescape(level, buffer)));
         }
         return name_join(levels);
 }
