@@ -10,28 +10,17 @@
  *
  * Memory: 4 octets a message and context, UIDS_MAX of them in all; more is refused, as §4.3.1 allows.
  */
-#include "imap/find.h"
+#include "imap/context.h"
 
 #define CONTEXTS_MAX 8
 #define UIDS_MAX (256 * 1024)
 #define TREE_MAX ((gsize) 256 * 1024)
 #define PIECE_OCTETS ((gsize) 16 * 1024)
-#define FEW 50 /* messages that are put in their place one by one */
-#define SETTLE_FOREVER (3600 * USEC_PER_SEC)
-
-typedef struct Context {
-        char *tag;
-        Arena *arena; /* of the tree */
-        FindTree tree;
-        SortCriterion criteria[SORTER_CRITERIA_MAX];
-        gsize n_criteria; /* 0: SEARCH */
-        gboolean is_uid;
-        GArray *uids; /* guint32, as told; of SEARCH rising */
-} Context;
 
 typedef struct Contexts {
         GPtrArray *live;
-        GString *pending; /* text on its way to the client */
+        ContextUpdate *update; /* of one of them, under way; NULL: none */
+        GString *pending;      /* text on its way to the client */
         gsize written;
 } Contexts;
 
@@ -45,6 +34,7 @@ context_free(gpointer data)
         g_free(c->tag);
         arena_free(c->arena);
         g_array_unref(c->uids);
+        view_unref(c->of);
         g_free(c);
 }
 
@@ -55,6 +45,7 @@ contexts_free(gpointer data)
 
         if (all == NULL)
                 return;
+        context_update_free(all->update);
         g_ptr_array_unref(all->live);
         g_string_free(all->pending, TRUE);
         g_free(all);
@@ -66,114 +57,7 @@ contexts_of(const ImapSession *s)
         return s->selected != NULL ? s->selected->contexts : NULL;
 }
 
-static guint32
-uid_at(const Context *c, guint i)
-{
-        return g_array_index(c->uids, guint32, i);
-}
-
-/* Text ------------------------------------------------------------------------------------------------------------- */
-
-/* One response under way: "* ESEARCH (TAG "x") UID REMOVEFROM (0 1:3,7)". */
-typedef struct Response {
-        GString *to;
-        const Context *c;
-        const View *view; /* whose numbers the client knows */
-        const char *item;
-        gboolean is_begun;
-        gboolean is_in_set;  /* behind "(position " something is already */
-        guint32 position;    /* of the pair                              */
-        guint32 first, last; /* range that is being made; 0: none        */
-} Response;
-
-static guint32
-number_of(const Response *r, guint32 uid)
-{
-        return r->c->is_uid ? uid : view_index_of(r->view, uid) + 1;
-}
-
-static void
-end_range(Response *r)
-{
-        if (r->first == 0)
-                return;
-        g_string_append_printf(r->to, "%s%u", r->is_in_set ? "," : "", r->first);
-        if (r->last != r->first)
-                g_string_append_printf(r->to, ":%u", r->last);
-        r->is_in_set = TRUE;
-        r->first = 0;
-}
-
-/* The next pair of position and set. */
-static void
-begin_pair(Response *r, guint32 position)
-{
-        end_range(r);
-        if (!r->is_begun)
-                g_string_append_printf(r->to, "* ESEARCH (TAG \"%s\")%s %s (", r->c->tag, r->c->is_uid ? " UID" : "",
-                                       r->item);
-        g_string_append_printf(r->to, "%s%u ", r->is_begun ? " " : "", position);
-        r->is_begun = TRUE;
-        r->is_in_set = FALSE;
-        r->position = position;
-}
-
-static void
-add_uid(Response *r, guint32 uid)
-{
-        guint32 number = number_of(r, uid);
-
-        if (r->first != 0 && number == r->last + 1) {
-                r->last = number;
-                return;
-        }
-        end_range(r);
-        r->first = r->last = number;
-}
-
-static void
-end_response(Response *r)
-{
-        end_range(r);
-        if (r->is_begun)
-                g_string_append(r->to, ")\r\n");
-}
-
-/* Taking away ------------------------------------------------------------------------------------------------------ */
-
-/* Those that `leaves` says; told, and dropped. Of SORT from the last position to the first, so that the others hold. */
-static void
-remove_uids(const Context *c, GString *to, const View *view, gboolean (*leaves)(guint32 uid, gconstpointer data),
-            gconstpointer data)
-{
-        Response r = {.to = to, .c = c, .view = view, .item = "REMOVEFROM"};
-        guint kept = 0, end = c->uids->len;
-
-        if (c->n_criteria == 0) {
-                for (guint i = 0; i < c->uids->len; i++)
-                        if (leaves(uid_at(c, i), data)) {
-                                if (!r.is_begun)
-                                        begin_pair(&r, 0);
-                                add_uid(&r, uid_at(c, i));
-                        }
-        } else {
-                while (end > 0) {
-                        guint from = end;
-                        while (from > 0 && leaves(uid_at(c, from - 1), data))
-                                from--;
-                        if (from < end)
-                                begin_pair(&r, from + 1);
-                        for (guint i = from; i < end; i++)
-                                add_uid(&r, uid_at(c, i));
-                        end = from > 0 ? from - 1 : 0;
-                }
-        }
-        end_response(&r);
-        for (guint i = 0; i < c->uids->len; i++)
-                if (!leaves(uid_at(c, i), data))
-                        g_array_index(c->uids, guint32, kept++) = uid_at(c, i);
-        g_array_set_size(c->uids, kept);
-}
+/* Telling ---------------------------------------------------------------------------------------------------------- */
 
 static gboolean
 is_not_in(guint32 uid, gconstpointer data)
@@ -184,326 +68,85 @@ is_not_in(guint32 uid, gconstpointer data)
         return index == view_count(view) || view_entry(view, index)->uid != uid;
 }
 
-/* What has changed ------------------------------------------------------------------------------------------------- */
-
-/* The messages that changed, by index in the newer view, and whether they match now. */
-typedef struct Changes {
-        View *newer;
-        guint8 *is_changed, *matches;
-        guint32 n_changed;
-} Changes;
-
+/* See ImapSelected. What has vanished can't come back: it goes also from one that is not up to date. */
 static void
-note_changed(guint32 index, gpointer data)
+leave(ImapSession *s, const View *older)
 {
-        Changes *x = data;
+        Contexts *all = s->selected->contexts;
 
-        x->is_changed[index] = 1;
-        x->n_changed++;
-}
-
-static gboolean
-changes_init(Changes *x, const View *older, View *newer)
-{
-        gsize entries = (gsize) view_count(newer) + 1;
-        guint32 first_new;
-
-        *x = (Changes){.newer = newer, .is_changed = g_try_malloc0(entries), .matches = g_try_malloc0(entries)};
-        if (x->is_changed == NULL || x->matches == NULL)
-                return FALSE;
-        view_compare(older, newer, NULL, note_changed, x, &first_new);
-        for (guint32 i = first_new; i < view_count(newer); i++)
-                note_changed(i, x);
-        return TRUE;
-}
-
-static void
-changes_done(Changes *x)
-{
-        g_free(x->is_changed);
-        g_free(x->matches);
-}
-
-/* A message that has not changed stays what it was. */
-static gboolean
-has_ceased(guint32 uid, gconstpointer data)
-{
-        const Changes *x = data;
-        guint32 index = view_index_of(x->newer, uid);
-
-        return index < view_count(x->newer) && x->is_changed[index] && !x->matches[index];
-}
-
-static gboolean
-run_again(ImapSession *s, const Context *c, Changes *x, GError **error)
-{
-        g_autoptr(FindRun) run = find_run_new(imap_store(s), x->newer, &c->tree, NULL, x->is_changed);
-        g_autofree guint32 *found = NULL;
-        FindStep step = FIND_AGAIN;
-        guint32 n = 0;
-
-        while (run != NULL && step == FIND_AGAIN)
-                step = find_run_step(run, clock_in(SETTLE_FOREVER), error);
-        if (step != FIND_DONE)
-                return step == FIND_FAILED ? FALSE : fault(error, FAULT_BUSY, "no memory for a live search");
-        found = find_run_found(run, &n);
-        if (found == NULL)
-                return fault(error, FAULT_BUSY, "no memory for a live search");
-        memset(x->matches, 0, view_count(x->newer));
-        for (guint32 i = 0; i < n; i++)
-                x->matches[found[i]] = 1;
-        return TRUE;
-}
-
-/* Where a UID stands or would stand among rising ones. */
-static guint
-find_uid(const GArray *uids, guint32 uid)
-{
-        guint from = 0, to = uids->len;
-
-        while (from < to) {
-                guint middle = from + (to - from) / 2;
-                if (g_array_index(uids, guint32, middle) < uid)
-                        from = middle + 1;
-                else
-                        to = middle;
-        }
-        return from;
-}
-
-static int
-compare_uid(gconstpointer a, gconstpointer b)
-{
-        guint32 x = *(const guint32 *) a, y = *(const guint32 *) b;
-
-        return x < y ? -1 : x > y;
-}
-
-/* UIDs that match and are not told of yet, rising. */
-static GArray *
-find_new(const Context *c, const Changes *x)
-{
-        g_autoptr(GArray) known = g_array_copy(c->uids);
-        GArray *added = g_array_new(FALSE, FALSE, sizeof(guint32));
-
-        if (c->n_criteria > 0)
-                g_array_sort(known, compare_uid);
-        for (guint32 i = 0; i < view_count(x->newer); i++) {
-                guint32 uid = view_entry(x->newer, i)->uid;
-                if (!x->is_changed[i] || !x->matches[i])
-                        continue;
-                guint at = find_uid(known, uid);
-                if (at == known->len || g_array_index(known, guint32, at) != uid)
-                        g_array_append_val(added, uid);
-        }
-        return added;
-}
-
-/* Adding ----------------------------------------------------------------------------------------------------------- */
-
-static void
-add_in_mailbox_order(Context *c, GString *to, const View *view, const GArray *added)
-{
-        Response r = {.to = to, .c = c, .view = view, .item = "ADDTO"};
-
-        for (guint i = 0; i < added->len; i++) {
-                if (i == 0)
-                        begin_pair(&r, 0);
-                add_uid(&r, g_array_index(added, guint32, i));
-        }
-        end_response(&r);
-        g_array_append_vals(c->uids, added->data, added->len);
-        g_array_sort(c->uids, compare_uid);
-}
-
-static gboolean
-values_of(const Context *c, FindMessage *m, guint32 uid, SortValue *ret, GError **error)
-{
-        find_message_at(m, view_index_of(m->view, uid));
-        return sort_values(m, c->criteria, c->n_criteria, 0, ret, error);
-}
-
-/* The UIDs given in the order of the search; equal ones in mailbox order. */
-static GArray *
-sorted(const Context *c, FindMessage *m, const GArray *given, GError **error)
-{
-        g_autoptr(GArray) uids = g_array_copy((GArray *) given);
-        GArray *order = g_array_new(FALSE, FALSE, sizeof(guint32));
-        g_autoptr(Sorter) sorter = sorter_new(c->criteria, c->n_criteria, uids->len);
-        SortValue values[SORTER_CRITERIA_MAX];
-        gboolean is_good = sorter != NULL;
-        guint32 n;
-
-        g_array_sort(uids, compare_uid);
-        for (guint i = 0; i < uids->len && is_good; i++) {
-                guint32 uid = g_array_index(uids, guint32, i);
-                is_good = values_of(c, m, uid, values, error) && sorter_add(sorter, uid, values);
-        }
-        if (!is_good) {
-                if (error != NULL && *error == NULL)
-                        (void) fault(error, FAULT_BUSY, "no memory for a live search");
-                g_array_unref(order);
-                return NULL;
-        }
-        while (!sorter_step(sorter, clock_in(SETTLE_FOREVER)))
-                ;
-        const guint32 *sorted_uids = sorter_order(sorter, &n);
-        g_array_append_vals(order, sorted_uids, n);
-        return order;
-}
-
-/* The first place from `from` on whose message stands behind this one. */
-static gboolean
-find_place(const Context *c, FindMessage *m, FindMessage *other, guint32 uid, guint from, guint *ret, GError **error)
-{
-        SortValue values[SORTER_CRITERIA_MAX], theirs[SORTER_CRITERIA_MAX];
-        guint to = c->uids->len;
-
-        if (!values_of(c, m, uid, values, error))
-                return FALSE;
-        while (from < to) {
-                guint middle = from + (to - from) / 2;
-                if (!values_of(c, other, uid_at(c, middle), theirs, error))
-                        return FALSE;
-                int order = sorter_compare(c->criteria, c->n_criteria, theirs, values);
-                if (order < 0 || (order == 0 && uid_at(c, middle) < uid))
-                        from = middle + 1;
-                else
-                        to = middle;
-        }
-        *ret = from;
-        return TRUE;
-}
-
-/* All UIDs, the new ones in their places: looked for one by one. NULL: a fault. */
-static GArray *
-merge_few(const Context *c, FindMessage *m, FindMessage *other, const GArray *added, GError **error)
-{
-        g_autoptr(GArray) order = sorted(c, m, added, error);
-        g_autoptr(GArray) merged = g_array_new(FALSE, FALSE, sizeof(guint32));
-        guint done = 0;
-
-        for (guint i = 0; order != NULL && i < order->len; i++) {
-                guint32 uid = g_array_index(order, guint32, i);
-                guint place;
-                if (!find_place(c, m, other, uid, done, &place, error))
-                        return NULL;
-                g_array_append_vals(merged, &g_array_index(c->uids, guint32, done), place - done);
-                g_array_append_val(merged, uid);
-                done = place;
-        }
-        if (order == NULL)
-                return NULL;
-        if (done < c->uids->len)
-                g_array_append_vals(merged, &g_array_index(c->uids, guint32, done), c->uids->len - done);
-        return g_steal_pointer(&merged);
-}
-
-/* The same by sorting everything. */
-static GArray *
-merge_many(const Context *c, FindMessage *m, const GArray *added, GError **error)
-{
-        g_autoptr(GArray) all = g_array_copy(c->uids);
-
-        g_array_append_vals(all, added->data, added->len);
-        return sorted(c, m, all, error);
-}
-
-/* Pairs of the position where new ones begin and as many as stand there. Positions count what was put in before. */
-static void
-tell_places(const Context *c, GString *to, const View *view, const GArray *merged, const GArray *added)
-{
-        Response r = {.to = to, .c = c, .view = view, .item = "ADDTO"};
-        gboolean was_new = FALSE;
-
-        for (guint i = 0; i < merged->len; i++) {
-                guint32 uid = g_array_index(merged, guint32, i);
-                guint at = find_uid(added, uid);
-                gboolean is_new = at < added->len && g_array_index(added, guint32, at) == uid;
-                if (is_new && !was_new)
-                        begin_pair(&r, i + 1);
-                if (is_new)
-                        add_uid(&r, uid);
-                was_new = is_new;
-        }
-        end_response(&r);
-}
-
-static gboolean
-add_in_order(ImapSession *s, Context *c, GString *to, View *view, const GArray *added, GError **error)
-{
-        guint sections = sort_sections(c->criteria, c->n_criteria);
-        FindMessage m, other;
-        GArray *merged;
-
-        find_message_init(&m, imap_store(s), view, sections);
-        find_message_init(&other, imap_store(s), view, sections);
-        merged = added->len <= FEW + c->uids->len / 1000 ? merge_few(c, &m, &other, added, error)
-                                                         : merge_many(c, &m, added, error);
-        find_message_done(&m);
-        find_message_done(&other);
-        if (merged == NULL)
-                return FALSE;
-        tell_places(c, to, view, merged, added);
-        g_array_unref(c->uids);
-        c->uids = merged;
-        return TRUE;
-}
-
-static gboolean
-update(ImapSession *s, Context *c, GString *to, Changes *x, GError **error)
-{
-        if (!run_again(s, c, x, error))
-                return FALSE;
-        remove_uids(c, to, x->newer, has_ceased, x);
-        g_autoptr(GArray) added = find_new(c, x);
-        if (added->len == 0)
-                return TRUE;
-        if (c->n_criteria > 0)
-                return add_in_order(s, c, to, x->newer, added, error);
-        add_in_mailbox_order(c, to, x->newer, added);
-        return TRUE;
-}
-
-/* Telling ---------------------------------------------------------------------------------------------------------- */
-
-static void
-make_vanished(ImapSession *s, Contexts *all, const View *older)
-{
         for (guint i = 0; i < all->live->len; i++)
-                remove_uids(all->live->pdata[i], all->pending, older, is_not_in, s->selected->view);
+                context_remove(all->live->pdata[i], all->pending, older, is_not_in, s->selected->view);
 }
 
-/* A context that can't be kept up goes: what it says would be wrong from then on. */
-static void
-make_changed(ImapSession *s, Contexts *all, const View *older)
+static Context *
+find_behind(const ImapSession *s, const Contexts *all)
 {
-        Changes x;
-        gboolean is_good = changes_init(&x, older, s->selected->view);
-
-        for (guint i = 0; i < all->live->len && (!is_good || x.n_changed > 0);) {
-                g_autoptr(GError) error = NULL;
+        for (guint i = 0; i < all->live->len; i++) {
                 Context *c = all->live->pdata[i];
-                if (is_good && update(s, c, all->pending, &x, &error)) {
-                        i++;
-                        continue;
-                }
-                imap_log_fault(s, "update a live search", error);
-                g_string_append_printf(all->pending, "* NO [NOUPDATE \"%s\"] changes will not be told any more\r\n",
-                                       c->tag);
-                g_ptr_array_remove_index(all->live, i);
+                if (c->of != s->selected->view)
+                        return c;
         }
-        changes_done(&x);
+        return NULL;
 }
 
-/* See ImapSelected. */
 static void
-make(ImapSession *s, const View *older, gboolean is_before)
+drop(Contexts *all, const Context *c)
 {
-        if (is_before)
-                make_vanished(s, s->selected->contexts, older);
-        else
-                make_changed(s, s->selected->contexts, older);
+        if (all->update != NULL && context_update_context(all->update) == c)
+                g_clear_pointer(&all->update, context_update_free);
+        g_ptr_array_remove(all->live, (gpointer) c);
+}
+
+/* One that can't be kept up goes: what it says would be wrong from then on. */
+static void
+give_up(ImapSession *s, Contexts *all, const Context *c, const GError *error)
+{
+        imap_log_fault(s, "update a live search", error);
+        g_string_append_printf(all->pending, "* NO [NOUPDATE \"%s\"] changes will not be told any more\r\n", c->tag);
+        drop(all, c);
+}
+
+/* The next piece of work for `c`. What was done for a view that is no longer the session's begins anew. FIND_AGAIN: the
+ * time is over. */
+static FindStep
+update_one(ImapSession *s, Contexts *all, Context *c, Usec until)
+{
+        g_autoptr(GError) error = NULL;
+        FindStep step = FIND_FAILED;
+
+        if (all->update != NULL &&
+            (context_update_context(all->update) != c || context_update_view(all->update) != s->selected->view))
+                g_clear_pointer(&all->update, context_update_free);
+        if (all->update == NULL)
+                all->update = context_update_new(imap_store(s), c, s->selected->view);
+        if (all->update != NULL)
+                step = context_update_step(all->update, all->pending, until, &error);
+        if (step == FIND_AGAIN)
+                return FIND_AGAIN;
+        g_clear_pointer(&all->update, context_update_free);
+        if (step == FIND_FAILED)
+                give_up(s, all, c, error);
+        return step;
+}
+
+static gboolean
+update(ImapSession *s, Usec until)
+{
+        Contexts *all = s->selected->contexts;
+        Context *c;
+
+        while ((c = find_behind(s, all)) != NULL)
+                if (update_one(s, all, c, until) == FIND_AGAIN)
+                        return FALSE;
+        return TRUE;
+}
+
+static gboolean
+is_behind(const ImapSession *s)
+{
+        const Contexts *all = s->selected->contexts;
+
+        return all->written < all->pending->len || find_behind(s, all) != NULL;
 }
 
 static gboolean
@@ -574,6 +217,7 @@ context_new(const ImapSession *s, const FindContextRequest *request)
         c->tag = g_strdup(s->tag);
         c->arena = arena_new(TREE_MAX);
         c->is_uid = request->is_uid;
+        c->of = view_ref(request->view);
         c->n_criteria = request->criteria != NULL ? request->n_criteria : 0;
         if (c->n_criteria > 0)
                 memcpy(c->criteria, request->criteria, c->n_criteria * sizeof(SortCriterion));
@@ -604,7 +248,9 @@ find_context_add(ImapSession *s, const FindContextRequest *request)
                 all->pending = g_string_new(NULL);
                 s->selected->contexts = all;
                 s->selected->contexts_free = contexts_free;
-                s->selected->contexts_make = make;
+                s->selected->contexts_leave = leave;
+                s->selected->contexts_update = update;
+                s->selected->contexts_is_behind = is_behind;
                 s->selected->contexts_write = write_pending;
         }
         g_ptr_array_add(all->live, c);
@@ -625,7 +271,7 @@ imap_cancelupdate(ImapSession *s, ImapArgs *args)
                 }
                 guint i = index_of(all, tag);
                 if (all != NULL && i < all->live->len)
-                        g_ptr_array_remove_index(all->live, i);
+                        drop(all, all->live->pdata[i]);
         } while (!args_end(args));
         imap_ok(s, "", "no further updates of these");
 }

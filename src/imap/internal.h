@@ -10,7 +10,7 @@
  *      capability.c the table of capabilities, CAPABILITY, ENABLE
  *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h), notify*.c (notify.h)
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
- *      search*.c, sort.c, thread.c, context.c
+ *      search*.c, sort.c, thread.c, context*.c
  *
  * A command is a function that reads its arguments, does its work and ends with exactly one of imap_ok/imap_no/imap_bad; or, when its work or output is long, starts a task and
  * leaves the answer to it. Tasks run in pieces: they return IMAP_TASK_AGAIN when stream_is_full() or after some 50 ms, and go on from their position later. Nothing
@@ -169,9 +169,11 @@ typedef struct ImapSelected {
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
         void (*contexts_free)(gpointer contexts);
-        /* What live searches say of changes, when the view is the newer one already: is_before VANISHED and EXPUNGE of what has gone, and behind everything
-         * else what has come, changed or stays no longer. contexts_write() writes it; FALSE: the output is full, call again. */
-        void (*contexts_make)(struct ImapSession *s, const View *older, gboolean is_before);
+        /* What live searches say of changes: of what has gone, in the numbers of the older view; then, in pieces of time, what has come, changed or stays
+         * no longer (FALSE: `until` has come, call again). contexts_write() writes it; FALSE: the output is full, call again. */
+        void (*contexts_leave)(struct ImapSession *s, const View *older);
+        gboolean (*contexts_update)(struct ImapSession *s, Usec until);
+        gboolean (*contexts_is_behind)(const struct ImapSession *s); /* something is to be done or written */
         gboolean (*contexts_write)(struct ImapSession *s);
 } ImapSelected;
 

@@ -10,7 +10,8 @@
 #include "imap/messages.h"
 
 #define IDLE_LINE_MAX 1000
-#define VANISHED_RANGES 500 /* in one line */
+#define SLICE (50 * USEC_PER_MS) /* of live searches */
+#define VANISHED_RANGES 500      /* in one line */
 
 typedef enum Stage {
         STAGE_LEAVING = 0, /* of live searches, while numbers are as they were */
@@ -158,18 +159,17 @@ put_exists(ImapSession *s, const View *view)
         imap_put(s, " EXISTS\r\n");
 }
 
-static void
-make_live(ImapSession *s, const View *older, gboolean is_before)
-{
-        if (s->selected->contexts != NULL)
-                s->selected->contexts_make(s, older, is_before);
-}
-
 /* TRUE: nothing of it waits. */
 static gboolean
 write_live(ImapSession *s)
 {
         return s->selected->contexts == NULL || s->selected->contexts_write(s);
+}
+
+static gboolean
+live_is_behind(const ImapSession *s)
+{
+        return s->selected->contexts != NULL && s->selected->contexts_is_behind(s);
 }
 
 StoreAnswer
@@ -184,9 +184,7 @@ imap_move_on(ImapSession *s, GError **error)
         move_on(s, now);
         if (view_count(now) > view_count(older))
                 put_exists(s, now);
-        make_live(s, older, FALSE);
-        (void) write_live(s); /* the rest of it comes with what is told next */
-        return STORE_DONE;
+        return STORE_DONE; /* live searches come with what is told next */
 }
 
 /* RFC 7162 §3.2.4: MODSEQs may have been told that are above those of what vanished and was not told. A client that
@@ -230,7 +228,7 @@ imap_tell_changes(ImapSession *s, gboolean may_expunge)
                 imap_log_fault(s, "look for changes", error); /* they are told another time */
                 return TRUE;
         }
-        if (newer == s->selected->view && !owes_modseq(s))
+        if (newer == s->selected->view && !owes_modseq(s) && !live_is_behind(s))
                 return TRUE;
         begin_telling(s, g_steal_pointer(&newer));
         (void) imap_step_telling(s);
@@ -316,24 +314,37 @@ next_stage(Telling *t)
 }
 
 static void
-tell_live(ImapSession *s, Telling *t)
+tell_leaving(ImapSession *s, Telling *t)
 {
-        if (t->done++ == 0)
-                make_live(s, t->older, t->stage == STAGE_LEAVING);
+        if (t->done++ == 0 && s->selected->contexts != NULL)
+                s->selected->contexts_leave(s, t->older);
         if (write_live(s))
                 next_stage(t);
 }
 
-static void
-tell_a_little(ImapSession *s, Telling *t)
+/* As long as it may take. FALSE: others have their turn. */
+static gboolean
+tell_live(ImapSession *s, Telling *t, Usec until)
+{
+        gboolean is_done = s->selected->contexts == NULL || s->selected->contexts_update(s, until);
+
+        if (write_live(s) && is_done)
+                next_stage(t);
+        return is_done;
+}
+
+/* FALSE: the time is over. */
+static gboolean
+tell_a_little(ImapSession *s, Telling *t, Usec until)
 {
         gboolean by_uid = (s->enabled & (IMAP_ENABLED_QRESYNC | IMAP_ENABLED_UIDONLY)) != 0;
 
         switch (t->stage) {
         case STAGE_LEAVING:
-        case STAGE_LIVE:
-                tell_live(s, t);
+                tell_leaving(s, t);
                 break;
+        case STAGE_LIVE:
+                return tell_live(s, t, until);
         case STAGE_VANISHED:
                 if (t->range == t->vanished->len)
                         next_stage(t);
@@ -360,17 +371,22 @@ tell_a_little(ImapSession *s, Telling *t)
         case STAGE_DONE:
                 break;
         }
+        return TRUE;
 }
 
 ImapStep
 imap_step_telling(ImapSession *s)
 {
         Telling *t = s->telling;
+        Usec until = clock_in(SLICE);
 
         while (t->stage != STAGE_DONE) {
                 if (imap_is_full(s))
                         return IMAP_STEP_AGAIN;
-                tell_a_little(s, t);
+                if (!tell_a_little(s, t, until)) {
+                        session_wake(&s->session);
+                        return IMAP_STEP_AGAIN;
+                }
         }
         if (t->ending != NULL)
                 imap_put(s, t->ending);
