@@ -297,8 +297,11 @@ commit(ImapSession *s, ImapAppend *p, guint32 *ret_uid_validity)
         ChangeAnswer answer =
                 store_append(imap_store(s), p->target->id, s->who.account, (Append *) (gpointer) p->messages->data,
                              p->messages->len, p->is_replace ? &replaced : NULL, ret_uid_validity, &error);
-        if (answer == CHANGED_DONE)
+        if (answer == CHANGED_DONE) {
+                const Append *all = (const Append *) (gpointer) p->messages->data;
+                imap_notify_own(s, p->target->id, all[0].ret_uid, all[p->messages->len - 1].ret_uid);
                 return TRUE;
+        }
         imap_no_change(s, answer, error, "append");
         return FALSE;
 }

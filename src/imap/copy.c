@@ -93,8 +93,11 @@ copy(ImapSession *s, const CopyArgs *c, gboolean is_move, Copied *ret)
                 return FALSE;
         }
         ChangeAnswer answer = store_copy(imap_store(s), &request, &uids, ret, &error);
-        if (answer == CHANGED_DONE)
+        if (answer == CHANGED_DONE) {
+                if (ret->n > 0)
+                        imap_notify_own(s, c->target->id, ret->first_uid, ret->first_uid + ret->n - 1);
                 return TRUE;
+        }
         imap_no_change(s, answer, error, is_move ? "move" : "copy");
         return FALSE;
 }

@@ -383,6 +383,7 @@ void imap_notify(ImapSession *s, ImapArgs *args);
 ImapStep imap_step_notify(ImapSession *s);                       /* between commands and in IDLE: tells something; AGAIN: nothing is new */
 gboolean imap_notify_is_busy(const ImapSession *s);              /* in the middle of an answer: no command may begin */
 void imap_notify_unselected(ImapSession *s);
+void imap_notify_own(ImapSession *s, gint64 mailbox, guint32 first, guint32 last);       /* UIDs that this session has just made */
 void imap_notify_end(ImapSession *s);
 
 /* context.c, batches.c */

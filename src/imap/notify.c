@@ -142,6 +142,33 @@ imap_notify_unselected(ImapSession *s)
                 n->selected = 0;
 }
 
+void
+imap_notify_own(ImapSession *s, gint64 mailbox, guint32 first, guint32 last)
+{
+        Notify *n = s->notify;
+
+        if (n == NULL || n->selected != mailbox)
+                return;
+        if (first != n->own.last + 1) /* commands may follow each other closely */
+                n->own.first = first;
+        n->own.last = last;
+}
+
+/* The first that is new; who has made a message knows it (§5.2). */
+static guint32
+first_new(Notify *n, const View *view)
+{
+        guint32 index = view_index_of(view, n->next_uid), count = view_count(view);
+
+        for (; index < count; index++) {
+                guint32 uid = view_entry(view, index)->uid;
+                if (uid < n->own.first || uid > n->own.last)
+                        break;
+                n->next_uid = uid + 1;
+        }
+        return index;
+}
+
 /* Told at once, if that was asked for. In IDLE it is told anyway. */
 static gboolean
 tell_selected(ImapSession *s, const Notify *n)
@@ -167,10 +194,11 @@ begin_fetch(ImapSession *s, Notify *n)
         if (n->selected != s->selected->mailbox) {
                 n->selected = s->selected->mailbox;
                 n->next_uid = view_uid_next(view);
+                n->own = (UidRange){0};
                 return FALSE;
         }
-        guint32 first = view_index_of(view, n->next_uid);
-        if (first >= count)
+        guint32 first = first_new(n, view);
+        if (first == count)
                 return FALSE;
         n->next_uid = view_entry(view, count - 1)->uid + 1;
         n->fetching = (IndexRange){first, count - 1};

@@ -95,6 +95,7 @@ struct Notify {
         /* FETCH of what is new in the selected mailbox */
         gint64 selected;        /* whose messages up to next_uid are known; 0: none */
         guint32 next_uid;
+        UidRange own;           /* what this session has put there last */
         IndexRange fetching;
         ImapTask *fetch;        /* under way, or NULL */
 };

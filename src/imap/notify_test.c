@@ -106,6 +106,14 @@ test_selected(void)
         hear(&site.joe, "* 3 EXISTS\r\n* 3 FETCH (UID 4 BODY[HEADER.FIELDS (Subject)] {16}\r\nSubject: one\r\n\r\n "
                         "PREVIEW \"hello\")\r\n");
         talk(&site.joe, "DONE", "d OK it was quiet\r\n");
+        /* one's own messages are known */
+        talk_add_by(&site.joe, "INBOX", "()", MESSAGE);
+        g_assert_true(g_str_has_prefix(site.joe.output->str, "* 4 EXISTS\r\nadd OK ["));
+        talk_ends(&site.joe, "e COPY 1:2 INBOX", "COPY completed\r\n");
+        g_assert_true(g_str_has_prefix(site.joe.output->str, "* 6 EXISTS\r\ne OK ["));
+        hear_nothing(&site.joe);
+        talk_add(&site, "INBOX", "()", MESSAGE);
+        hear_match(&site.joe, "^\\* 7 EXISTS\r\n\\* 7 FETCH \\(UID 8 [^*]*$");
         talk_close(&site);
 }
 
