@@ -147,6 +147,12 @@ task_store(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 }
 
 static gboolean
+task_packs(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        return store_pack(keeping->site->store, error);
+}
+
+static gboolean
 task_local(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 {
         return intake_retry_local(rooms->intake, error);
@@ -173,6 +179,7 @@ static const Task TASKS[] = {
         {"local retry", USEC_PER_MINUTE, task_local},
         {"certificate", USEC_PER_DAY, task_certificate},
         {"mailboxes", USEC_PER_SEC, task_store},
+        {"packs", USEC_PER_SEC, task_packs},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(TASKS) <= G_N_ELEMENTS(((Housekeeping *) 0)->last));
 

@@ -1,6 +1,6 @@
 /* housekeeping.h -- the thread that tidies while the server serves.
  *
- * Unknown names and refusals written, trace of old messages dropped, dead segments compacted, the disk watched, local retries,
+ * Unknown names and refusals written, trace of old messages dropped, dead segments compacted, mailboxes packed, the disk watched, local retries,
  * expiring certificates announced. Each task has its interval; none holds anything while it waits.
  *
  * Threads  housekeeping_new, _set_rooms, _free: the main thread.

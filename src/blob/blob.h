@@ -70,6 +70,11 @@ gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* One of its references has taken the summary elsewhere (store/packing.c). When all that are left have, it is dropped here. Such a reference is given
+ * back by blob_unref_packed(). */
+gboolean blob_pack(DbTxn *txn, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean blob_unref_packed(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Reading. A body is known by its id, so a place that is stale never shows another's octets. blob_body_open looks the place up (a stale place once more) and pins; FAULT_INTERNAL when there is no such body
  * or its record is damaged. blob_body_at is for callers that have just read the place from `body` themselves. */
 BlobBody *blob_body_open(Blob *blob, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -4,7 +4,11 @@
 DB_SQL(PUT_BODY, "INSERT INTO body (id, segment, offset, stored, size, refs, summary) VALUES (?, ?, ?, ?, ?, ?, ?)");
 DB_SQL(ADD_REFS, "UPDATE body SET refs = refs + ? WHERE id = ?");
 DB_SQL(DROP_LAST, "DELETE FROM body WHERE id = ? AND refs <= ?");
-DB_SQL(TAKE_REFS, "UPDATE body SET refs = refs - ? WHERE id = ?");
+DB_SQL(TAKE_REFS, "UPDATE body SET refs = refs - ?,"
+                  " summary = CASE WHEN packed >= refs - ? THEN NULL ELSE summary END WHERE id = ?");
+DB_SQL(TAKE_PACKED, "UPDATE body SET refs = refs - ?, packed = packed - ? WHERE id = ?");
+DB_SQL(PACK_ONE, "UPDATE body SET packed = packed + 1,"
+                 " summary = CASE WHEN packed + 1 >= refs THEN NULL ELSE summary END WHERE id = ?");
 
 gboolean
 blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 *ret_body, GError **error)
@@ -34,12 +38,37 @@ blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error)
 }
 
 /* Most bodies have one reference, or lose all at once. */
-gboolean
-blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error)
+static gboolean
+drop_last(DbTxn *txn, gint64 body, gint64 fewer, gboolean *ret_dropped, GError **error)
 {
         if (!db_run(txn, &DROP_LAST, error, "ii", body, fewer))
                 return FALSE;
-        if (db_changes(txn) == 1)
-                return TRUE;
-        return db_run(txn, &TAKE_REFS, error, "ii", fewer, body) && found(txn, body, error);
+        *ret_dropped = db_changes(txn) == 1;
+        return TRUE;
+}
+
+gboolean
+blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error)
+{
+        gboolean is_dropped;
+
+        if (!drop_last(txn, body, fewer, &is_dropped, error))
+                return FALSE;
+        return is_dropped || (db_run(txn, &TAKE_REFS, error, "iii", fewer, fewer, body) && found(txn, body, error));
+}
+
+gboolean
+blob_pack(DbTxn *txn, gint64 body, GError **error)
+{
+        return db_run(txn, &PACK_ONE, error, "i", body) && found(txn, body, error);
+}
+
+gboolean
+blob_unref_packed(DbTxn *txn, gint64 body, gint64 fewer, GError **error)
+{
+        gboolean is_dropped;
+
+        if (!drop_last(txn, body, fewer, &is_dropped, error))
+                return FALSE;
+        return is_dropped || (db_run(txn, &TAKE_PACKED, error, "iii", fewer, fewer, body) && found(txn, body, error));
 }

@@ -233,6 +233,13 @@ const DbMigration DB_MIGRATIONS[] = {
          " UNIQUE (mailbox, name));"
          "CREATE TABLE import_seen ("
          " source INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;"},
+        {6,
+         /* blob: how many references of a body are slots of packs, which have its summary: when all are, it goes here. */
+         "ALTER TABLE body ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
+         /* store: since when a mailbox has at least a page's worth of rows that are not packed (store/packing.c) */
+         "ALTER TABLE mailbox ADD COLUMN ripe INTEGER;"
+         "UPDATE mailbox SET ripe = 0 WHERE (SELECT count(*) FROM entry e WHERE e.mailbox = mailbox.id) >= 128;"
+         "CREATE INDEX mailbox_by_ripe ON mailbox (ripe) WHERE ripe IS NOT NULL;"},
 };
 
-const int DB_SCHEMA_VERSION = 5;
+const int DB_SCHEMA_VERSION = 6;

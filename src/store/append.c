@@ -122,7 +122,7 @@ append_one(Appending *a, DbTxn *txn, Slot *slot, gsize i, GArray *seen, GError *
                 ranges_add(seen, (guint32) slot->uid_next);
                 flags &= ~(guint64) FLAG_SEEN;
         }
-        if (!blob_name(txn, place, 1, a->summaries[i], &body, error) ||
+        if (!slot_ripen(txn, slot, 1, error) || !blob_name(txn, place, 1, a->summaries[i], &body, error) ||
             !db_run(txn, &APPENDED_ADD, error, "iiiiiiiii", slot->id, (gint64) slot->uid_next, body,
                     (gint64) place->size, (gint64) received, (gint64) a->now, (gint64) flags, (gint64) slot->modseq + 1,
                     (gint64) a->ids[i]))
@@ -131,6 +131,7 @@ append_one(Appending *a, DbTxn *txn, Slot *slot, gsize i, GArray *seen, GError *
         message->ret_size = place->size;
         slot->modseq++;
         slot->n_tail++;
+        slot->n_rows++;
         usage_add(a->store, txn, slot->account, 1, (gint64) place->size);
         return CHANGED_DONE;
 }

@@ -128,12 +128,17 @@ carry_row(Copying *c, const ViewEntry *entry, GError **error)
 {
         const DbSql *sql = c->kind == COPY_COPIES ? &ROW_COPY : &ROW_MOVE;
 
-        if (!db_run(c->txn, sql, error, "iiiiii", c->to_id, (gint64) c->to->uid_next, (gint64) c->now,
+        if (!slot_ripen(c->txn, c->to, 1, error) ||
+            !db_run(c->txn, sql, error, "iiiiii", c->to_id, (gint64) c->to->uid_next, (gint64) c->now,
                     (gint64) c->modseq, c->from_id, (gint64) entry->uid))
                 return FALSE;
-        return db_changes(c->txn) == 1 ||
-               fault(error, FAULT_INTERNAL, "mailbox %" G_GINT64_FORMAT ": the row of entry %u is not there",
-                     c->from_id, entry->uid);
+        if (db_changes(c->txn) != 1)
+                return fault(error, FAULT_INTERNAL, "mailbox %" G_GINT64_FORMAT ": the row of entry %u is not there",
+                             c->from_id, entry->uid);
+        c->to->n_rows++;
+        if (c->kind != COPY_COPIES)
+                c->from->n_rows -= MIN(c->from->n_rows, 1);
+        return TRUE;
 }
 
 static ChangeAnswer

@@ -7,12 +7,15 @@
 
 #include "base/thread.h"
 #include "store/change.h"
+#include "store/pack.h"
 #include "store/page.h"
 #include "store/registry.h"
 #include "store/search_index.h"
 #include "store/store.h"
 
 typedef struct Numbers Numbers;
+typedef struct Copies Copies; /* packs.c: copy parts that were read */
+typedef struct Pace Pace;     /* packing.c                          */
 
 struct Store {
         Db *db;
@@ -20,6 +23,8 @@ struct Store {
         Directory *directory;
         Numbers *numbers;       /* (turn) */
         Registry *registry;
+        Copies *copies;
+        Pace *pace;             /* of the one thread that packs */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
@@ -34,6 +39,8 @@ typedef struct Slot {
         guint32 uid_validity;
         guint32 folded;         /* UIDs up to this are in pages; the tail has the higher ones */
         guint32 n_tail;
+        guint32 n_rows;         /* of `entry`: not packed yet; may count some that are gone */
+        gboolean is_ripe;       /* it waits to be packed: packing.c                         */
         guint64 uid_next;       /* UID_MAX + 1: none is left */
         guint64 modseq;         /* the highest given out */
         guint64 noted;          /* private from here */
@@ -62,6 +69,9 @@ typedef struct Counts {
 /* UIDs and MODSEQ so far, for when rows that show them go, and counts (NULL: as they are). */
 gboolean slot_save(Store *store, DbTxn *txn, const Slot *slot, const Counts *counts,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Rows of `entry` are about to be added: when they make a page's worth, the mailbox waits to be packed from now on. The caller counts them (n_rows)
+ * when they are there. */
+gboolean slot_ripen(DbTxn *txn, Slot *slot, guint more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Readers shall look at this again once the transaction is on disk. */
 void touch(Store *store, DbTxn *txn, gint64 mailbox, MarkKind kind, gint64 number);
 /* The mailbox is removed in this transaction; mailboxes of the account are made, renamed or removed: look again. */
@@ -209,7 +219,7 @@ typedef struct LookedUp {
         BlobPlace place;
 } LookedUp;
 
-/* From this index on, one or more, at most `most`. */
+/* From this index on, one or more, at most `most` (and 16). */
 gboolean messages_look_up(Store *store, const View *view, guint32 index, guint most, LookedUp *ret, guint *ret_n,
                           GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean looked_up_take_open(Store *store, LookedUp *found, StoredMessage **ret,
@@ -217,13 +227,53 @@ gboolean looked_up_take_open(Store *store, LookedUp *found, StoredMessage **ret,
 
 /* summaries.c: the stored form into its sections. */
 gboolean summary_decode(Span stored, StoredSummary *ret) G_GNUC_WARN_UNUSED_RESULT;
+/* The sections from the message itself, in the arena; untouched for one that can't be summarised. */
+gboolean summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret,
+                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* packs.c: packs as they are stored -------------------------------------------------------------------------------------- */
+
+Copies *copies_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void copies_free(Copies *copies);
+
+/* A part of a pack; *ret NULL: that pack is not there, or what is there can't be read (*ret_damaged). */
+gboolean pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for PACK_COPY, which is kept in memory for a while; a damaged one is a fault. */
+gboolean pack_read_copies(Store *store, DbTxn *txn, gint64 pack, PackedPart **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Pages as they are now, for entries of an older view: where an entry is packed changes after it was made. */
+typedef struct Places {
+        gint64 mailbox; /* of the page; 0: none was read */
+        guint32 first;  /* of its key                    */
+        guint n;
+        ViewEntry entries[PAGE_ENTRIES];
+} Places;
+/* In the page that was read last; NULL: not there. */
+const ViewEntry *places_find(const Places *places, gint64 mailbox, guint32 uid) G_GNUC_PURE;
+/* Reads the page that has this UID; *ret NULL: none has it. */
+gboolean places_read(Places *places, DbTxn *txn, gint64 mailbox, guint32 uid, const ViewEntry **ret,
+                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* packing.c: what a pass of store_pack() does, piece by piece ------------------------------------------------------------ */
+
+Pace *pace_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void pace_free(Pace *pace);
+
+typedef enum PackWork {
+        PACK_FAILED = 0,
+        PACK_IDLE,  /* nothing of this mailbox (is ready to) be packed */
+        PACK_AGAIN, /* a piece was done: call again                    */
+} PackWork;
+/* A piece of one mailbox: folds some of its tail, or packs a page. is_forced: also a last page that is not full. */
+PackWork mailbox_pack(Store *store, gint64 mailbox, gboolean is_forced, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* refs.c: references ------------------------------------------------------------------------------------------------- */
 
-#define PACK_PARTS 8 /* keys of pack_part that one pack has */
+#define KEYS_OF_PACK 8 /* keys of pack_part that one pack has */
 
 typedef struct Refs {
-        GArray *bodies, *slots; /* private */
+        GArray *bodies, *packed, *slots; /* private */
 } Refs;
 
 void refs_done(Refs *refs);

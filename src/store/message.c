@@ -4,6 +4,7 @@
 #include "mail/header.h"
 
 #define HEADER_PIECE 8192 /* tried first, then eight times as much */
+#define LOOK_UP_MAX 16
 
 /* Looking up ------------------------------------------------------------------------------------------------------- */
 
@@ -11,6 +12,7 @@
 DB_SQL(ENTRIES_WITH_PLACE, "SELECT e.uid, e.prefix, e.cuts, b.id, b.segment, b.offset, b.stored, b.size FROM entry e "
                            "JOIN body b ON b.id = e.body"
                            " WHERE e.mailbox = ? AND e.uid >= ? ORDER BY e.uid LIMIT ?");
+DB_SQL(BODY_PLACE, "SELECT segment, offset, stored, size FROM body WHERE id = ?");
 
 void
 stored_message_free(StoredMessage *message)
@@ -45,20 +47,27 @@ message_new(gint64 body, guint64 body_size, Span prefix, Span cuts, GError **err
         return g_steal_pointer(&message);
 }
 
+static BlobPlace
+place_from_row(const DbRows *row, int column)
+{
+        return (BlobPlace){
+                .segment = (guint32) db_int(row, column),
+                .offset = (guint64) db_int(row, column + 1),
+                .stored = (guint64) db_int(row, column + 2),
+                .size = (guint64) db_int(row, column + 3),
+        };
+}
+
 static gboolean
 looked_up_from_row(LookedUp *ret, const DbRows *row, GError **error)
 {
-        ret->place = (BlobPlace){
-                .segment = (guint32) db_int(row, 4),
-                .offset = (guint64) db_int(row, 5),
-                .stored = (guint64) db_int(row, 6),
-                .size = (guint64) db_int(row, 7),
-        };
+        ret->place = place_from_row(row, 4);
         ret->message = message_new(db_int(row, 3), ret->place.size, db_bytes(row, 1), db_bytes(row, 2), error);
         return ret->message != NULL;
 }
 
-/* A damaged one ends the look ahead: it is complained of when it is asked for itself. */
+/* A damaged one ends the look ahead: it is complained of when it is asked for itself. *ret_n 0: the first has no row.
+ */
 static gboolean
 look_up_rows(DbTxn *txn, const View *view, guint32 index, guint most, LookedUp *ret, guint *ret_n, GError **error)
 {
@@ -74,13 +83,84 @@ look_up_rows(DbTxn *txn, const View *view, guint32 index, guint most, LookedUp *
                 n++;
         }
         *ret_n = n;
-        if (n > 0 || step == DB_ROW_FAILED)
-                return n > 0;
-        if (damage == NULL)
-                return fault(error, FAULT_INTERNAL, "a message of mailbox %" G_GINT64_FORMAT " is gone",
-                             view_mailbox(view));
-        g_propagate_error(error, g_steal_pointer(&damage));
+        if (n > 0 || (step != DB_ROW_FAILED && damage == NULL))
+                return TRUE;
+        if (damage != NULL)
+                g_propagate_error(error, g_steal_pointer(&damage));
         return FALSE;
+}
+
+static gboolean
+looked_up_from_slot(LookedUp *ret, DbTxn *txn, const ViewEntry *entry, Span item, GError **error)
+{
+        Span prefix, cuts;
+
+        if (!copy_item_get(item, &prefix, &cuts))
+                return fault(error, FAULT_INTERNAL, "slot %u of pack %" G_GINT64_FORMAT " is damaged", entry->slot,
+                             entry->pack);
+        g_autoptr(DbRows) row = db_query(txn, &BODY_PLACE, error, "i", entry->body);
+        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
+        if (step == DB_ROW_FAILED)
+                return FALSE;
+        if (step == DB_ROW_END)
+                return fault(error, FAULT_INTERNAL, "there is no body %" G_GINT64_FORMAT, entry->body);
+        ret->place = place_from_row(row, 0);
+        ret->message = message_new(entry->body, ret->place.size, prefix, cuts, error);
+        return ret->message != NULL;
+}
+
+/* Of this pack, from the first one on. *ret_n 0: there is no such pack. */
+static gboolean
+look_up_slots(Store *store, DbTxn *txn, const ViewEntry *const *entries, guint n_entries, LookedUp *ret, guint *ret_n,
+              GError **error)
+{
+        g_autoptr(PackedPart) part = NULL;
+        g_autoptr(GError) damage = NULL;
+        guint n = 0;
+
+        *ret_n = 0;
+        if (!pack_read_copies(store, txn, entries[0]->pack, &part, error))
+                return FALSE;
+        if (part == NULL)
+                return TRUE;
+        for (; n < n_entries && entries[n]->pack == entries[0]->pack; n++) {
+                guint slot = entries[n]->slot;
+                if (!looked_up_from_slot(&ret[n], txn, entries[n], slot < part->n ? part->items[slot] : SPAN_EMPTY,
+                                         &damage))
+                        break;
+        }
+        *ret_n = n;
+        if (n == 0)
+                g_propagate_error(error, g_steal_pointer(&damage));
+        return n > 0;
+}
+
+/* Where the view says. */
+static gboolean
+look_up_as_it_was(Store *store, DbTxn *txn, const View *view, guint32 index, guint most, LookedUp *ret, guint *ret_n,
+                  GError **error)
+{
+        const ViewEntry *entries[LOOK_UP_MAX];
+
+        if (view_entry(view, index)->pack == 0)
+                return look_up_rows(txn, view, index, most, ret, ret_n, error);
+        for (guint i = 0; i < most; i++)
+                entries[i] = view_entry(view, index + i);
+        return look_up_slots(store, txn, entries, most, ret, ret_n, error);
+}
+
+/* It was packed after the view was made: where its page says. */
+static gboolean
+look_up_as_it_is(Store *store, DbTxn *txn, const View *view, guint32 index, LookedUp *ret, guint *ret_n, GError **error)
+{
+        g_autofree Places *places = g_new0(Places, 1);
+        const ViewEntry *now;
+
+        if (!places_read(places, txn, view_mailbox(view), view_entry(view, index)->uid, &now, error))
+                return FALSE;
+        if (now == NULL || now->pack == 0)
+                return TRUE;
+        return look_up_slots(store, txn, &now, 1, ret, ret_n, error);
 }
 
 gboolean
@@ -88,8 +168,13 @@ messages_look_up(Store *store, const View *view, guint32 index, guint most, Look
 {
         g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
 
-        most = MIN(most, view_count(view) - index);
-        return txn != NULL && look_up_rows(txn, view, index, most, ret, ret_n, error);
+        *ret_n = 0;
+        most = MIN(MIN(most, LOOK_UP_MAX), view_count(view) - index);
+        if (txn == NULL || !look_up_as_it_was(store, txn, view, index, most, ret, ret_n, error) ||
+            (*ret_n == 0 && !look_up_as_it_is(store, txn, view, index, ret, ret_n, error)))
+                return FALSE;
+        return *ret_n > 0 ||
+               fault(error, FAULT_INTERNAL, "a message of mailbox %" G_GINT64_FORMAT " is gone", view_mailbox(view));
 }
 
 gboolean

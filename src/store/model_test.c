@@ -2,6 +2,7 @@
  * reopened in between; after each the views must show what the model has, and a session's older view must tell the
  * difference. */
 #include "store/fixture.h"
+#include "store/internal.h"
 
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -25,8 +26,10 @@ typedef struct Item {
 typedef struct Box {
         gint64 id, owner;
         guint32 uid_next;
+        const char *name;
         GArray *items; /* of Item, with those that can be undeleted */
         View *views[READERS];
+        SummaryCursor *cursor; /* goes on through all that happens */
 } Box;
 
 typedef struct Model {
@@ -147,6 +150,44 @@ check_text(Model *m, const View *view, guint32 index, guint serial)
         g_assert_cmpint(memcmp(text + len - strlen(expected), expected, strlen(expected)), ==, 0);
 }
 
+static const Item *
+item_with_uid(Box *box, guint32 uid)
+{
+        for (guint i = 0; i < box->items->len; i++)
+                if (item_at(box, i)->uid == uid)
+                        return item_at(box, i);
+        return NULL;
+}
+
+/* A row of messages of a view, perhaps an older one: packed since, expunged since. What is forgotten or moved since is
+ * not known here. */
+static void
+check_summaries(Model *m, Box *box, const View *view)
+{
+        g_autoptr(GError) error = NULL;
+        guint32 from = view_count(view) > 0 ? pick(m, view_count(view)) : 0;
+        StoredSummary summary;
+
+        for (guint32 i = from; i < MIN(view_count(view), from + 6); i += 1 + pick(m, 2)) {
+                const Item *item = item_with_uid(box, view_entry(view, i)->uid);
+                if (item == NULL)
+                        continue;
+                g_autofree char *expected = g_strdup_printf("(NIL \"%u\" ", item->serial);
+                g_assert_true(summary_cursor_get(box->cursor, view, i, &summary, &error));
+                g_assert_no_error(error);
+                g_assert_true(span_starts_nocase(summary.envelope, span_of(expected)));
+                g_assert_true(summary.prefix.len == 0 || span_is(summary.prefix, "P: 1\r\n"));
+                g_assert_cmpuint(summary.preview.len, <=, 1);
+                if (pick(m, 20) == 0)
+                        summary_cursor_rest(box->cursor);
+        }
+        if (from < view_count(view)) {
+                const Item *item = item_with_uid(box, view_entry(view, from)->uid);
+                if (item != NULL)
+                        check_text(m, view, from, item->serial);
+        }
+}
+
 static void
 check_box(Model *m, Box *box, gint64 reader)
 {
@@ -175,7 +216,9 @@ check_box(Model *m, Box *box, gint64 reader)
                         continue;
                 check_text(m, view, index, item_at(box, k)->serial);
         }
+        check_summaries(m, box, view);
         if (box->views[reader - 1] != NULL) {
+                check_summaries(m, box, box->views[reader - 1]);
                 check_news(box->views[reader - 1], view);
                 g_assert_cmpuint(view_highest_modseq(view), >=, view_highest_modseq(box->views[reader - 1]));
                 g_assert_cmpuint(view_uid_next(view), >=, view_uid_next(box->views[reader - 1]));
@@ -212,11 +255,13 @@ do_deliver(Model *m, Box *box)
 
         for (guint i = 0; i < n; i++) {
                 g_autofree char *text = text_of(++m->serial);
-                g_autofree char *name = g_strdup_printf("box%d", (int) box->id);
                 BlobPlace place = append(m->site, text);
                 Copy copy = {.body_size = place.size, .prefix = span_of("P: 1\r\n")};
-                const StoreDelivery delivery = {
-                        .account = box->owner, .mailbox = name, .copy = &copy, .message = m->serial, .received = 5};
+                const StoreDelivery delivery = {.account = box->owner,
+                                                .mailbox = box->name,
+                                                .copy = &copy,
+                                                .message = m->serial,
+                                                .received = 5};
                 gint64 uid;
                 DbTxn *txn = db_begin(m->site->db, &error);
                 g_assert_true(blob_name(txn, &place, 1, SPAN_EMPTY, &copy.body, &error));
@@ -398,6 +443,30 @@ do_expunge(Model *m, Box *box)
         }
 }
 
+/* A POP3 session reads some, one after the other, and deletes some. */
+static void
+do_pop3(Model *m, Box *box)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Maildrop) drop = open_drop(m->site, box->owner);
+        g_autoptr(View) view = open_view(m->site, box->id, box->owner);
+        guint n = store_maildrop_count(drop), from = n > 0 ? pick(m, n) : 0;
+
+        g_assert_cmpuint(n, ==, view_count(view));
+        for (guint i = from; i < MIN(n, from + 20); i++) {
+                g_autofree char *text = read_message(drop, i);
+                Item *item = (Item *) item_with_uid(box, view_entry(view, i)->uid);
+                g_autofree char *expected = text_of(item->serial);
+                g_assert_true(g_str_has_suffix(text, expected));
+                if (pick(m, 4) > 0)
+                        continue;
+                store_maildrop_delete(drop, i);
+                item->is_gone = TRUE;
+        }
+        m->clock = MAX(m->clock + 1, clock_real());
+        g_assert_true(store_maildrop_update(drop, &error));
+}
+
 static void
 drop_item(Box *box, guint i)
 {
@@ -488,6 +557,21 @@ do_tidy(Model *m)
                                 drop_item(&m->boxes[b], i);
 }
 
+/* Some pieces of the work that goes on in the background, also of pages that are not full yet. */
+static void
+do_pack(Model *m, const Box *box)
+{
+        g_autoptr(GError) error = NULL;
+        gboolean is_forced = pick(m, 2) == 0;
+        PackWork work = PACK_AGAIN;
+
+        for (guint n = pick(m, 6); n > 0 && work == PACK_AGAIN; n--) {
+                work = mailbox_pack(m->site->store, box->id, is_forced, &error);
+                g_assert_no_error(error);
+                g_assert_cmpint(work, !=, PACK_FAILED);
+        }
+}
+
 static void
 forget_views(Model *m)
 {
@@ -497,11 +581,28 @@ forget_views(Model *m)
 }
 
 static void
-do_reopen(Model *m)
+boxes_close(Model *m)
 {
         forget_views(m);
+        for (guint b = 0; b < MAILBOXES; b++)
+                g_clear_pointer(&m->boxes[b].cursor, summary_cursor_free);
+}
+
+static void
+boxes_open(Model *m)
+{
+        for (guint b = 0; b < MAILBOXES; b++)
+                m->boxes[b].cursor =
+                        store_summary_cursor(m->site->store, SUMMARY_ENVELOPE | SUMMARY_PREVIEW | SUMMARY_COPY);
+}
+
+static void
+do_reopen(Model *m)
+{
+        boxes_close(m);
         site_close(m->site);
         site_open(m->site);
+        boxes_open(m);
 }
 
 static void
@@ -546,6 +647,12 @@ operate(Model *m)
                 if (pick(m, 10) == 0)
                         do_reopen(m);
                 break;
+        case 96 ... 98:
+                do_pack(m, box);
+                break;
+        case 99:
+                do_pop3(m, &m->boxes[0]);
+                break;
         default:
                 break;
         }
@@ -557,13 +664,15 @@ test_model(Site *site, gconstpointer data)
         Model m = {.site = site, .random = g_rand_new_with_seed(4711)};
 
         for (guint b = 0; b < MAILBOXES; b++) {
+                static const char *const NAMES[MAILBOXES] = {"INBOX", "box2", "box3", "box4"};
                 g_autofree char *sql = g_strdup_printf("INSERT INTO mailbox (id, account, name, uid_validity, created)"
-                                                       " VALUES (%u, %u, 'box%u', 5, 0)",
-                                                       b + 1, b < 2 ? 1 : 2, b + 1);
+                                                       " VALUES (%u, %u, '%s', 5, 0)",
+                                                       b + 1, b < 2 ? 1 : 2, NAMES[b]);
                 change(site, sql);
-                m.boxes[b] = (Box){.id = b + 1, .owner = b < 2 ? 1 : 2, .uid_next = 1};
+                m.boxes[b] = (Box){.id = b + 1, .owner = b < 2 ? 1 : 2, .uid_next = 1, .name = NAMES[b]};
                 m.boxes[b].items = g_array_new(FALSE, FALSE, sizeof(Item));
         }
+        boxes_open(&m);
         for (guint i = 0; i < OPERATIONS; i++) {
                 operate(&m);
                 check_box(&m, &m.boxes[pick(&m, MAILBOXES)], 1 + pick(&m, READERS));
@@ -574,7 +683,9 @@ test_model(Site *site, gconstpointer data)
                 for (gint64 reader = 1; reader <= READERS; reader++)
                         check_box(&m, &m.boxes[b], reader);
         g_assert_cmpuint(complaints(site), ==, 0);
-        forget_views(&m);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), >, 0);
+        g_test_message("%d packs were made", (int) number(site, "SELECT max(id) FROM pack"));
+        boxes_close(&m);
         for (guint b = 0; b < MAILBOXES; b++)
                 g_array_unref(m.boxes[b].items);
         g_rand_free(m.random);

@@ -184,12 +184,13 @@ touch(Store *store, DbTxn *txn, gint64 mailbox, MarkKind kind, gint64 number)
 
 /* Slots ------------------------------------------------------------------------------------------------------------ */
 
-DB_SQL(SLOT_BY_NAME, "SELECT id, account, name, uid_validity, uid_next, modseq, folded FROM mailbox"
+DB_SQL(SLOT_BY_NAME, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe FROM mailbox"
                      " WHERE account = ? AND name = ?");
-DB_SQL(SLOT_BY_ID, "SELECT id, account, name, uid_validity, uid_next, modseq, folded FROM mailbox WHERE id = ? AND "
-                   "deleted_at IS NULL");
-DB_SQL(TAIL_OF_MAILBOX, "SELECT count(*), coalesce(max(uid), 0), coalesce(max(modseq), 0) FROM entry"
-                        " WHERE mailbox = ? AND uid > ?");
+DB_SQL(SLOT_BY_ID, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe FROM mailbox"
+                   " WHERE id = ? AND deleted_at IS NULL");
+DB_SQL(ROWS_OF_MAILBOX, "SELECT count(*), coalesce(sum(uid > ?), 0), coalesce(max(uid), 0), coalesce(max(modseq), 0)"
+                        " FROM entry WHERE mailbox = ?");
+DB_SQL(RIPEN, "UPDATE mailbox SET ripe = ? WHERE id = ?");
 DB_SQL(SLOT_SAVE,
        "UPDATE mailbox SET uid_next = ?, modseq = ?, folded = ?, messages = messages + ?, octets = octets + ?,"
        " gone_messages = gone_messages + ?, gone_octets = gone_octets + ?,"
@@ -197,15 +198,16 @@ DB_SQL(SLOT_SAVE,
        " ELSE gone_oldest END WHERE id = ?");
 
 static gboolean
-tail_read(DbTxn *txn, Slot *slot, GError **error)
+rows_read(DbTxn *txn, Slot *slot, GError **error)
 {
-        g_autoptr(DbRows) rows = db_query(txn, &TAIL_OF_MAILBOX, error, "ii", slot->id, (gint64) slot->folded);
+        g_autoptr(DbRows) rows = db_query(txn, &ROWS_OF_MAILBOX, error, "ii", (gint64) slot->folded, slot->id);
 
         if (rows == NULL || db_rows_next(rows, error) != DB_ROW)
                 return FALSE;
-        slot->n_tail = (guint32) db_int(rows, 0);
-        slot->uid_next = MAX(slot->uid_next, (guint64) db_int(rows, 1) + 1);
-        slot->modseq = MAX(slot->modseq, (guint64) db_int(rows, 2));
+        slot->n_rows = (guint32) db_int(rows, 0);
+        slot->n_tail = (guint32) db_int(rows, 1);
+        slot->uid_next = MAX(slot->uid_next, (guint64) db_int(rows, 2) + 1);
+        slot->modseq = MAX(slot->modseq, (guint64) db_int(rows, 3));
         return TRUE;
 }
 
@@ -225,8 +227,9 @@ slot_load(Store *store, DbTxn *txn, DbRows *rows, Slot **ret, GError **error)
                 .uid_next = (guint64) db_int(rows, 4),
                 .modseq = (guint64) db_int(rows, 5),
                 .folded = (guint32) db_int(rows, 6),
+                .is_ripe = !db_is_null(rows, 7),
         };
-        if (!tail_read(txn, &found, error))
+        if (!rows_read(txn, &found, error))
                 return STORE_FAILED;
         found.name = g_strdup(db_text(rows, 2));
         Slot *slot = g_memdup2(&found, sizeof(found));
@@ -305,6 +308,17 @@ slot_save(Store *store, DbTxn *txn, const Slot *slot, const Counts *counts, GErr
         return db_run(txn, &SLOT_SAVE, error, "iiiiiiiiiiii", (gint64) slot->uid_next, (gint64) slot->modseq,
                       (gint64) slot->folded, c->messages, c->octets, c->gone_messages, c->gone_octets,
                       (gint64) c->gone_at, (gint64) c->gone_at, (gint64) c->gone_at, (gint64) c->gone_at, slot->id);
+}
+
+gboolean
+slot_ripen(DbTxn *txn, Slot *slot, guint more, GError **error)
+{
+        if (slot->is_ripe || slot->n_rows + more < PAGE_ENTRIES)
+                return TRUE;
+        if (!db_run(txn, &RIPEN, error, "ii", (gint64) clock_real(), slot->id))
+                return FALSE;
+        slot->is_ripe = TRUE;
+        return TRUE;
 }
 
 /* Nothing to note: should this transaction be undone, what is read anew in the meantime is still true. */

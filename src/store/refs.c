@@ -18,6 +18,8 @@ refs_done(Refs *refs)
 {
         if (refs->bodies != NULL)
                 g_array_unref(refs->bodies);
+        if (refs->packed != NULL)
+                g_array_unref(refs->packed);
         if (refs->slots != NULL)
                 g_array_unref(refs->slots);
 }
@@ -67,7 +69,7 @@ typedef struct PackRefs {
 } PackRefs;
 
 static gboolean
-pack_read(DbTxn *txn, gint64 pack, PackRefs *ret, GError **error)
+pack_refs_read(DbTxn *txn, gint64 pack, PackRefs *ret, GError **error)
 {
         g_autoptr(DbRows) row = db_query(txn, &PACK_GET, error, "i", pack);
         DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
@@ -107,7 +109,7 @@ pack_gone(Store *store, DbTxn *txn, gint64 pack)
 }
 
 static gboolean
-pack_write(Store *store, DbTxn *txn, const PackRefs *p, GError **error)
+pack_refs_write(Store *store, DbTxn *txn, const PackRefs *p, GError **error)
 {
         g_autoptr(GByteArray) data = g_byte_array_new();
 
@@ -118,7 +120,7 @@ pack_write(Store *store, DbTxn *txn, const PackRefs *p, GError **error)
                 }
         pack_gone(store, txn, p->pack);
         return db_run(txn, &PACK_DROP, error, "i", p->pack) &&
-               db_run(txn, &PARTS_DROP, error, "ii", p->pack * PACK_PARTS, p->pack * PACK_PARTS + PACK_PARTS - 1);
+               db_run(txn, &PARTS_DROP, error, "ii", p->pack * KEYS_OF_PACK, p->pack * KEYS_OF_PACK + KEYS_OF_PACK - 1);
 }
 
 /* Slots of one pack, once each time they stand in the list. */
@@ -128,7 +130,7 @@ pack_change(Refs *refs, Store *store, DbTxn *txn, gint64 pack, const gint64 *slo
 {
         PackRefs p;
 
-        if (!pack_read(txn, pack, &p, error))
+        if (!pack_refs_read(txn, pack, &p, error))
                 return FALSE;
         for (guint i = 0; i < n; i++) {
                 guint slot = (guint) (slots[i] % PAGE_ENTRIES);
@@ -136,9 +138,9 @@ pack_change(Refs *refs, Store *store, DbTxn *txn, gint64 pack, const gint64 *slo
                         return pack_damaged(pack, error);
                 p.refs[slot] += is_more ? 1 : (guint32) -1;
                 if (p.refs[slot] == 0)
-                        refs_add_body(refs, p.bodies[slot]);
+                        add(&refs->packed, p.bodies[slot]);
         }
-        return pack_write(store, txn, &p, error);
+        return pack_refs_write(store, txn, &p, error);
 }
 
 static gboolean
@@ -158,17 +160,19 @@ slots_apply(Refs *refs, Store *store, DbTxn *txn, gboolean is_more, GError **err
         return TRUE;
 }
 
+typedef gboolean (*BodyChange)(DbTxn *txn, gint64 body, gint64 n, GError **error);
+
 static gboolean
-bodies_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
+bodies_apply(GArray *list, DbTxn *txn, BodyChange change, GError **error)
 {
-        if (refs->bodies == NULL)
+        if (list == NULL)
                 return TRUE;
-        g_array_sort(refs->bodies, compare);
-        const gint64 *bodies = (const gint64 *) (gconstpointer) refs->bodies->data;
-        for (guint i = 0, len; i < refs->bodies->len; i += len) {
-                for (len = 1; i + len < refs->bodies->len && bodies[i + len] == bodies[i];)
+        g_array_sort(list, compare);
+        const gint64 *bodies = (const gint64 *) (gconstpointer) list->data;
+        for (guint i = 0, len; i < list->len; i += len) {
+                for (len = 1; i + len < list->len && bodies[i + len] == bodies[i];)
                         len++;
-                if (!(is_more ? blob_ref(txn, bodies[i], len, error) : blob_unref(txn, bodies[i], len, error)))
+                if (!change(txn, bodies[i], len, error))
                         return FALSE;
         }
         return TRUE;
@@ -177,11 +181,13 @@ bodies_apply(Refs *refs, DbTxn *txn, gboolean is_more, GError **error)
 gboolean
 refs_give_back(Refs *refs, Store *store, DbTxn *txn, GError **error)
 {
-        return slots_apply(refs, store, txn, FALSE, error) && bodies_apply(refs, txn, FALSE, error);
+        return slots_apply(refs, store, txn, FALSE, error) &&
+               bodies_apply(refs->packed, txn, blob_unref_packed, error) &&
+               bodies_apply(refs->bodies, txn, blob_unref, error);
 }
 
 gboolean
 refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error)
 {
-        return slots_apply(refs, store, txn, TRUE, error) && bodies_apply(refs, txn, TRUE, error);
+        return slots_apply(refs, store, txn, TRUE, error) && bodies_apply(refs->bodies, txn, blob_ref, error);
 }

@@ -7,8 +7,6 @@
  * It is filled in the background, pack by pack (up to 128 messages of one mailbox): whoever has the thread calls search_fill_step() until it is
  * idle, and search_fill_wait(). The record of a pack goes with the pack.
  *
- * NEEDSWORK: nothing makes packs yet. As long as that is so the index is empty and every message that is searched is read.
- *
  * Threads  any; a SearchTask: one at a time; a SearchFill: one, but for search_fill_stop(). Memory: a task keeps one bit per entry and at most 1 MiB of message
  *          text; a SearchFill a few MiB, at most 80.
  */

@@ -18,8 +18,9 @@ struct SearchFill {
         guint n, at; /* slots, and the next one of them */
         gint64 bodies[PAGE_ENTRIES];
         guint32 refs[PAGE_ENTRIES];
-        GroupBuilder *builder; /* NULL: no pack was met yet */
-        gint doc;              /* the GroupText that text comes for; -1: none has come for this slot */
+        PackedPart *structures; /* of the pack; NULL: they can't be read */
+        GroupBuilder *builder;  /* NULL: no pack was met yet */
+        gint doc;               /* the GroupText that text comes for; -1: none has come for this slot */
 };
 
 SearchFill *
@@ -37,6 +38,7 @@ search_fill_free(SearchFill *fill)
 {
         if (fill == NULL)
                 return;
+        part_unref(fill->structures);
         group_builder_free(fill->builder);
         g_free(fill);
 }
@@ -93,46 +95,34 @@ piece_take(gpointer to, const TextPiece *piece)
         return !search_fill_is_stopped(fill);
 }
 
-DB_SQL(BODY_SUMMARY, "SELECT summary FROM body WHERE id = ?");
-
-/* Where its texts are, as far as that is kept with the body; else it is made again from the message. */
-static gboolean
-structure_read(const SearchFill *fill, gint64 body, GByteArray *ret, GError **error)
+/* Where its texts are, as the pack has it; else it is made again from the message. */
+static Span
+structure_of(const SearchFill *fill, guint slot)
 {
-        g_autoptr(DbTxn) txn = db_begin_read(fill->store->db, error);
-        g_autoptr(DbRows) row = txn != NULL ? db_query(txn, &BODY_SUMMARY, error, "i", body) : NULL;
-        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
-        StoredSummary summary;
+        const PackedPart *part = fill->structures;
 
-        if (step == DB_ROW && summary_decode(db_bytes(row, 0), &summary) && summary.structure.len > 0)
-                g_byte_array_append(ret, summary.structure.data, (guint) summary.structure.len);
-        return step != DB_ROW_FAILED;
+        return part != NULL && slot < part->n ? part->items[slot] : SPAN_EMPTY;
 }
 
 /* What can't be read to its end is always a candidate, so that a damaged body keeps nobody from filling. */
-static gboolean
-slot_add(SearchFill *fill, GError **error)
+static void
+slot_add(SearchFill *fill)
 {
-        g_autoptr(GByteArray) structure = g_byte_array_new();
         g_autoptr(GError) cause = NULL;
-        SearchCopy copy = {.body = fill->bodies[fill->at]};
+        const SearchCopy copy = {.body = fill->bodies[fill->at], .structure = structure_of(fill, fill->at)};
 
-        if (!structure_read(fill, copy.body, structure, error))
-                return FALSE;
-        copy.structure = span_make(structure->data, structure->len);
         fill->doc = -1;
         switch (search_text_walk(fill->store->blob, &copy, TEXT_OF_HEADER | TEXT_OF_BODY, piece_take, fill, &cause)) {
         case COPY_TEXT_WALKED:
                 if (fill->doc < 0) /* nothing to read in it: that is known too */
                         group_builder_begin(fill->builder, fill->at, GROUP_BODY);
-                return TRUE;
+                return;
         case COPY_TEXT_STOPPED: /* the pack is given up */
-                return TRUE;
+                return;
         case COPY_TEXT_FAILED:
         case COPY_TEXT_GONE:
         default:
                 group_builder_unknown(fill->builder, fill->at);
-                return TRUE;
         }
 }
 
@@ -164,7 +154,17 @@ pack_decode(SearchFill *fill, const DbRows *row)
 }
 
 static gboolean
-pack_read(SearchFill *fill, gint64 pack, gboolean *ret_is_there, GError **error)
+structures_read(SearchFill *fill, DbTxn *txn, gint64 pack, GError **error)
+{
+        g_autoptr(Unpacker) unpacker = unpacker_new();
+        gboolean is_damaged;
+
+        g_clear_pointer(&fill->structures, part_unref);
+        return pack_read(txn, unpacker, pack, PACK_STRUCTURE, &fill->structures, &is_damaged, error);
+}
+
+static gboolean
+pack_look(SearchFill *fill, gint64 pack, gboolean *ret_is_there, GError **error)
 {
         g_autoptr(DbTxn) txn = db_begin_read(fill->store->db, error);
         g_autoptr(DbRows) row = txn != NULL ? db_query(txn, &PACK_GET, error, "i", pack) : NULL;
@@ -175,7 +175,7 @@ pack_read(SearchFill *fill, gint64 pack, gboolean *ret_is_there, GError **error)
         *ret_is_there = step == DB_ROW;
         if (step == DB_ROW && !pack_decode(fill, row))
                 pack_damaged(fill);
-        return TRUE;
+        return structures_read(fill, txn, pack, error);
 }
 
 static gboolean
@@ -185,7 +185,7 @@ pack_begin(SearchFill *fill, gint64 pack, GError **error)
 
         if (fill->builder == NULL)
                 fill->builder = group_builder_new();
-        if (!pack_read(fill, pack, &is_there, error))
+        if (!pack_look(fill, pack, &is_there, error))
                 return FALSE;
         if (!is_there)
                 return search_index_put(fill->store->search, SPAN_EMPTY, error);
@@ -198,6 +198,7 @@ static gboolean
 pack_end(SearchFill *fill, GError **error)
 {
         fill->has_pack = FALSE;
+        g_clear_pointer(&fill->structures, part_unref);
         return search_index_put(fill->store->search, group_builder_end(fill->builder), error);
 }
 
@@ -207,15 +208,8 @@ pack_go_on(SearchFill *fill, GError **error)
 {
         if (fill->at == fill->n)
                 return pack_end(fill, error);
-        if (fill->refs[fill->at] == 0) {
-                fill->at++;
-                return TRUE;
-        }
-        if (!slot_add(fill, error)) {
-                fill->has_pack = FALSE; /* another time, from its start, with a builder that holds nothing of it */
-                g_clear_pointer(&fill->builder, group_builder_free);
-                return FALSE;
-        }
+        if (fill->refs[fill->at] > 0)
+                slot_add(fill);
         fill->at++;
         return TRUE;
 }

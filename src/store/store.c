@@ -14,6 +14,8 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->directory = directory;
         store->numbers = numbers_new();
         store->registry = registry_new();
+        store->copies = copies_new();
+        store->pace = pace_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;
@@ -26,6 +28,8 @@ store_free(Store *store)
                 return;
         search_index_free(store->search);
         registry_free(store->registry);
+        copies_free(store->copies);
+        pace_free(store->pace);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
         mutex_done(&store->lock);
@@ -78,7 +82,8 @@ store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *r
                 return STORE_FAILED;
         }
         Span stored = span_make(cuts, copy_put_cuts(copy->cuts, copy->n_cuts, cuts));
-        if (!db_run(txn, &ENTRY_ADD, error, "iiiiiiiibb", slot->id, (gint64) slot->uid_next, copy->body, (gint64) size,
+        if (!slot_ripen(txn, slot, 1, error) ||
+            !db_run(txn, &ENTRY_ADD, error, "iiiiiiiibb", slot->id, (gint64) slot->uid_next, copy->body, (gint64) size,
                     (gint64) delivery->received, (gint64) delivery->received, (gint64) slot->modseq + 1,
                     (gint64) delivery->message, copy->prefix, stored))
                 return STORE_FAILED;
@@ -87,6 +92,7 @@ store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *r
         slot->uid_next++;
         slot->modseq++;
         slot->n_tail++;
+        slot->n_rows++;
         touch(store, txn, slot->id, MARK_TAIL, 0);
         usage_add(store, txn, slot->account, 1, (gint64) size);
         return STORE_DONE;

@@ -1,4 +1,5 @@
-/* summaries.c -- what is computed once of a message: made at delivery, kept in the row of its body, read along a view.
+/* summaries.c -- what is computed once of a message: made at delivery, and kept in the row of its body until it is
+ * packed.
  *
  * Stored form: format (1), the lengths of envelope, structure, fields and keys (varints), the four, and the preview up
  * to the end.
@@ -14,7 +15,6 @@
 #define SUMMARY_FORMAT 1
 #define WORK_OCTETS (8 * 1024 * 1024)            /* for one message: its structure and what is made of it */
 #define MESSAGE_OCTETS_MAX ((guint64) 256 << 20) /* a longer one is not read for its summary */
-#define AHEAD_MAX 64
 #define SECTIONS 4
 
 /* The stored form -------------------------------------------------------------------------------------------------- */
@@ -87,142 +87,23 @@ summary_decode(Span stored, StoredSummary *ret)
         return TRUE;
 }
 
-/* The cursor ------------------------------------------------------------------------------------------------------- */
-
-/* One look-up reads the rows of several messages, when they are asked for one after the other. */
-struct SummaryCursor {
-        Store *store;
-        guint sections;
-        gint64 mailbox;
-        Arena *arena; /* what was read */
-        StoredSummary ahead[AHEAD_MAX];
-        gint64 bodies[AHEAD_MAX];
-        guint32 uids[AHEAD_MAX];
-        guint n, at; /* the last one given is before `at` */
-};
-
-#define CURSOR_OCTETS (80 * 1024 * 1024) /* at worst, with monstrous headers; some KiB a message as a rule */
-
-SummaryCursor *
-store_summary_cursor(Store *store, guint sections)
+/* Again from the message itself. One that can't be summarised has none. */
+gboolean
+summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret, GError **error)
 {
-        SummaryCursor *cursor = g_new0(SummaryCursor, 1);
+        g_autoptr(BlobBody) opened = blob_body_open(store->blob, body, error);
 
-        cursor->store = store;
-        cursor->sections = sections;
-        cursor->arena = arena_new(CURSOR_OCTETS);
-        return cursor;
-}
-
-void
-summary_cursor_free(SummaryCursor *cursor)
-{
-        if (cursor == NULL)
-                return;
-        arena_free(cursor->arena);
-        g_free(cursor);
-}
-
-void
-summary_cursor_rest(SummaryCursor *cursor)
-{
-        cursor->n = cursor->at = 0;
-        arena_free(cursor->arena);
-        cursor->arena = arena_new(CURSOR_OCTETS);
-}
-
-DB_SQL(SUMMARIES, "SELECT e.uid, e.prefix, e.cuts, b.id, b.size, b.summary FROM entry e JOIN body b ON b.id = e.body"
-                  " WHERE e.mailbox = ? AND e.uid >= ? ORDER BY e.uid LIMIT ?");
-DB_SQL(COPIES_ONLY, "SELECT e.uid, e.prefix, e.cuts, b.id, b.size, NULL FROM entry e JOIN body b ON b.id = e.body"
-                    " WHERE e.mailbox = ? AND e.uid >= ? ORDER BY e.uid LIMIT ?");
-
-/* A summary that can't be read is like one that is not there. FALSE: the arena is over, or what makes a copy of the
- * body is damaged. */
-static gboolean
-cursor_take_row(SummaryCursor *cursor, const DbRows *row, GError **error)
-{
-        StoredSummary *summary = &cursor->ahead[cursor->n];
-        gint64 uid = db_int(row, 0);
-
-        *summary = (StoredSummary){.prefix = arena_copy(cursor->arena, db_bytes(row, 1))};
-        if (!copy_decode_cuts(cursor->arena, db_bytes(row, 2), (guint64) db_int(row, 4), &summary->cuts,
-                              &summary->n_cuts))
-                return fault(error, FAULT_INTERNAL, "the cuts of entry %" G_GINT64_FORMAT " are damaged", uid);
-        Span stored = arena_copy(cursor->arena, db_bytes(row, 5));
-        if (arena_is_over(cursor->arena))
-                return fault(error, FAULT_BUSY, "no memory for summaries of messages");
-        cursor->bodies[cursor->n] = summary_decode(stored, summary) ? 0 : db_int(row, 3);
-        cursor->uids[cursor->n++] = (guint32) uid;
-        return TRUE;
-}
-
-static gboolean
-cursor_read(SummaryCursor *cursor, const View *view, guint32 uid, guint most, GError **error)
-{
-        gboolean needs_sections = (cursor->sections & ~(guint) SUMMARY_COPY) != 0;
-        DbStep step = DB_ROW_FAILED;
-
-        cursor->n = cursor->at = 0;
-        arena_reset(cursor->arena);
-        g_autoptr(DbTxn) txn = db_begin_read(cursor->store->db, error);
-        g_autoptr(DbRows) rows = txn == NULL ? NULL
-                                             : db_query(txn, needs_sections ? &SUMMARIES : &COPIES_ONLY, error, "iii",
-                                                        view_mailbox(view), (gint64) uid, (gint64) most);
-        cursor->mailbox = view_mailbox(view);
-        while (rows != NULL && cursor->n < most && (step = db_rows_next(rows, error)) == DB_ROW) {
-                g_autoptr(GError) damage = NULL;
-                if (cursor_take_row(cursor, rows, &damage))
-                        continue;
-                if (cursor->n > 0) /* complained of when it is asked for itself */
-                        return TRUE;
-                g_propagate_error(error, g_steal_pointer(&damage));
+        if (opened == NULL)
                 return FALSE;
-        }
-        return step != DB_ROW_FAILED;
-}
-
-/* From the message itself. One that can't be summarised has empty sections. */
-static gboolean
-cursor_make(SummaryCursor *cursor, guint i, GError **error)
-{
-        g_autoptr(BlobBody) body = blob_body_open(cursor->store->blob, cursor->bodies[i], error);
-
-        if (body == NULL)
-                return FALSE;
-        guint64 size = blob_body_size(body);
+        guint64 size = blob_body_size(opened);
         g_autofree guint8 *octets = size <= MESSAGE_OCTETS_MAX ? g_try_malloc((gsize) size + 1) : NULL;
         if (octets == NULL)
                 return TRUE;
-        if (!blob_body_read(body, 0, octets, (gsize) size, error))
+        if (!blob_body_read(opened, 0, octets, (gsize) size, error))
                 return FALSE;
-        Span stored = store_summarise(cursor->arena, span_make(octets, (gsize) size));
-        if (stored.len > 0 && !summary_decode(stored, &cursor->ahead[i]))
-                return fault(error, FAULT_INTERNAL, "a summary just made can't be read");
-        cursor->bodies[i] = 0;
-        return TRUE;
-}
-
-gboolean
-summary_cursor_get(SummaryCursor *cursor, const View *view, guint32 index, StoredSummary *ret, GError **error)
-{
-        guint32 uid = view_entry(view, index)->uid;
-        gboolean is_same = cursor->mailbox == view_mailbox(view);
-        gboolean is_row = is_same && cursor->n > 0 && cursor->at == cursor->n && index > 0 &&
-                          view_entry(view, index - 1)->uid == cursor->uids[cursor->n - 1];
-
-        while (is_same && cursor->at < cursor->n && cursor->uids[cursor->at] < uid)
-                cursor->at++;
-        if (!is_same || cursor->at == cursor->n || cursor->uids[cursor->at] != uid)
-                if (!cursor_read(cursor, view, uid, is_row ? AHEAD_MAX : 1 + 3 * (cursor->n == 0), error))
-                        return FALSE;
-        if (cursor->n == 0 || cursor->uids[cursor->at] != uid)
-                return fault(error, FAULT_INTERNAL, "message %u of mailbox %" G_GINT64_FORMAT " is gone", uid,
-                             view_mailbox(view));
-        guint i = cursor->at++;
-        if (cursor->bodies[i] != 0 && (cursor->sections & ~(guint) SUMMARY_COPY) != 0 && !cursor_make(cursor, i, error))
-                return FALSE;
-        *ret = cursor->ahead[i];
-        return TRUE;
+        Span stored = store_summarise(arena, span_make(octets, (gsize) size));
+        return stored.len == 0 || summary_decode(stored, ret) ||
+               fault(error, FAULT_INTERNAL, "a summary just made can't be read");
 }
 
 /* EMAILID ---------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #define SNAPSHOT (50 * USEC_PER_MS)
 #define SNAPSHOT_ROWS 2000
 #define COUNTED_BODIES 1000000
+#define COUNTED_PACKS 4096
 #define BODY_PAGE 500
 
 void
@@ -192,7 +193,8 @@ verify_all(Verify *v, gboolean with_bodies, GError **error)
         Entries entries = {.v = v};
 
         return verify_walk(v, &ENTRY_PAGES, verify_entry, &entries, error) && verify_mailboxes(v, error) &&
-               verify_names(v, error) && verify_references(v, error) && (!with_bodies || verify_bodies(v, error));
+               verify_names(v, error) && verify_packs(v, error) && verify_references(v, error) &&
+               (!with_bodies || verify_bodies(v, error));
 }
 
 gboolean
@@ -205,6 +207,7 @@ store_verify(Store *store, gboolean with_bodies, StoreReport report, gpointer da
                 .data = data,
                 .snapshot = SNAPSHOT,
                 .rows = SNAPSHOT_ROWS,
+                .packs = COUNTED_PACKS,
                 .bodies = COUNTED_BODIES,
         };
 

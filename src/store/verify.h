@@ -13,6 +13,7 @@ typedef struct Verify {
         gpointer data;
         Usec snapshot;      /* one takes no longer than this and a page                    */
         gint64 rows;        /* of a table in one snapshot, at most                         */
+        guint packs;        /* whose slots are counted at once, at most; 3 KiB each                */
         guint bodies;       /* whose references are counted at once, at most; 24 octets each */
         guint64 ret_entries; /* counted so far */
 } Verify;
@@ -34,5 +35,7 @@ gboolean verify_walk(const Verify *v, const DbSql *sql, VerifyRow each, gpointer
 gboolean verify_mailboxes(Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* verify_refs.c: how often each body is named. */
 gboolean verify_references(const Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* verify_packs.c: packs with their parts, and how often each of their slots is named. */
+gboolean verify_packs(const Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* verify_names.c: what stands for a mailbox elsewhere: what others have seen of it, aliases, rights, annotations. */
 gboolean verify_names(const Verify *v, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,4 +1,5 @@
 /* verify_refs.c -- is each body named as often as it says: by rows of `entry`, by rows of the queue, by slots of packs?
+ * And as often by the latter alone, on which it depends how long the row of the body keeps its summary?
  *
  * Bodies are taken by the million, in the order of their ids; all that could name them is gone through, snapshot by
  * snapshot, and counted. What others write meanwhile may be counted before or after, so a difference is looked at
@@ -8,8 +9,8 @@
 
 #define LOOKS 3
 
-DB_SQL(BODY_REFS, "SELECT id, refs FROM body WHERE id > ? ORDER BY id LIMIT ?");
-DB_SQL(BODY_REFS_OF, "SELECT refs FROM body WHERE id = ?");
+DB_SQL(BODY_REFS, "SELECT id, refs, packed FROM body WHERE id > ? ORDER BY id LIMIT ?");
+DB_SQL(BODY_REFS_OF, "SELECT refs, packed FROM body WHERE id = ?");
 DB_SQL(ENTRY_BODIES,
        "SELECT mailbox, uid, body FROM entry WHERE (mailbox, uid) > (?, ?) ORDER BY mailbox, uid LIMIT ?");
 DB_SQL(QUEUE_BODIES, "SELECT id, 0, body FROM queue WHERE (id, 0) > (?, ?) ORDER BY id LIMIT ?");
@@ -17,7 +18,8 @@ DB_SQL(PACK_BODIES, "SELECT id, 0, bodies, refs FROM pack WHERE (id, 0) > (?, ?)
 
 typedef struct BodyCount {
         gint64 id;
-        gint64 refs, found;
+        guint32 refs, found;
+        guint32 packed, found_packed;
 } BodyCount;
 
 typedef struct Counting {
@@ -58,14 +60,15 @@ is_there(DbTxn *txn, gint64 body, gboolean *ret, GError **error)
 
 /* *ret_missing: named, and not there. */
 static gboolean
-count(const Counting *c, DbTxn *txn, gint64 body, gboolean *ret_missing, GError **error)
+count(const Counting *c, DbTxn *txn, gint64 body, gboolean is_packed, gboolean *ret_missing, GError **error)
 {
         BodyCount *found = find(c, body);
         gboolean is_known = TRUE;
 
-        if (found != NULL)
+        if (found != NULL) {
                 found->found++;
-        else if (c->is_first_look && body > c->after && body <= c->last && !is_there(txn, body, &is_known, error))
+                found->found_packed += is_packed;
+        } else if (c->is_first_look && body > c->after && body <= c->last && !is_there(txn, body, &is_known, error))
                 return FALSE;
         *ret_missing = !is_known;
         return TRUE;
@@ -88,7 +91,7 @@ count_queue(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
         const Counting *c = data;
         gboolean is_missing;
 
-        if (!count(c, txn, db_int(row, 2), &is_missing, error))
+        if (!count(c, txn, db_int(row, 2), FALSE, &is_missing, error))
                 return FALSE;
         if (is_missing)
                 verify_complain(c->v, "the body of queue row %" G_GINT64_FORMAT " is not there", db_int(row, 0));
@@ -110,7 +113,7 @@ count_pack(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
         for (guint i = 0; i < n; i++) {
                 if (refs[i] == 0)
                         continue;
-                if (!count(c, txn, bodies[i], &is_missing, error))
+                if (!count(c, txn, bodies[i], TRUE, &is_missing, error))
                         return FALSE;
                 if (is_missing)
                         verify_complain(c->v, "the body of slot %u of pack %" G_GINT64_FORMAT " is not there", i,
@@ -122,8 +125,10 @@ count_pack(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
 static gboolean
 count_all(Counting *c, GError **error)
 {
-        for (guint i = 0; i < c->bodies->len; i++)
-                g_array_index(c->bodies, BodyCount, i).found = 0;
+        for (guint i = 0; i < c->bodies->len; i++) {
+                BodyCount *body = &g_array_index(c->bodies, BodyCount, i);
+                body->found = body->found_packed = 0;
+        }
         return verify_walk(c->v, &ENTRY_BODIES, count_entry, c, error) &&
                verify_walk(c->v, &QUEUE_BODIES, count_queue, c, error) &&
                verify_walk(c->v, &PACK_BODIES, count_pack, c, error);
@@ -139,7 +144,7 @@ keep_different(GArray *bodies)
         guint n = 0;
 
         for (guint i = 0; i < bodies->len; i++)
-                if (body[i].refs != body[i].found)
+                if (body[i].refs != body[i].found || body[i].packed != body[i].found_packed)
                         body[n++] = body[i];
         g_array_set_size(bodies, n);
 }
@@ -148,10 +153,10 @@ keep_different(GArray *bodies)
 static gboolean
 is_as_before(DbTxn *txn, const BodyCount *body, gboolean *ret, GError **error)
 {
-        gint64 refs;
-        DbStep step = db_get_int(txn, &BODY_REFS_OF, &refs, error, "i", body->id);
+        g_autoptr(DbRows) row = db_query(txn, &BODY_REFS_OF, error, "i", body->id);
+        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
 
-        *ret = step == DB_ROW && refs == body->refs;
+        *ret = step == DB_ROW && db_int(row, 0) == body->refs && db_int(row, 1) == body->packed;
         return step != DB_ROW_FAILED;
 }
 
@@ -189,7 +194,8 @@ look_again(Counting *c, GError **error)
                 return FALSE;
         for (guint i = 0; i < before->len; i++) {
                 const BodyCount *now = &g_array_index(c->bodies, BodyCount, i);
-                if (now->found == g_array_index(before, BodyCount, i).found)
+                const BodyCount *then = &g_array_index(before, BodyCount, i);
+                if (now->found == then->found && now->found_packed == then->found_packed)
                         g_array_index(c->bodies, BodyCount, n++) = *now;
         }
         g_array_set_size(c->bodies, n);
@@ -220,10 +226,12 @@ look(Counting *c, guint64 commits_before, GError **error)
         }
         for (guint i = 0; i < c->bodies->len; i++) {
                 const BodyCount *body = &g_array_index(c->bodies, BodyCount, i);
-                verify_complain(c->v,
-                                "body %" G_GINT64_FORMAT " counts %" G_GINT64_FORMAT
-                                " references but has %" G_GINT64_FORMAT,
-                                body->id, body->refs, body->found);
+                if (body->refs != body->found)
+                        verify_complain(c->v, "body %" G_GINT64_FORMAT " counts %u references but has %u", body->id,
+                                        body->refs, body->found);
+                if (body->packed != body->found_packed)
+                        verify_complain(c->v, "body %" G_GINT64_FORMAT " counts %u slots of packs but has %u", body->id,
+                                        body->packed, body->found_packed);
         }
         return TRUE;
 }
@@ -243,7 +251,8 @@ list_some(Counting *c, gint64 after, gint64 *ret_n, GError **error)
         if (rows == NULL)
                 return FALSE;
         for (*ret_n = 0; (step = db_rows_next(rows, error)) == DB_ROW; ++*ret_n) {
-                const BodyCount body = {.id = db_int(rows, 0), .refs = db_int(rows, 1)};
+                const BodyCount body = {
+                        .id = db_int(rows, 0), .refs = (guint32) db_int(rows, 1), .packed = (guint32) db_int(rows, 2)};
                 g_array_append_val(c->bodies, body);
         }
         return step == DB_ROW_END;

@@ -75,7 +75,7 @@ complaints_of(Site *site, guint64 *ret_entries)
 {
         g_autoptr(GError) error = NULL;
         GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-        Verify v = {.store = site->store, .report = gather, .data = list, .rows = 3, .bodies = 20};
+        Verify v = {.store = site->store, .report = gather, .data = list, .rows = 3, .packs = 2, .bodies = 20};
 
         g_assert_true(verify_all(&v, FALSE, &error));
         g_assert_no_error(error);
@@ -327,6 +327,71 @@ test_damaged_page(Site *site, gconstpointer data)
 
 /* At work ---------------------------------------------------------------------------------------------------------- */
 
+/* Packs ------------------------------------------------------------------------------------------------------------ */
+
+/* Some of what is not packed; all of it is for the caller to repeat. */
+static PackWork
+pack(Site *site, gint64 mailbox, gboolean is_forced)
+{
+        g_autoptr(GError) error = NULL;
+        PackWork answer = mailbox_pack(site->store, mailbox, is_forced, &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(answer, !=, PACK_FAILED);
+        return answer;
+}
+
+static void
+restore(Site *site)
+{
+        static const char *const TABLES[] = {"pack", "pack_part", "page", "body"};
+
+        for (guint i = 0; i < G_N_ELEMENTS(TABLES); i++) {
+                g_autofree char *drop = g_strdup_printf("DELETE FROM %s", TABLES[i]);
+                g_autofree char *add = g_strdup_printf("INSERT INTO %s SELECT * FROM kept_%s", TABLES[i], TABLES[i]);
+                change(site, drop);
+                change(site, add);
+        }
+}
+
+static void
+test_packs(Site *site, gconstpointer data)
+{
+        static const struct {
+                const char *damage, *complaint;
+        } CASES[] = {
+                {"UPDATE pack SET refs = x'010501' WHERE id = 1", "pack 1: its row is damaged"},
+                {"UPDATE pack SET bodies = x'01' WHERE id = 1", "pack 1: its row is damaged"},
+                {"DELETE FROM pack WHERE id = 1", "of pack 1, which is not there"},
+                {"DELETE FROM pack WHERE id = 2", "parts stand in pack 2, which is not there"},
+                {"UPDATE pack_part SET key = key + 800 WHERE key / 8 = 1",
+                 "parts stand in pack 101, which is not there"},
+                {"DELETE FROM pack_part WHERE key = 9", "pack 1: part 1 is not there"},
+                {"UPDATE pack_part SET data = x'01' WHERE key = 13", "pack 1: part 5 is damaged"},
+                {"UPDATE pack_part SET data = (SELECT data FROM pack_part WHERE key = 13) WHERE key = 8 * 3 + 5",
+                 "pack 3: part 5 is damaged"},
+                {"UPDATE pack SET bodies = x'017e010a02' WHERE id = 1", "which has another body"},
+                {"DELETE FROM page WHERE key = " PAGE_1, "pack 1: slot 0 counts 1 references but has 0"},
+                {"UPDATE body SET packed = packed + 1", " slots of packs but has "},
+        };
+
+        furnish(site);
+        while (pack(site, 1000, TRUE) == PACK_AGAIN || pack(site, 1002, TRUE) == PACK_AGAIN)
+                continue;
+        assert_content(site);
+        change(site, "CREATE TABLE kept_pack AS SELECT * FROM pack");
+        change(site, "CREATE TABLE kept_pack_part AS SELECT * FROM pack_part");
+        change(site, "CREATE TABLE kept_page AS SELECT * FROM page");
+        change(site, "CREATE TABLE kept_body AS SELECT * FROM body");
+        for (guint i = 0; i < G_N_ELEMENTS(CASES); i++) {
+                g_test_message("%s", CASES[i].damage);
+                change(site, CASES[i].damage);
+                assert_complains(site, CASES[i].complaint);
+                restore(site);
+                assert_content(site);
+        }
+}
+
 typedef struct Work {
         Site *site;
         gint stop; /* atomic */
@@ -351,6 +416,8 @@ work(gpointer data)
                         expunge(w->site, to);
                 if (w->rounds % 16 == 0)
                         tidy(w->site);
+                if (w->rounds % 4 == 0)
+                        pack(w->site, from, w->rounds % 8 == 0);
         }
         g_rand_free(random);
 }
@@ -387,6 +454,7 @@ main(int argc, char **argv)
         ADD("rows-of-tables", test_tables);
         ADD("pages-and-states", test_pages);
         ADD("a-damaged-page-is-one-complaint", test_damaged_page);
+        ADD("packs-and-their-slots", test_packs);
         ADD("no-false-complaint-while-others-write", test_at_work);
         return g_test_run();
 }
