@@ -459,8 +459,9 @@ work(gpointer data)
         while (!fetch->is_stopping) {
                 Usec until;
 
-                if (fetch->must_reload && !reload(fetch)) {
-                        (void) cond_wait_until(&fetch->changed, &fetch->lock, clock_in(RELOAD_AFTER));
+                if (fetch->must_reload) { /* puts the lock down: what was true before is looked at again */
+                        if (!reload(fetch) && !fetch->is_stopping)
+                                (void) cond_wait_until(&fetch->changed, &fetch->lock, clock_in(RELOAD_AFTER));
                         continue;
                 }
                 SourceState *state = take_due(fetch, &until);

@@ -857,6 +857,38 @@ test_polling(House *h, gconstpointer data)
         g_assert_cmpuint(h->provider.mail->len, ==, 0);
 }
 
+#define DB_READERS 32 /* that a database has at once */
+
+static void
+stop_soon(gpointer data)
+{
+        House *h = data;
+
+        fetch_stop(h->fetch, clock_in(60 * USEC_PER_SEC));
+}
+
+/* An end that comes while the list of sources is read is not missed: all readers are taken, so that the reading waits.
+ */
+static void
+test_stop_while_reading(House *h, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        DbTxn *readers[DB_READERS];
+
+        for (guint i = 0; i < DB_READERS; i++) {
+                readers[i] = db_begin_read(h->site.db, &error);
+                g_assert_no_error(error);
+        }
+        g_assert_true(fetch_start(h->fetch, &error));
+        g_usleep(100000); /* begins to read, */
+        Thread *stop = thread_new("stop", stop_soon, h, &error);
+        g_assert_no_error(error);
+        g_usleep(100000); /* and is told to end: were it slower, there were nothing to miss */
+        for (guint i = 0; i < DB_READERS; i++)
+                db_txn_free(readers[i]);
+        thread_take_join(stop);
+}
+
 /* A server that says nothing more does not hold up the end of ours. */
 static void
 test_stop(House *h, gconstpointer data)
@@ -940,6 +972,7 @@ main(int argc, char **argv)
         ADD("run/busy, missing", test_busy_and_missing, NULL);
         ADD("run/nobody there", test_nobody_there, NULL);
         ADD("schedule/polls", test_polling, NULL);
+        ADD("schedule/the end is heard while sources are read", test_stop_while_reading, NULL);
         ADD("schedule/the end does not wait for a stalling server", test_stop, NULL);
         ADD("schedule/what comes after the end is not committed", test_late_batch, NULL);
         return g_test_run();
