@@ -150,7 +150,7 @@ keep_keywords(ImapAppend *p, const AppendAction *begin, Append *message)
 static gboolean
 begin_message(ImapSession *s, ImapAppend *p, const AppendAction *begin)
 {
-        Append message = {.received = begin->received != 0 ? MAX(begin->received, 1) : 0};
+        Append message = {.received = begin->received};
         gboolean may_keywords;
         char code[LIMIT_CODE_OCTETS];
 

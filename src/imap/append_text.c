@@ -90,8 +90,11 @@ read_message(Reading *r)
         if (scan_peek(&r->a->scan) == '(' &&
             (!args_flag_list(r->a, &begin.flags, &begin.keywords, &begin.n_keywords) || !args_space(r->a)))
                 return FALSE;
-        if (scan_peek(&r->a->scan) == '"' && (!args_date_time(r->a, &begin.received) || !args_space(r->a)))
-                return FALSE;
+        if (scan_peek(&r->a->scan) == '"') {
+                if (!args_date_time(r->a, &begin.received) || !args_space(r->a))
+                        return FALSE;
+                begin.received = MAX(begin.received, 1); /* 0 would be: none */
+        }
         if (!act(r, &begin))
                 return FALSE;
         if (at_literal(r))

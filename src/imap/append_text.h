@@ -39,7 +39,7 @@ typedef struct AppendAction {
         guint64 flags;
         const Span *keywords;
         gsize n_keywords;
-        Usec received; /* 0: none given */
+        Usec received; /* 0: none given; dates before 1970 are its beginning */
         Span url;
 } AppendAction;
 

@@ -116,6 +116,11 @@ append_one(Appending *a, DbTxn *txn, Slot *slot, gsize i, GArray *seen, GError *
                 return CHANGED_UID_SPACE;
         ChangeAnswer answer =
                 keywords_bits(a->store, txn, slot->id, message->keywords, message->n_keywords, TRUE, &flags, error);
+        if (answer == CHANGED_TOO_MANY_KEYWORDS) { /* as COPY: a message is worth more than its keywords */
+                flags = message->flags & FLAG_SYSTEM;
+                answer = keywords_bits(a->store, txn, slot->id, message->keywords, message->n_keywords, FALSE, &flags,
+                                       error);
+        }
         if (answer != CHANGED_DONE)
                 return answer;
         if (a->reader != slot->account && (flags & FLAG_SEEN) != 0) {

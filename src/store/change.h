@@ -117,7 +117,8 @@ typedef struct Replaced {
         gint64 mailbox;
         UidSet set;
 } Replaced;
-/* All of them or none, in order (RFC 3502). One sync of bodies, one commit. replaced: removed in the same commit, whatever their flags; NULL: none. */
+/* All of them or none, in order (RFC 3502). One sync of bodies, one commit. replaced: removed in the same commit, whatever their flags; NULL: none.
+ * New keywords for which the mailbox has no room are left out. */
 ChangeAnswer store_append(Store *store, gint64 mailbox, gint64 reader, Append *messages, gsize n, const Replaced *replaced,
                           guint32 *ret_uid_validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Would so many octets and messages pass the quota of the mailbox's owner? */
