@@ -13,6 +13,7 @@ import os
 import pathlib
 import shutil
 import poplib
+import re
 import statistics
 import subprocess
 import sys
@@ -50,6 +51,16 @@ def cpu_seconds(pid):
             with open(f"/proc/{p}/stat") as f:
                 ticks += sum(int(n) for n in f.read().rsplit(")", 1)[1].split()[11:15])
     return ticks / TICKS
+
+
+def thread_seconds(pid, name):
+    """CPU of the threads of a process that are called so."""
+    ns = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            if (task / "comm").read_text().strip() == name:
+                ns += int((task / "schedstat").read_text().split()[0])
+    return ns / 1e9
 
 
 def resident(pid):
@@ -424,6 +435,22 @@ class ImapRestante(Restante):
     def start_again(self):
         self.start()
 
+    def packs_indexed(self):
+        """(in the search index, all)"""
+        lines = [re.search(r"search index: holds (\d+) of (\d+)", r["text"]) for r in self.json("check")]
+        return next(((int(m[1]), int(m[2])) for m in lines if m), (0, 1))
+
+    def index_seconds(self):
+        """CPU of the thread that makes the search index, once it has done everything; and the messages in it, 128 a pack."""
+        before = None
+        while (now := self.packs_indexed()) != before or now[0] < now[1]:
+            before = now
+            time.sleep(2)
+        return thread_seconds(self.server_pid(), "indexing"), now[0] * 128
+
+    def index_octets(self):
+        return sum(f.stat().st_size for f in (self.path / "data").glob("search.db*"))
+
 
 def append_all(port, user, total):
     import imaplib
@@ -437,7 +464,10 @@ def imap_run(server, user, total):
     server.fill(total)
     with server:
         server.after_start(total)
+        seconds, indexed = server.index_seconds() if isinstance(server, ImapRestante) else (0, 0)
         result = imap_cold(server, user)
+        if indexed > 0:
+            result["index us"], result["index octets"] = seconds * 1e6 / indexed, server.index_octets() / indexed
         result.update(imap_steps(server.imap(), user))
         result["mix"], result["mix cpu"] = imap_mix(server.imap(), user, server.process.pid)
     shutil.rmtree(server.directory, ignore_errors=True)
@@ -465,6 +495,9 @@ def bench_imap(runs, quick, total=10000):
         row(f"IMAP, {total} messages, {label}", a[label], best, "ms", text, met, is_time=True)
     best = max(b["mix"], c["mix"])
     row(f"IMAP, {total} messages, 20 connections mixing commands", a["mix"], best, "commands/s", "at least 3 x", a["mix"] >= 3 * best)
+    if "index us" in a:
+        row("search index, CPU to make it", a["index us"], None, "us/message", "", True)
+        row("search index, size", a["index octets"], None, "octets/msg", "", True)
     row("IMAP, the same, CPU", a["mix cpu"] * 1000, min(b["mix cpu"], c["mix cpu"]) * 1000, "us/command", "", True, is_time=True)
 
 

@@ -74,6 +74,8 @@ make_words(guint messages, gsize size)
                 GString *t = g_string_new("everywhere ");
                 if (m % 1000 == 500)
                         g_string_append(t, "needleinahaystack ");
+                if (m % 10 == 3)
+                        g_string_append(t, "inside out ");
                 while (t->len < size) {
                         double x = g_rand_double_range(rand, 0, sum[VOCABULARY - 1]);
                         guint low = 0, high = VOCABULARY - 1;
@@ -100,6 +102,8 @@ make_letters(guint messages, gsize size)
                 GString *t = g_string_new("everywhere ");
                 if (m % 1000 == 500)
                         g_string_append(t, "needleinahaystack ");
+                if (m % 10 == 3)
+                        g_string_append(t, "inside out ");
                 while (t->len < size)
                         g_string_append_c(t, "abcdefghijklmnopqrstuvwxyz      "[g_rand_int(rand) & 31]);
                 g_ptr_array_add(texts, t);
@@ -323,7 +327,8 @@ bench_signatures(gsize each, const char *const *needles)
 int
 main(int argc, char **argv)
 {
-        static const char *const NEEDLES[] = {"qzxjkvoid", "needleinahaystack", "everywhere", "where", "ing", NULL};
+        static const char *const NEEDLES[] = {"qzxjkvoid", "needleinahaystack", "everywhere", "where",
+                                              "ing",       "inside out",        NULL};
 
         texts = g_ptr_array_new();
         if (argc == 3 && strcmp(argv[1], "files") == 0)

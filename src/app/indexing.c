@@ -3,22 +3,46 @@
 #include "app/events.h"
 #include "base/thread.h"
 
-#define PIECE (20 * USEC_PER_MS) /* between looks whether to stop                       */
-#define RETRY USEC_PER_MINUTE    /* after a failure, and while the disk is full         */
+#define PIECE (20 * USEC_PER_MS) /* between looks whether to stop                */
+#define RETRY USEC_PER_MINUTE    /* after a failure, and while the disk is full  */
+#define DENSE 100                /* transactions a second                        */
+#define PAUSE (180 * USEC_PER_MS)
 
 struct Indexing {
+        Db *site;
         SearchFill *fill;
         Thread *thread;
+        guint64 transactions; /* there were when the last piece began */
+        Usec began;
 };
 
-/* What wakes it otherwise does not while something is wrong: one attempt a minute, one line of the log. */
-static void
-rest(Indexing *indexing)
+Usec
+indexing_pause(guint64 transactions, Usec elapsed)
 {
-        Usec until = clock_in(RETRY);
+        return transactions > (guint64) MAX(elapsed, 1) * DENSE / USEC_PER_SEC ? PAUSE : 0;
+}
+
+/* Whatever wakes it otherwise. */
+static void
+rest(Indexing *indexing, Usec span)
+{
+        Usec until = clock_in(span);
 
         while (!search_fill_is_stopped(indexing->fill) && clock_monotonic() < until)
                 search_fill_wait(indexing->fill, until);
+}
+
+static void
+rest_when_dense(Indexing *indexing)
+{
+        Usec now = clock_monotonic();
+        DbStats stats;
+
+        db_stats(indexing->site, &stats);
+        Usec pause = indexing_pause(stats.transactions - indexing->transactions, now - indexing->began);
+        indexing->transactions = stats.transactions;
+        indexing->began = now;
+        rest(indexing, pause);
 }
 
 static void
@@ -32,11 +56,12 @@ indexing_run(gpointer data)
 
                 switch (search_fill_step(indexing->fill, PIECE, &error)) {
                 case SEARCH_FILL_AGAIN:
+                        rest_when_dense(indexing);
                         break;
                 case SEARCH_FILL_FAILED:
                         log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=search-index reason=%s",
                                   log_text(span_of(error != NULL ? error->message : "unknown")));
-                        rest(indexing);
+                        rest(indexing, RETRY); /* one attempt a minute, one line of the log */
                         break;
                 case SEARCH_FILL_IDLE:
                 default:
@@ -46,11 +71,13 @@ indexing_run(gpointer data)
 }
 
 Indexing *
-indexing_new(Store *store, GError **error)
+indexing_new(Db *site, Store *store, GError **error)
 {
         Indexing *indexing = g_new0(Indexing, 1);
 
+        indexing->site = site;
         indexing->fill = store_search_fill_new(store);
+        indexing->began = clock_monotonic();
         indexing->thread = thread_new("indexing", indexing_run, indexing, error);
         if (indexing->thread == NULL)
                 g_clear_pointer(&indexing, indexing_free);

@@ -268,7 +268,7 @@ server_open(Server *server, const Settings *settings, const Listening *listening
             (server->doors = doors_new(server->site, server->site->rooms, error)) == NULL ||
             (server->service = service_new(&limits, error)) == NULL ||
             (server->housekeeping = housekeeping_new(server->site, error)) == NULL ||
-            (server->indexing = indexing_new(server->site->store, error)) == NULL ||
+            (server->indexing = indexing_new(server->site->db, server->site->store, error)) == NULL ||
             !doors_open(server->doors, server->service, listening, n, error) ||
             (server->control = control_take_fd(control, &server->site->rooms->admin, error)) == NULL ||
             !fetch_start(server->site->rooms->fetch, error))
