@@ -155,6 +155,11 @@ test_extended(void)
                 {"SEARCH $", "* SEARCH 1 2 3\r\n"},
                 {"SEARCH RETURN (RELEVANCY ALL) FUZZY BODY \"imap break\"",
                  "* ESEARCH (TAG \"a\") ALL 3:4 RELEVANCY (25 100)\r\n"},
+                /* all words in the subject, not as written; only one of two words in the subject */
+                {"SEARCH RETURN (RELEVANCY ALL) FUZZY TEXT \"break imap\"",
+                 "* ESEARCH (TAG \"a\") ALL 3:4 RELEVANCY (25 50)\r\n"},
+                {"SEARCH RETURN (RELEVANCY ALL) FUZZY TEXT \"lunch fizzle\"",
+                 "* ESEARCH (TAG \"a\") ALL 1 RELEVANCY (25)\r\n"},
                 {"SEARCH RETURN (RELEVANCY ALL) FUZZY SUBJECT lunch",
                  "* ESEARCH (TAG \"a\") ALL 1:2,5 RELEVANCY (100 100 100)\r\n"},
         };
@@ -365,8 +370,80 @@ test_batches(void)
         harness_expect(&h, "a UIDBATCHES 500 3:9\r\n", "* UIDBATCHES (TAG \"a\") 200:1\r\na OK that is all\r\n");
         harness_expect(&h, "a UIDBATCHES 500 4:9\r\n", "* UIDBATCHES (TAG \"a\")\r\na OK that is all\r\n");
         harness_expect(&h, "a UIDBATCHES 4294967295\r\n", "* UIDBATCHES (TAG \"a\") 1200:1\r\na OK that is all\r\n");
+        harness_expect(&h, "a UIDBATCHES 600\r\n", "* UIDBATCHES (TAG \"a\") 1200:601,600:1\r\na OK that is all\r\n");
+        /* they cover what is gone from the beginning, too */
+        imap_site_flag(&site, 1, 200, FLAG_DELETED);
+        imap_site_expunge(&site);
+        harness_say(&h, span_of("n NOOP\r\n"));
+        harness_expect(&h, "a UIDBATCHES 500\r\n", "* UIDBATCHES (TAG \"a\") 1200:701,700:1\r\na OK that is all\r\n");
         harness_close(&h);
         imap_site_close(&site);
+}
+
+/* Answers longer than what the output takes go on where they stopped. */
+static void
+test_long_answers(void)
+{
+        ImapSite site;
+        Harness h = {0};
+        g_autoptr(GString) numbers = g_string_new("* SEARCH"), set = g_string_new("* ESEARCH (TAG \"a\") ALL ");
+        g_autoptr(GString) scores = g_string_new("* ESEARCH (TAG \"a\") RELEVANCY (");
+
+        imap_site_open(&site, 0);
+        for (guint i = 1; i <= 750; i++)
+                imap_site_put(&site, i % 2 == 1 ? IMAP_SITE_MESSAGE : "Subject: two\r\n\r\nx\r\n");
+        imap_site_log_in(&site, &h);
+        harness_say(&h, span_of("s SELECT INBOX\r\nx COPY 1:* INBOX\r\nx COPY 1:* INBOX\r\nx COPY 1:* INBOX\r\n"
+                                "x COPY 1:* INBOX\r\nn NOOP\r\n"));
+        for (guint i = 1; i <= 12000; i += 2) {
+                g_string_append_printf(numbers, " %u", i);
+                g_string_append_printf(set, "%s%u", i > 1 ? "," : "", i);
+                g_string_append(scores, i > 1 ? " 100" : "100");
+        }
+        g_string_append(numbers, "\r\na OK done\r\n");
+        g_string_append(set, "\r\na OK done\r\n");
+        g_string_append(scores, ")\r\na OK done\r\n");
+        h.output_max = 1000;
+        harness_expect(&h, "a SEARCH SUBJECT one\r\n", numbers->str);
+        harness_expect(&h, "a SEARCH RETURN (ALL) SUBJECT one\r\n", set->str);
+        harness_expect(&h, "a SEARCH RETURN (RELEVANCY) FUZZY SUBJECT one\r\n", scores->str);
+        harness_close(&h);
+        imap_site_close(&site);
+}
+
+/* What is asked of a tree is asked below the name, not of names that begin like it. */
+static void
+test_trees(void)
+{
+        static const char *const names[] = {"Work", "Work/a", "Work/a/b", "Workers", "Wor"};
+        static const struct {
+                const char *in, *found;
+        } rows[] = {
+                {"subtree Work", "Work,Work/a,Work/a/b,"},
+                {"subtree-one Work", "Work,Work/a,"},
+                {"mailboxes Work", "Work,"},
+                {"mailboxes (Workers Work/a)", "Workers,Work/a,"},
+                {"subtree (Work/a Wor)", "Work/a,Work/a/b,Wor,"},
+        };
+        Case c;
+
+        case_open(&c);
+        for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+                g_autofree char *line =
+                        g_strdup_printf("x CREATE %s\r\nx COPY %u %s\r\n", names[i], (guint) i % 5 + 1, names[i]);
+                harness_say(&c.h, span_of(line));
+        }
+        for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *line = g_strdup_printf("a ESEARCH IN (%s) ALL\r\n", rows[i].in);
+                g_autoptr(GString) found = g_string_new(NULL);
+                harness_say(&c.h, span_of(line));
+                for (const char *at = c.h.output->str; (at = strstr(at, " MAILBOX ")) != NULL;) {
+                        at += strlen(" MAILBOX ");
+                        g_string_append_printf(found, "%.*s,", (int) strcspn(at, " "), at);
+                }
+                g_assert_cmpstr(found->str, ==, rows[i].found);
+        }
+        case_close(&c);
 }
 
 static void
@@ -395,6 +472,8 @@ main(int argc, char **argv)
         g_test_add_func("/imap/search/RFC 5256 §3, 5267 §3, 5957: SORT", test_sort);
         g_test_add_func("/imap/search/RFC 5256 §3, §4: THREAD", test_thread);
         g_test_add_func("/imap/search/RFC 7377 §2: several mailboxes", test_several_mailboxes);
+        g_test_add_func("/imap/search/RFC 7377 §2.2: trees of mailboxes", test_trees);
+        g_test_add_func("/imap/search/long answers", test_long_answers);
         g_test_add_func("/imap/search/RFC 5267 §4.3: live searches", test_live);
         g_test_add_func("/imap/search/RFC 5267 §4.3.1: too many of them", test_too_many_live);
         g_test_add_func("/imap/search/RFC 10022: batches", test_batches);

@@ -201,6 +201,8 @@ test_literal_minus(void)
 
         harness_open(&h);
         harness_expect(&h, line, "a NO [AUTHENTICATIONFAILED] wrong name or password\r\nb OK nothing done\r\n");
+        harness_say(&h, span_of("a ID (\"name\" \"newer\")\r\n")); /* the rule is not about this one */
+        harness_expect(&h, line, "a NO [AUTHENTICATIONFAILED] wrong name or password\r\nb OK nothing done\r\n");
         harness_expect(
                 &h, "a ID (\"name\" \"oldie\" \"version\" \"1\")\r\nb CAPABILITY\r\n",
                 "* ID (\"name\" \"Restante\")\r\na OK pleased to meet you\r\n"
