@@ -21,27 +21,43 @@ verify_complain(const Verify *v, const char *format, ...)
         v->report(text, v->data);
 }
 
+DbTxn *
+verify_snapshot(const Verify *v, DbTxn **own, GError **error)
+{
+        if (v->whole != NULL)
+                return v->whole;
+        return *own = db_begin_read(v->store->db, error);
+}
+
+/* The rows behind (a, b) that one snapshot is asked for. */
+static gboolean
+walk_some(const Verify *v, DbTxn *txn, const DbSql *sql, VerifyRow each, gpointer data, gint64 *a, gint64 *b,
+          gint64 *ret_n, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, sql, error, "iii", *a, *b, v->rows);
+        DbStep step;
+
+        if (rows == NULL)
+                return FALSE;
+        for (*ret_n = 0; (step = db_rows_next(rows, error)) == DB_ROW; ++*ret_n) {
+                *a = db_int(rows, 0);
+                *b = db_int(rows, 1);
+                if (!each(data, txn, rows, error))
+                        return FALSE;
+        }
+        return step == DB_ROW_END;
+}
+
 gboolean
 verify_walk(const Verify *v, const DbSql *sql, VerifyRow each, gpointer data, GError **error)
 {
         gint64 a = G_MININT64, b = G_MININT64;
         gint64 n = v->rows;
-        DbStep step;
 
         while (n == v->rows) {
-                g_autoptr(DbTxn) txn = db_begin_read(v->store->db, error);
-                if (txn == NULL)
-                        return FALSE;
-                g_autoptr(DbRows) rows = db_query(txn, sql, error, "iii", a, b, v->rows);
-                if (rows == NULL)
-                        return FALSE;
-                for (n = 0; (step = db_rows_next(rows, error)) == DB_ROW; n++) {
-                        a = db_int(rows, 0);
-                        b = db_int(rows, 1);
-                        if (!each(data, txn, rows, error))
-                                return FALSE;
-                }
-                if (step == DB_ROW_FAILED)
+                g_autoptr(DbTxn) own = NULL;
+                DbTxn *txn = verify_snapshot(v, &own, error);
+                if (txn == NULL || !walk_some(v, txn, sql, each, data, &a, &b, &n, error))
                         return FALSE;
         }
         return TRUE;

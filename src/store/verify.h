@@ -1,7 +1,8 @@
 /* verify.h -- what the files of `restante verify` share. Private to the room.
  *
  * The store is looked at in snapshots of about 50 ms each, so that no reader is in the way of a checkpoint. What is compared within one snapshot is exact;
- * what can't be (counts of a very large mailbox, references of bodies) is looked at again before it is complained of.
+ * what can't be (counts of a very large mailbox, references of bodies) is looked at again before it is complained of,
+ * at last in one snapshot of all.
  */
 #pragma once
 
@@ -15,6 +16,7 @@ typedef struct Verify {
         gint64 rows;        /* of a table in one snapshot, at most                         */
         guint packs;        /* whose slots are counted at once, at most; 3 KiB each                */
         guint bodies;       /* whose references are counted at once, at most; 24 octets each */
+        DbTxn *whole;       /* NULL, or the one snapshot that everything is looked at in   */
         guint64 ret_entries; /* counted so far */
 } Verify;
 
@@ -22,6 +24,9 @@ typedef struct Verify {
 gboolean verify_all(Verify *v, gboolean with_bodies, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 void verify_complain(const Verify *v, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* The snapshot to look at: `whole`, or a new one, which *own keeps. NULL: a fault. */
+DbTxn *verify_snapshot(const Verify *v, DbTxn **own, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* One row of a table that is walked in snapshots. FALSE: a fault. */
 typedef gboolean (*VerifyRow)(gpointer data, DbTxn *txn, const DbRows *row, GError **error);
