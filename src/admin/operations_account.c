@@ -127,7 +127,7 @@ account_list(AdminCall *call)
 }
 
 typedef struct AccountChange {
-        const char *hash;
+        const char *hash, *scram;
         const char *forget; /* remove: address to which nothing is granted any more, or NULL */
         gint64 id;
         Template template; /* add: what it was made by */
@@ -158,6 +158,16 @@ account_viewer(AdminCall *call, gint64 id)
                 .account = id, .address = arena_strndup(arena, address_text(arena, &address)), .client = "admin"};
 }
 
+/* What SCRAM needs is kept where the domain wants it. */
+static Change
+account_keep_scram(AdminCall *call, DbTxn *txn, const AccountChange *change, GError **error)
+{
+        return change->scram == NULL || directory_keep_scram(admin_rooms(call)->directory, txn, change->id,
+                                                             change->hash, change->scram, error)
+                       ? CHANGE_DONE
+                       : CHANGE_FAILED;
+}
+
 static Change
 account_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
@@ -173,7 +183,9 @@ account_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         if (directory_template_of(txn, admin_arena(call), change->id, &change->template, error) != FOUND)
                 return CHANGE_FAILED;
         const Viewer who = account_viewer(call, change->id);
-        return store_make_account(rooms->store, txn, &who, &change->template, error) ? CHANGE_DONE : CHANGE_FAILED;
+        if (!store_make_account(rooms->store, txn, &who, &change->template, error))
+                return CHANGE_FAILED;
+        return account_keep_scram(call, txn, change, error);
 }
 
 /* Names that stand for mailboxes of others, which must be there and open to it. */
@@ -199,13 +211,15 @@ account_add(AdminCall *call)
 {
         g_autoptr(GError) error = NULL;
         const char *address = admin_arg(call, "ADDRESS", 0);
-        g_autofree char *hash = NULL;
+        g_autofree char *hash = NULL, *scram = NULL;
         const KeyValue *pairs;
         gsize n = admin_pairs(call, &pairs);
 
         if (admin_password(call) != NULL && (hash = auth_hash_password(admin_password(call), &error)) == NULL)
                 return admin_refuse(call, "%s", error->message);
-        AccountChange change = {.hash = hash};
+        if (hash != NULL)
+                scram = auth_scram_keys(admin_password(call));
+        AccountChange change = {.hash = hash, .scram = scram};
         AdminResult result = account_changed(call, NULL, json_pairs(pairs, n), account_add_fn, &change);
         if (result != ADMIN_DONE)
                 return result;
@@ -244,21 +258,25 @@ account_set(AdminCall *call)
 static Change
 account_password_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
-        return directory_account_password(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0),
-                                          ((AccountChange *) data)->hash, error);
+        AccountChange *change = data;
+        Change answer = directory_account_password(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0),
+                                                   change->hash, &change->id, error);
+
+        return answer == CHANGE_DONE ? account_keep_scram(call, txn, change, error) : answer;
 }
 
 static AdminResult
 account_password(AdminCall *call)
 {
         g_autoptr(GError) error = NULL;
-        g_autofree char *hash = NULL;
+        g_autofree char *hash = NULL, *scram = NULL;
 
         if (admin_password(call) == NULL)
                 return admin_refuse(call, "no password came: it is read as one line from standard input");
         if ((hash = auth_hash_password(admin_password(call), &error)) == NULL)
                 return admin_refuse(call, "%s", error->message);
-        AccountChange change = {.hash = hash};
+        scram = auth_scram_keys(admin_password(call));
+        AccountChange change = {.hash = hash, .scram = scram};
         AdminResult result =
                 account_changed(call, NULL, json_pack("{s:s}", "password", "changed"), account_password_fn, &change);
         if (result == ADMIN_DONE)

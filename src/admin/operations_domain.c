@@ -15,10 +15,10 @@ domain_kind_text(Arena *arena, const Domain *d)
 static json_t *
 domain_json(Arena *arena, const Domain *d)
 {
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "name", json_text(d->name), "kind",
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "name", json_text(d->name), "kind",
                          json_text(domain_kind_text(arena, d)), "unknown", json_text(d->unknown), "envelope_header",
                          json_text(d->envelope_header), "next_hop", json_text(d->next_hop), "etrn", d->etrn,
-                         "source_address", json_text(d->source_address), "helo_name", json_text(d->helo_name),
+                         "scram", d->scram, "source_address", json_text(d->source_address), "helo_name", json_text(d->helo_name),
                          "template", json_text(d->template_name));
 }
 
@@ -214,6 +214,7 @@ domain_remove(AdminCall *call)
         {                                                                                                              \
                 {"name", "domain"}, {"kind", "kind"}, {"unknown", "unknown recipients"},                               \
                 {"envelope_header", "envelope header"}, {"next_hop", "next hop"}, {"etrn", "etrn", COLUMN_YES_NO},     \
+                {"scram", "scram", COLUMN_YES_NO},                                                                     \
                 {"source_address", "source address"}, {"helo_name", "helo name"}, {"template", "template"}             \
         }
 /* clang-format on */

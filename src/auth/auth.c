@@ -7,13 +7,11 @@
  */
 #include "auth/internal.h"
 
+#include "auth/scram.h"
+#include "base/id.h"
 #include "base/text.h"
 
 #include <sodium.h>
-
-/* Of 32 random octets that were thrown away; with the cost of all the others. */
-const char AUTH_NOBODYS_HASH[] =
-        "$argon2id$v=19$m=19456,t=2,p=1$q0kWjzXtCkVb9mJrT1dQ7g$Yw3rX8mK2vLhPzN5sQ0dT7bJ4cFgU6aRkE1iOyVnB9M";
 
 void
 auth_init_library(void)
@@ -67,20 +65,37 @@ auth_hash_password(const char *password, GError **error)
         return g_strdup(hash);
 }
 
-/* FALSE: nobody, or nobody who can log in; *ret_hash is then nobody's. */
-static Found
-find_account(Auth *auth, Arena *arena, Span login, const Account **ret, const char **ret_hash, GError **error)
+static char *
+make_scram(Span password)
 {
-        const Account *account = NULL;
-        const char *hash = NULL;
-        Found found = directory_login(auth->directory, arena, login, &account, &hash, error);
+        guint8 salt[SCRAM_SALT_OCTETS];
+        ScramKeys keys;
 
-        *ret_hash = AUTH_NOBODYS_HASH;
-        if (found != FOUND || hash == NULL || account->is_disabled)
-                return found == FOUND_FAILED ? FOUND_FAILED : FOUND_NOT;
-        *ret = account;
-        *ret_hash = hash;
-        return FOUND;
+        random_octets(salt, sizeof(salt));
+        if (!scram_keys_make(password, span_make(salt, sizeof(salt)), SCRAM_ITERATIONS, &keys))
+                return NULL;
+        char *text = scram_keys_text(&keys);
+        text_wipe(&keys, sizeof(keys));
+        return text;
+}
+
+char *
+auth_scram_keys(const char *password)
+{
+        return make_scram(span_of(password));
+}
+
+/* The password is right, and this is the moment when it is here. */
+static void
+upgrade(Auth *auth, const Account *account, const LoginSecrets *secrets, Span password)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (!secrets->wants_scram || secrets->scram != NULL)
+                return;
+        g_autofree char *scram = make_scram(password);
+        if (scram != NULL)
+                (void) !directory_write_scram(auth->directory, account->id, secrets->password_hash, scram, &error);
 }
 
 /* The library wants the whole of its string's 128 octets. */
@@ -113,35 +128,29 @@ check_account(Auth *auth, const Account *account, const char *hash, Span passwor
         return answer;
 }
 
-/* In a loopback site tests and bridges log in from 127.0.0.1 all day. */
-static Usec
-delay_of(Auth *auth, const char *client)
-{
-        if (auth->is_loopback_site && g_strcmp0(client, "127.0.0.1") == 0)
-                return 0;
-        return delays_failed(&auth->delays, client, auth->now());
-}
-
 AuthAnswer
 auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret,
            Usec *ret_delay, GError **error)
 {
         const Account *account = NULL;
-        const char *hash;
-        Found found = find_account(auth, arena, login, &account, &hash, error);
+        LoginSecrets secrets;
+        Found found = auth_find(auth, arena, login, &account, &secrets, error);
         AuthAnswer answer;
 
         *ret_delay = 0;
         if (found == FOUND_FAILED)
                 return AUTH_FAILED;
         password = span_slice(password, 0, PASSWORD_MAX + 1); /* one too long is wrong and costs what others do */
-        answer = found == FOUND ? check_account(auth, account, hash, password) : compute(auth, hash, password);
+        answer = found == FOUND ? check_account(auth, account, secrets.password_hash, password)
+                                : compute(auth, secrets.password_hash, password);
         if (answer == AUTH_OK && (found != FOUND || password.len == 0 || password.len > PASSWORD_MAX))
                 answer = AUTH_WRONG;
-        if (answer == AUTH_OK)
+        if (answer == AUTH_OK) {
+                upgrade(auth, account, &secrets, password);
                 *ret = account;
+        }
         if (answer == AUTH_WRONG)
-                *ret_delay = delay_of(auth, client);
+                *ret_delay = auth_delay(auth, client);
         return answer;
 }
 
@@ -149,4 +158,10 @@ gboolean
 auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_loopback_peer)
 {
         return is_tls || (auth->is_loopback_site && is_loopback_peer);
+}
+
+gboolean
+auth_has_scram(const Auth *auth)
+{
+        return directory_has_scram(auth->directory);
 }

@@ -27,6 +27,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Auth, auth_free)
 /* Argon2id string for the account table. Passwords: 1 to 1,000 octets, UTF-8 without controls; FAULT_INPUT otherwise. */
 char *auth_hash_password(const char *password, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Keys of SCRAM of the same password, for directory_keep_scram(); NULL: it can have none (nothing is left of it when it is prepared as
+ * auth/scram.h says, or no memory). */
+char *auth_scram_keys(const char *password) G_GNUC_WARN_UNUSED_RESULT;
+
 typedef enum AuthAnswer {
         AUTH_FAILED = 0,        /* could not find out: 454 4.7.0 / -ERR [SYS/TEMP]                     */
         AUTH_OK,
@@ -41,12 +45,18 @@ typedef enum AuthAnswer {
         AUTH_NEEDS_TLS,         /* a password would be sent in the clear: 538 5.7.11                   */
 } AuthAnswer;
 
-/* client: address text of the peer; login: what was typed. *ret_delay: how long the session must park before it answers (0 on OK). */
+/* A success also makes the keys of SCRAM that the account's domain wants and that are not there yet (its password was set before):
+ * milliseconds and a transaction, once. That they can't be written is nobody's affair at a login.
+ *
+ * client: address text of the peer; login: what was typed. *ret_delay: how long the session must park before it answers (0 on OK). */
 AuthAnswer auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret, Usec *ret_delay,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* May a password be sent on this connection? TLS, or a loopback site and a client in 127.0.0.0/8 or ::1. */
 gboolean auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_loopback_peer);
+
+/* Does any domain here have keys of SCRAM kept? */
+gboolean auth_has_scram(const Auth *auth);
 
 /* May this account write as `sender`? FOUND: it is the account's own address, one of its sub-addresses, or an alias with the account
  * among its targets; a domain alias stands for its domain. FOUND_NOT: somebody else's, or nobody's. account_address: as defined. */

@@ -7,22 +7,26 @@
 #include "auth/internal.h"
 #include "base/text.h"
 
-struct SaslExchange {
-        AuthPeer peer;
-        Sasl sasl;
-};
-
 /* Mechanisms ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Mechanism {
         const char *name;
-        gboolean shows_password; /* only where one may be shown */
+        AuthAnswer (*objection)(const AuthPeer *peer); /* AUTH_OK: it can be had */
+        AuthAnswer (*take)(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);
 } Mechanism;
 
+static AuthAnswer objection_to_password(const AuthPeer *peer);
+static AuthAnswer objection_to_scram(const AuthPeer *peer);
+static AuthAnswer objection_to_scram_plus(const AuthPeer *peer);
+static AuthAnswer take_password(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);
+
+/* In the order in which they are shown: who takes the first that it knows gets one that every account has. */
 static const Mechanism MECHANISMS[SASL_MECHANISMS] = {
-        [SASL_NONE] = {"", FALSE},
-        [SASL_PLAIN] = {"PLAIN", TRUE},
-        [SASL_LOGIN] = {"LOGIN", TRUE},
+        [SASL_NONE] = {"", NULL, NULL},
+        [SASL_PLAIN] = {"PLAIN", objection_to_password, take_password},
+        [SASL_LOGIN] = {"LOGIN", objection_to_password, take_password},
+        [SASL_SCRAM] = {"SCRAM-SHA-256", objection_to_scram, sasl_take_scram},
+        [SASL_SCRAM_PLUS] = {"SCRAM-SHA-256-PLUS", objection_to_scram_plus, sasl_take_scram},
 };
 
 SaslMechanism
@@ -46,15 +50,30 @@ is_tls(const AuthPeer *peer)
         return peer->stream != NULL && stream_is_tls(peer->stream);
 }
 
-/* AUTH_OK: it can be had. */
+static AuthAnswer
+objection_to_password(const AuthPeer *peer)
+{
+        return auth_allows_plaintext(peer->auth, is_tls(peer), peer->is_loopback) ? AUTH_OK : AUTH_NEEDS_TLS;
+}
+
+static AuthAnswer
+objection_to_scram(const AuthPeer *peer)
+{
+        return auth_has_scram(peer->auth) ? AUTH_OK : AUTH_NO_MECHANISM;
+}
+
+static AuthAnswer
+objection_to_scram_plus(const AuthPeer *peer)
+{
+        return is_tls(peer) && auth_has_scram(peer->auth) && sasl_can_bind(peer) ? AUTH_OK : AUTH_NO_MECHANISM;
+}
+
 static AuthAnswer
 objection(const AuthPeer *peer, SaslMechanism mechanism)
 {
-        if (mechanism == SASL_NONE)
+        if (mechanism == SASL_NONE || (peer->without & 1u << mechanism) != 0)
                 return AUTH_NO_MECHANISM;
-        if (MECHANISMS[mechanism].shows_password && !auth_allows_plaintext(peer->auth, is_tls(peer), peer->is_loopback))
-                return AUTH_NEEDS_TLS;
-        return AUTH_OK;
+        return MECHANISMS[mechanism].objection(peer);
 }
 
 gboolean
@@ -88,17 +107,19 @@ auth_password(const AuthPeer *peer, Arena *arena, Span login, Span password, Aut
 
 /* The exchange ---------------------------------------------------------------------------------------------------- */
 
-typedef struct Message {
-        gboolean is_first, has_initial;
-        SaslMechanism mechanism; /* of the first */
-        Span octets;
-} Message;
+AuthAnswer
+sasl_refuse(SaslExchange *x, Arena *arena, Span login, AuthTurn *ret)
+{
+        ret->login = arena_copy(arena, login);
+        ret->delay = auth_delay(x->peer.auth, x->peer.client);
+        return AUTH_WRONG;
+}
 
 static AuthAnswer
-take_password_message(SaslExchange *x, Arena *arena, const Message *m, AuthTurn *ret, GError **error)
+take_password(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error)
 {
         Span name = SPAN_EMPTY, password = SPAN_EMPTY;
-        SaslStep step = m->is_first ? sasl_start(&x->sasl, arena, m->mechanism, m->has_initial, m->octets,
+        SaslStep step = m->is_first ? sasl_start(&x->sasl, arena, x->mechanism, m->has_initial, m->octets,
                                                  &ret->challenge, &name, &password)
                                     : sasl_continue(&x->sasl, arena, m->octets, &ret->challenge, &name, &password);
 
@@ -115,13 +136,13 @@ take_password_message(SaslExchange *x, Arena *arena, const Message *m, AuthTurn 
 
 /* One message, still in base64. Whatever is not a challenge ends the exchange. */
 static AuthAnswer
-take_message(SaslExchange **exchange, Arena *arena, Message m, AuthTurn *ret, GError **error)
+take_message(SaslExchange **exchange, Arena *arena, SaslMessage m, AuthTurn *ret, GError **error)
 {
         Span line = m.octets;
         AuthAnswer answer = AUTH_MALFORMED;
 
         if (text_base64_decode(arena, line, SASL_LINE_MAX, &m.octets)) {
-                answer = take_password_message(*exchange, arena, &m, ret, error);
+                answer = MECHANISMS[(*exchange)->mechanism].take(*exchange, arena, &m, ret, error);
                 text_wipe((guint8 *) m.octets.data, m.octets.len);
         }
         if (answer == AUTH_CHALLENGE)
@@ -144,10 +165,9 @@ sasl_begin(SaslExchange **exchange, const AuthPeer *peer, Arena *arena, Span nam
                 return wrong;
         *exchange = g_new0(SaslExchange, 1);
         (*exchange)->peer = *peer;
-        return take_message(
-                exchange, arena,
-                (Message){TRUE, has_initial, mechanism, span_equal(initial, span_of("=")) ? SPAN_EMPTY : initial}, ret,
-                error);
+        (*exchange)->mechanism = mechanism;
+        return take_message(exchange, arena,
+                            (SaslMessage){TRUE, has_initial, span_is(initial, "=") ? SPAN_EMPTY : initial}, ret, error);
 }
 
 AuthAnswer
@@ -160,7 +180,7 @@ sasl_next(SaslExchange **exchange, Arena *arena, Span line, AuthTurn *ret, GErro
                 sasl_end(exchange);
                 return AUTH_CANCELLED;
         }
-        return take_message(exchange, arena, (Message){.octets = line}, ret, error);
+        return take_message(exchange, arena, (SaslMessage){.octets = line}, ret, error);
 }
 
 void
@@ -169,5 +189,6 @@ sasl_end(SaslExchange **exchange)
         if (*exchange == NULL)
                 return;
         sasl_done(&(*exchange)->sasl);
+        sasl_end_scram(*exchange);
         g_clear_pointer(exchange, g_free);
 }

@@ -1,5 +1,8 @@
 /* exchange.h -- one SASL exchange, the server's side, the same at every door.
  *
+ * PLAIN and LOGIN show the password: with TLS only (auth_allows_plaintext()). SCRAM-SHA-256 does not, so it is there without TLS too, once
+ * any domain has its keys kept (directory.h, `scram`); -PLUS needs TLS to be bound to. Failures cost the same with all of them.
+ *
  * The door reads lines and writes challenges in the form of its protocol, and chooses what its client reads. Everything else is
  * here: base64, the initial response, "*", mechanisms and when they may be used, the check, its cost, and wiping.
  *
@@ -10,7 +13,7 @@
  *
  * Threads  one at a time; the calls may hold their thread for a password hash, as auth_check() does.
  * Memory   an exchange is under 2 KiB. What a turn says lives in the arena (SASL_ARENA_MAX is enough).
- * RFC      4422, 4648 §4 (base64), 4616 (PLAIN), draft-murchison-sasl-login; profiles: 4954 §4, 5034 §4, 9051 §6.2.2 with 4959.
+ * RFC      4422, 4648 §4 (base64), 4616 (PLAIN), draft-murchison-sasl-login, 5802 and 7677 (SCRAM); profiles: 4954 §4, 5034 §4, 9051 §6.2.2 with 4959.
  */
 #pragma once
 
@@ -28,6 +31,7 @@ typedef struct AuthPeer {
         const char *client;             /* address text                                  */
         const Stream *stream;           /* tells whether TLS is on; NULL: no connection  */
         gboolean is_loopback;           /* 127.0.0.0/8, ::1, unix                        */
+        guint without;                  /* mechanisms this door does not offer, 1 << SaslMechanism each */
 } AuthPeer;
 
 /* What there is to an answer. */
@@ -44,6 +48,8 @@ typedef enum SaslMechanism {
         SASL_NONE = 0,
         SASL_PLAIN,
         SASL_LOGIN,
+        SASL_SCRAM,                     /* SCRAM-SHA-256                              */
+        SASL_SCRAM_PLUS,                /* SCRAM-SHA-256-PLUS: bound to TLS           */
         SASL_MECHANISMS,
 } SaslMechanism;
 SaslMechanism sasl_mechanism(Span name);                /* in any case; SASL_NONE: no such one */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "auth/exchange.h"
+#include "auth/scram.h"
 #include "base/thread.h"
 
 #define PASSWORD_MAX 1000
@@ -94,3 +95,39 @@ struct Auth {
         Remembered remembered;
         Delays delays;
 };
+
+/* find.c: who that is. FOUND_NOT: nobody, or nobody who can log in; the secrets are nobody's then. */
+Found auth_find(Auth *auth, Arena *arena, Span login, const Account **ret, LoginSecrets *ret_secrets, GError **error);
+/* delays.c: counts a failure; what it costs. */
+Usec auth_delay(Auth *auth, const char *client);
+
+/* exchange.c ------------------------------------------------------------------------------------------------------ */
+
+typedef struct ScramTalk {
+        Scram scram;
+        guint8 stage;
+        gint64 account; /* 0: nobody's */
+        char *login;    /* as given */
+} ScramTalk;
+
+struct SaslExchange {
+        AuthPeer peer;
+        SaslMechanism mechanism;
+        Sasl sasl;
+        ScramTalk scram;
+};
+
+/* One message of the client's, base64 taken off. */
+typedef struct SaslMessage {
+        gboolean is_first;
+        gboolean has_initial; /* the first: it came with the command; else there is none yet */
+        Span octets;
+} SaslMessage;
+
+/* A failed attempt, whatever the reason: what it costs, and whose name it was. */
+AuthAnswer sasl_refuse(SaslExchange *x, Arena *arena, Span login, AuthTurn *ret);
+
+/* exchange_scram.c */
+AuthAnswer sasl_take_scram(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);
+gboolean sasl_can_bind(const AuthPeer *peer);
+void sasl_end_scram(SaslExchange *x);

@@ -26,7 +26,7 @@ test_senders(void)
         };
         const AuthSettings settings = {.is_loopback_site = TRUE};
         const Account *joe = NULL;
-        const char *hash;
+        const LoginSecrets *secrets;
         GError *error = NULL;
         TestSite site;
 
@@ -38,7 +38,7 @@ test_senders(void)
         test_make(&site, TEST_ACCOUNT, "ann@ex.org", NULL);
         test_make(&site, TEST_ALIAS, "sales@ex.org", "ann@ex.org joe@ex.org");
         test_make(&site, TEST_ALIAS, "press@ex.org", "ann@ex.org");
-        g_assert_cmpint(directory_login(site.directory, site.arena, span_of("joe@ex.org"), &joe, &hash, &error), ==,
+        g_assert_cmpint(directory_login(site.directory, site.arena, span_of("joe@ex.org"), &joe, &secrets, &error), ==,
                         FOUND);
 
         for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -24,7 +24,7 @@ set_password(Site *site, const char *address, const char *password)
         g_autofree char *hash = auth_hash_password(password, &error);
         DbTxn *txn = db_begin(site->t.db, &error);
 
-        g_assert_cmpint(directory_account_password(site->t.directory, txn, address, hash, &error), ==, CHANGE_DONE);
+        g_assert_cmpint(directory_account_password(site->t.directory, txn, address, hash, NULL, &error), ==, CHANGE_DONE);
         g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
         g_assert_no_error(error);
 }

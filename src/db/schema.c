@@ -240,6 +240,12 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE mailbox ADD COLUMN ripe INTEGER;"
          "UPDATE mailbox SET ripe = 0 WHERE (SELECT count(*) FROM entry e WHERE e.mailbox = mailbox.id) >= 128;"
          "CREATE INDEX mailbox_by_ripe ON mailbox (ripe) WHERE ripe IS NOT NULL;"},
+        {7,
+         /* directory: keys of SCRAM (auth/scram.h) of the password beside them, where the domain wants them; NULL: none
+            yet. Random octets of this site for what must stay the same and can't be guessed. */
+         "ALTER TABLE domain ADD COLUMN scram INTEGER NOT NULL DEFAULT 0;"
+         "ALTER TABLE account ADD COLUMN scram TEXT;"
+         "CREATE TABLE site_key (name TEXT PRIMARY KEY, octets BLOB NOT NULL) WITHOUT ROWID;"},
 };
 
-const int DB_SCHEMA_VERSION = 6;
+const int DB_SCHEMA_VERSION = 7;

@@ -377,11 +377,11 @@ directory_account_set(Directory *directory, DbTxn *txn, const char *address, con
         return answer;
 }
 
-DB_SQL(ACCOUNT_PASSWORD, "UPDATE account SET password = ? WHERE id = ?");
+DB_SQL(ACCOUNT_PASSWORD, "UPDATE account SET password = ?, scram = NULL WHERE id = ?");
 
 Change
 directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash,
-                           GError **error)
+                           gint64 *ret_id, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         Account account = {0};
@@ -391,6 +391,8 @@ directory_account_password(Directory *directory, DbTxn *txn, const char *address
                 return answer;
         if (!db_run(txn, &ACCOUNT_PASSWORD, error, "si", password_hash, account.id))
                 return CHANGE_FAILED;
+        if (ret_id != NULL)
+                *ret_id = account.id;
         directory_touch(directory, txn);
         return CHANGE_DONE;
 }

@@ -14,6 +14,7 @@ directory_new(Db *db)
         directory->generation = 1;
         cache_init(&directory->cache, DIRECTORY_CACHE_OCTETS);
         mutex_init(&directory->postmaster_mutex, "directory.postmaster");
+        mutex_init(&directory->scram_mutex, "directory.scram");
         mutex_init(&directory->unknown_mutex, "directory.unknown");
         directory->unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         return directory;
@@ -28,6 +29,7 @@ directory_free(Directory *directory)
         g_hash_table_unref(directory->unknown);
         g_free(directory->postmaster);
         mutex_done(&directory->postmaster_mutex);
+        mutex_done(&directory->scram_mutex);
         mutex_done(&directory->unknown_mutex);
         g_free(directory);
 }

@@ -53,6 +53,7 @@ typedef struct Domain {
         const char *next_hop, *source_address, *helo_name, *bounce_template;    /* NULL: not set */
         gboolean etrn;
         const char *template_name;      /* of its new accounts; NULL: "default" */
+        gboolean scram;                 /* its accounts keep keys of SCRAM beside the hash of their password */
 } Domain;
 
 /* Exact name first, then the longest "*." that covers it. */
@@ -111,8 +112,23 @@ Found directory_prefix(Directory *directory, Arena *arena, const Address *addres
 Found directory_catchall(Directory *directory, Arena *arena, Span domain, const Address **ret, gsize *ret_n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* What an account is asked for at its login. */
+typedef struct LoginSecrets {
+        const char *password_hash;      /* NULL: none set                                                */
+        const char *scram;              /* keys of that password, as auth made them; NULL: none          */
+        gboolean wants_scram;           /* its domain has them kept                                      */
+} LoginSecrets;
 /* The account one logs in to with this name: its address, or an exact alias whose only target it is. */
-Found directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const char **ret_password_hash, GError **error)
+Found directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const LoginSecrets **ret_secrets, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* What a name typed at a login stands for, whether it exists or not: an address, its domain the canonical one. FOUND_NOT: no address, or
+ * no domain of ours. */
+Found directory_login_address(Directory *directory, Arena *arena, Span name, Address *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Does any domain have keys of SCRAM kept? FALSE also when it can't be looked up. Cheap: asked at every greeting. */
+gboolean directory_has_scram(Directory *directory);
+/* Octets of this site that nobody can guess and that never change, by their use; made when first asked for. */
+#define DIRECTORY_KEY_OCTETS 32
+gboolean directory_site_key(Directory *directory, const char *use, guint8 ret[DIRECTORY_KEY_OCTETS], GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 Found directory_account_by_id(Directory *directory, Arena *arena, gint64 id, const Account **ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -176,7 +192,14 @@ Change directory_account_add(Directory *directory, DbTxn *txn, const char *addre
                              gsize n, gint64 *ret_id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Change directory_account_set(Directory *directory, DbTxn *txn, const char *address, const KeyValue *pairs, gsize n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-Change directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, GError **error)
+Change directory_account_password(Directory *directory, DbTxn *txn, const char *address, const char *password_hash, gint64 *ret_id,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Keeps the SCRAM keys of a password, when that is still the account's and its domain has them kept; else does nothing. A new password
+ * has none until then; a domain that no longer wants them loses those of all its accounts. */
+gboolean directory_keep_scram(Directory *directory, DbTxn *txn, gint64 account, const char *password_hash, const char *scram,
+                              GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same in a transaction of its own. */
+gboolean directory_write_scram(Directory *directory, gint64 account, const char *password_hash, const char *scram, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Removes the account's row; the caller removes its mailboxes in the same transaction, and what was granted to it (store_remove_account(),
  * store_forget_address()). *ret_id says which. */

@@ -13,6 +13,10 @@ struct Directory {
         Mutex postmaster_mutex; /* directory.postmaster, a leaf */
         char *postmaster;       /* address, or NULL */
 
+        Mutex scram_mutex; /* directory.scram, a leaf */
+        guint64 scram_at;  /* generation for which has_scram is known; 0: none */
+        gboolean has_scram;
+
         Mutex unknown_mutex; /* directory.unknown, a leaf */
         GHashTable *unknown; /* char * "local@domain" -> Guessed */
 };
@@ -76,6 +80,6 @@ void directory_read_bouncer(const DbRows *rows, int code_column, Arena *arena, B
 #define BOUNCER_COLUMNS "code, text, until, after, seen"
 #define DOMAIN_COLUMNS                                                                                                 \
         "id, name, kind, target, unknown, envelope_header, next_hop, source_address, helo_name, bounce_template, etrn,"           \
-        " template"
+        " template, scram"
 void directory_read_domain_row(const DbRows *rows, Arena *arena, Domain *ret);
 GroupPost directory_post_from(const char *text);

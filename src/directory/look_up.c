@@ -68,6 +68,7 @@ directory_read_domain_row(const DbRows *rows, Arena *arena, Domain *ret)
                 .bounce_template = arena_strdup(arena, db_text(rows, 9)),
                 .etrn = db_int(rows, 10) != 0,
                 .template_name = arena_strdup(arena, db_text(rows, 11)),
+                .scram = db_int(rows, 12) != 0,
         };
 }
 
@@ -159,7 +160,9 @@ key_address(Span key)
         return (Address){span_slice(key, 0, at > 0 ? at - 1 : 0), span_slice(key, at, key.len)};
 }
 
-DB_SQL(ACCOUNT_BY_ADDRESS, "SELECT " ACCOUNT_COLUMNS ", password FROM account WHERE domain = ? AND local_key = ?");
+DB_SQL(ACCOUNT_BY_ADDRESS, "SELECT " ACCOUNT_COLUMNS ", password, scram,"
+                           " (SELECT scram FROM domain WHERE name = account.domain)"
+                           " FROM account WHERE domain = ? AND local_key = ?");
 
 static DbStep
 load_account_at(DbTxn *txn, Arena *arena, const Address *address, Login *ret, GError **error)
@@ -169,7 +172,11 @@ load_account_at(DbTxn *txn, Arena *arena, const Address *address, Login *ret, GE
 
         if (step == DB_ROW) {
                 directory_read_account(rows, arena, &ret->account);
-                ret->password_hash = arena_strdup(arena, db_text(rows, ACCOUNT_COLUMNS_N));
+                ret->secrets = (LoginSecrets){
+                        .password_hash = arena_strdup(arena, db_text(rows, ACCOUNT_COLUMNS_N)),
+                        .scram = arena_strdup(arena, db_text(rows, ACCOUNT_COLUMNS_N + 1)),
+                        .wants_scram = db_int(rows, ACCOUNT_COLUMNS_N + 2) != 0,
+                };
         }
         return step;
 }
@@ -478,9 +485,8 @@ directory_catchall(Directory *directory, Arena *arena, Span domain, const Addres
         return FOUND;
 }
 
-/* A name typed at a login: an address here, or one in a domain that is another name of a domain here. */
-static Found
-login_address(Directory *directory, Arena *arena, Span name, Address *ret, GError **error)
+Found
+directory_login_address(Directory *directory, Arena *arena, Span name, Address *ret, GError **error)
 {
         const Domain *domain = NULL;
 
@@ -494,18 +500,18 @@ login_address(Directory *directory, Arena *arena, Span name, Address *ret, GErro
 }
 
 Found
-directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const char **ret_password_hash,
+directory_login(Directory *directory, Arena *arena, Span name, const Account **ret, const LoginSecrets **ret_secrets,
                 GError **error)
 {
         Address address;
         const void *value = NULL;
-        Found found = login_address(directory, arena, name, &address, error);
+        Found found = directory_login_address(directory, arena, name, &address, error);
 
         if (found == FOUND)
                 found = look_up_address(directory, arena, RECORD_LOGIN, &address, &value, error);
         if (found == FOUND) {
                 *ret = &((const Login *) value)->account;
-                *ret_password_hash = ((const Login *) value)->password_hash;
+                *ret_secrets = &((const Login *) value)->secrets;
         }
         return found;
 }

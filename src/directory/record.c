@@ -140,8 +140,11 @@ copy_patterns(Place *place, const Patterns *from)
 static const void *
 copy_login(Place *place, const Login *from)
 {
-        Login copy = {account_in(place, &from->account), place_text(place, from->password_hash)};
+        Login copy = *from;
 
+        copy.account = account_in(place, &from->account);
+        copy.secrets.password_hash = place_text(place, from->secrets.password_hash);
+        copy.secrets.scram = place_text(place, from->secrets.scram);
         return place_copy(place, &copy, sizeof(copy));
 }
 

@@ -37,7 +37,7 @@ typedef struct Patterns {
 
 typedef struct Login {
         Account account;
-        const char *password_hash; /* NULL: none set */
+        LoginSecrets secrets;
 } Login;
 
 #define RECORD_KEY_MAX (ADDRESS_LOCAL_MAX + 1 + ADDRESS_DOMAIN_MAX)

@@ -263,12 +263,12 @@ static Change
 check_owner(Fetch *fetch, Arena *arena, const Source *source, GError **error)
 {
         const Account *account;
-        const char *hash;
+        const LoginSecrets *secrets;
 
         if (source->owner == NULL)
                 return CHANGE_DONE;
         Span name = address_text(arena, source->owner);
-        Found found = directory_login(fetch->directory, arena, name, &account, &hash, error);
+        Found found = directory_login(fetch->directory, arena, name, &account, &secrets, error);
         if (found == FOUND_NOT)
                 (void) fault(error, FAULT_INPUT, "owner=%.*s: there is no such account; add it first", (int) name.len,
                              (const char *) name.data);

@@ -35,6 +35,8 @@ static const Row CAPABILITIES[] = {
         {{"LOGINDISABLED", "9051 §6.2.3", "no passwords before TLS"}, SHOWN_WITHOUT_PASSWORDS, 0},
         {{"AUTH=PLAIN", "4616", "login by SASL"}, SHOWN_FOR_MECHANISM, 0},
         {{"AUTH=LOGIN", "draft-murchison-sasl-login", "the same for older clients"}, SHOWN_FOR_MECHANISM, 0},
+        {{"AUTH=SCRAM-SHA-256", "7677", "login without showing the password"}, SHOWN_FOR_MECHANISM, 0},
+        {{"AUTH=SCRAM-SHA-256-PLUS", "7677", "the same, bound to this TLS connection"}, SHOWN_FOR_MECHANISM, 0},
         {{"ID", "2971", "client and server tell their names"}, SHOWN_ALWAYS, 0},
         {{"ENABLE", "5161", "extensions are switched on by the client"}, SHOWN_ALWAYS, 0},
         {{"IDLE", "2177", "news are told as they come"}, SHOWN_ALWAYS, 0},

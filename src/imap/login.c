@@ -134,10 +134,19 @@ imap_allows_password(const ImapSession *s)
         return auth_allows_plaintext(imap_door(s)->auth, stream_is_tls(s->session.stream), s->is_loopback);
 }
 
+/* Mechanisms may be switched off for this client. */
 static AuthPeer
 peer_of(const ImapSession *s)
 {
-        return (AuthPeer){imap_door(s)->auth, s->client, s->session.stream, s->is_loopback};
+        AuthPeer peer = {imap_door(s)->auth, s->client, s->session.stream, s->is_loopback, 0};
+
+        for (SaslMechanism m = SASL_NONE + 1; m < SASL_MECHANISMS; m++) {
+                g_autofree char *capability = g_strconcat("AUTH=", sasl_name(m), NULL);
+
+                if (!imap_has(s, capability))
+                        peer.without |= 1u << m;
+        }
+        return peer;
 }
 
 gboolean
@@ -274,26 +283,15 @@ imap_login(ImapSession *s, ImapArgs *args)
 
 /* AUTHENTICATE (RFC 9051 §6.2.2, RFC 4959) ------------------------------------------------------------------------ */
 
-/* A mechanism may be switched off for this client. */
-static gboolean
-has_mechanism(const ImapSession *s, Span word)
-{
-        g_autofree char *capability = g_strconcat("AUTH=", sasl_name(sasl_mechanism(word)), NULL);
-
-        return imap_has(s, capability);
-}
-
 static void
 begin_sasl(ImapSession *s, Span word, Span initial)
 {
         g_autoptr(Arena) arena = arena_new(SASL_ARENA_MAX);
         g_autoptr(GError) error = NULL;
         AuthPeer peer = peer_of(s);
-        AuthTurn turn = {0};
-        AuthAnswer answer = AUTH_NO_MECHANISM;
+        AuthTurn turn;
+        AuthAnswer answer = sasl_begin(&s->exchange, &peer, arena, word, initial.len > 0, initial, &turn, &error);
 
-        if (has_mechanism(s, word))
-                answer = sasl_begin(&s->exchange, &peer, arena, word, initial.len > 0, initial, &turn, &error);
         take_turn(s, arena, answer, &turn, error);
 }
 

@@ -99,6 +99,15 @@ gboolean stream_is_tls(const Stream *stream);
 const char *stream_tls_version(const Stream *stream);   /* "TLSv1.3" */
 const char *stream_tls_cipher(const Stream *stream);
 int stream_tls_bits(const Stream *stream);
+/* Channel bindings, for SCRAM-SHA-256-PLUS: octets that both ends of this TLS connection know, and nobody between them. How many there
+ * are; 0: this kind is not there (no TLS, another version, a certificate without a hash). RFC 9266, 5929. */
+typedef enum StreamBinding {
+        STREAM_TLS_EXPORTER = 0,        /* TLS 1.3                                               */
+        STREAM_TLS_UNIQUE,              /* TLS 1.2 with the extended master secret               */
+        STREAM_TLS_SERVER_END_POINT,    /* either: the server's certificate                      */
+} StreamBinding;
+#define STREAM_BINDING_MAX 64
+gsize stream_binding(const Stream *stream, StreamBinding kind, guint8 ret[STREAM_BINDING_MAX]) G_GNUC_WARN_UNUSED_RESULT;
 
 /* From another thread, while the stream is not being freed: its waiting calls end as if the peer had closed. */
 void stream_interrupt(Stream *stream);

@@ -55,7 +55,7 @@ pop3_step_handshake(Pop3Session *s)
 static AuthPeer
 peer_of(const Pop3Session *s)
 {
-        return (AuthPeer){pop3_door(s)->auth, s->client, s->session.stream, s->is_loopback};
+        return (AuthPeer){pop3_door(s)->auth, s->client, s->session.stream, s->is_loopback, 0};
 }
 
 const char *

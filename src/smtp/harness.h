@@ -191,6 +191,12 @@ auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_loopback_pe
         return is_tls || is_loopback_peer;
 }
 
+gboolean
+auth_has_scram(const Auth *auth)
+{
+        return FALSE;
+}
+
 AuthAnswer
 auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret,
            Usec *ret_delay, GError **error)

@@ -69,7 +69,7 @@ smtp_step_handshake(SmtpSession *s)
 static AuthPeer
 peer_of(const SmtpSession *s)
 {
-        return (AuthPeer){smtp_door(s)->auth, s->client, s->session.stream, s->is_loopback};
+        return (AuthPeer){smtp_door(s)->auth, s->client, s->session.stream, s->is_loopback, 0};
 }
 
 gboolean
