@@ -7,8 +7,9 @@ DB_SQL(DROP_LAST, "DELETE FROM body WHERE id = ? AND refs <= ?");
 DB_SQL(TAKE_REFS, "UPDATE body SET refs = refs - ?,"
                   " summary = CASE WHEN packed >= refs - ? THEN NULL ELSE summary END WHERE id = ?");
 DB_SQL(TAKE_PACKED, "UPDATE body SET refs = refs - ?, packed = packed - ? WHERE id = ?");
-DB_SQL(PACK_ONE, "UPDATE body SET packed = packed + 1,"
-                 " summary = CASE WHEN packed + 1 >= refs THEN NULL ELSE summary END WHERE id = ?");
+DB_SQL(PACK_LAST, "DELETE FROM body WHERE id = ? AND packed + 1 >= refs RETURNING segment, offset, stored, size, refs");
+DB_SQL(PUT_PACKED, "INSERT INTO body (id, segment, offset, stored, size, refs, packed) VALUES (?, ?, ?, ?, ?, ?, ?)");
+DB_SQL(PACK_ONE, "UPDATE body SET packed = packed + 1 WHERE id = ?");
 
 gboolean
 blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 *ret_body, GError **error)
@@ -57,10 +58,32 @@ blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error)
         return is_dropped || (db_run(txn, &TAKE_REFS, error, "iii", fewer, fewer, body) && found(txn, body, error));
 }
 
+/* The row without its summary is put anew: one that only shrinks leaves its page as empty as it is, for good. */
+static DbStep
+pack_last(DbTxn *txn, gint64 body, gint64 ret_row[5], GError **error)
+{
+        g_autoptr(DbRows) row = db_query(txn, &PACK_LAST, error, "i", body);
+        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
+
+        for (int i = 0; step == DB_ROW && i < 5; i++)
+                ret_row[i] = db_int(row, i);
+        return step;
+}
+
 gboolean
 blob_pack(DbTxn *txn, gint64 body, GError **error)
 {
-        return db_run(txn, &PACK_ONE, error, "i", body) && found(txn, body, error);
+        gint64 row[5];
+
+        switch (pack_last(txn, body, row, error)) {
+        case DB_ROW:
+                return db_run(txn, &PUT_PACKED, error, "iiiiiii", body, row[0], row[1], row[2], row[3], row[4], row[4]);
+        case DB_ROW_END:
+                return db_run(txn, &PACK_ONE, error, "i", body) && found(txn, body, error);
+        case DB_ROW_FAILED:
+        default:
+                return FALSE;
+        }
 }
 
 gboolean
