@@ -107,7 +107,7 @@ extern const Operation *const ADMIN_OPERATIONS[];       /* NULL-terminated; oper
 /* What import and export are made of: calls of the command line, which reads and writes the files, since the server opens no path that a client names.
  * They are no commands; their manual is operations_transfer.c. */
 extern const Operation *const ADMIN_TRANSFERS[];        /* NULL-terminated */
-extern const Operation IMPORT_MAILDIR, IMPORT_MBOX, EXPORT_MAILDIR, EXPORT_MBOX;     /* what the command line does itself */
+extern const Operation IMPORT_MAILDIR, IMPORT_MBOX, IMPORT_IMAP, EXPORT_MAILDIR, EXPORT_MBOX;     /* what the command line does itself */
 extern const Operation TRANSFER_BEGIN, TRANSFER_APPEND, TRANSFER_END, TRANSFER_FORGET, TRANSFER_LIST, TRANSFER_READ;
 const Operation *admin_find(const char *noun, const char *verb);
 /* "domain add": at least 64 octets. */

@@ -13,7 +13,7 @@ const Operation *const ADMIN_OPERATIONS[] = {
         &FETCH_ADD,     &FETCH_LIST,      &FETCH_SHOW,   &FETCH_SET,      &FETCH_REMOVE,     &FETCH_RUN,
         &QUEUE_LIST,    &QUEUE_SHOW,
         &UNKNOWN_LIST,  &GUESS_LIST,      &GUESS_RELEASE,
-        &IMPORT_MAILDIR, &IMPORT_MBOX,   &EXPORT_MAILDIR, &EXPORT_MBOX,
+        &IMPORT_MAILDIR, &IMPORT_MBOX,   &IMPORT_IMAP,   &EXPORT_MAILDIR, &EXPORT_MBOX,
         &TRACE,         &INJECT,          &VERIFY,       &CHECK,
         NULL,
 };

@@ -63,3 +63,34 @@ const Operation IMPORT_MBOX = {
         .columns = COLUMNS,
         .is_list = TRUE,
 };
+
+static const KeyManual IMAP_KEYS[] = {
+        {"user", "NAME", "the name to log in with; the account's address when it is left out"},
+        {"port", "NUMBER", "993 with tls=strict, 143 otherwise"},
+        {"tls", "strict|starttls|none",
+         "strict (the default): TLS from the first octet; starttls: STARTTLS required; either way the certificate must "
+         "be right. none: no TLS, "
+         "for loopback hosts, elsewhere only with allow-plaintext=yes"},
+        {"allow-plaintext", "yes|no", "yes: tls=none is accepted for a host that is not this machine; no by default"},
+        {NULL},
+};
+
+const Operation IMPORT_IMAP = {
+        .noun = "import",
+        .verb = "imap",
+        .summary = "take in the mailboxes of another IMAP server",
+        .manual = "Logs in with a password from standard input (a prompt on a terminal) and reads all mailboxes of "
+                  "that user, without those "
+                  "of other users and shared ones there. Special uses and subscriptions come along. Nothing is changed "
+                  "there: mailboxes are "
+                  "opened with EXAMINE, and no message is marked as seen. A mailbox that only shows what is flagged "
+                  "elsewhere is passed "
+                  "over." MANUAL_ALL,
+        .example = "restante import imap joe@uk.example.com imap.provider.example user=joe < password",
+        .args = {ARG_ADDRESS, {"HOST", FALSE, FALSE, "the server: a name or a numeric address"}},
+        .options = {OPTION_INTO, OPTION_FOLDERS, OPTION_DRY_RUN, OPTION_FORGET, OPTION_OVERQUOTA},
+        .keys = IMAP_KEYS,
+        .columns = COLUMNS,
+        .is_list = TRUE,
+        .wants_password = TRUE,
+};

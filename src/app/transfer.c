@@ -152,6 +152,9 @@ frame_run(AdminCall *call, gpointer data)
                       .address = admin_arg(call, "ADDRESS", 0),
                       .password = frame->request->password};
 
+        /* Who talks to a foreign server needs no rights over foreign files. */
+        if (admin_operation(call) == &IMPORT_IMAP && !site_become_owner(frame->settings, &error))
+                return admin_refuse(call, "%s", error->message);
         t.reach = reach_open(frame->settings, &error);
         if (t.reach == NULL)
                 return admin_refuse(call, "%s", error->message);

@@ -8,6 +8,8 @@
 #include "app/render.h"
 #include "app/transfer.h"
 #include "base/text.h"
+#include "net/address.h"
+#include "net/tls.h"
 
 #define BATCH_MESSAGES 250
 #define BATCH_OCTETS ((guint64) 8 * 1024 * 1024)
@@ -447,6 +449,71 @@ import_forget(Import *im)
         return result;
 }
 
+/* The source ------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+is_loopback_host(const char *host)
+{
+        struct sockaddr_storage address;
+        socklen_t len;
+
+        if (net_address_parse(host, 0, &address, &len))
+                return net_address_is_loopback(&address);
+        return g_ascii_strcasecmp(host, "localhost") == 0;
+}
+
+static gboolean
+read_tls(Transfer *t, const char *host, ImapClientTls *ret, GError **error)
+{
+        const char *text = admin_pair(t->call, "tls"), *allowed = admin_pair(t->call, "allow-plaintext");
+
+        if (text == NULL || strcmp(text, "strict") == 0)
+                *ret = IMAP_CLIENT_TLS_IMPLICIT;
+        else if (strcmp(text, "starttls") == 0)
+                *ret = IMAP_CLIENT_TLS_STARTTLS;
+        else if (strcmp(text, "none") == 0)
+                *ret = IMAP_CLIENT_TLS_NONE;
+        else
+                return fault(error, FAULT_INPUT, "tls=%s: strict, starttls or none is expected", text);
+        if (*ret == IMAP_CLIENT_TLS_NONE && g_strcmp0(allowed, "yes") != 0 && !is_loopback_host(host))
+                return fault(error, FAULT_INPUT,
+                             "tls=none would send the password in the clear to %s: use tls=strict or starttls, or "
+                             "allow-plaintext=yes",
+                             host);
+        return TRUE;
+}
+
+static Source *
+source_of_imap(Transfer *t, GError **error)
+{
+        const char *port = admin_pair(t->call, "port"), *user = admin_pair(t->call, "user");
+        g_autoptr(TlsContext) tls = NULL;
+        ImapClientSettings settings = {.host = admin_arg(t->call, "HOST", 0)};
+        guint64 number = 0;
+
+        if (!read_tls(t, settings.host, &settings.tls, error))
+                return NULL;
+        if (port != NULL && (!span_to_number(span_of(port), G_MAXUINT16, &number) || number == 0)) {
+                fault(error, FAULT_INPUT, "port=%s: a number from 1 to 65535 is expected", port);
+                return NULL;
+        }
+        settings.port = (guint16) (number != 0 ? number : settings.tls == IMAP_CLIENT_TLS_IMPLICIT ? 993 : 143);
+        if (t->password == NULL) {
+                fault(error, FAULT_INPUT, "the password is missing: it is read from standard input");
+                return NULL;
+        }
+        if (settings.tls != IMAP_CLIENT_TLS_NONE) {
+                tls = tls_client_new(TRUE, t->settings->authorities, error);
+                if (tls == NULL)
+                        return NULL;
+        }
+        settings.tls_context = tls;
+        Source *source = source_imap(&settings, user != NULL ? user : t->address, t->password, error);
+        if (source == NULL)
+                g_prefix_error(error, "%s: ", settings.host);
+        return source;
+}
+
 static Source *
 source_of(Transfer *t, GError **error)
 {
@@ -454,7 +521,8 @@ source_of(Transfer *t, GError **error)
 
         if (operation == &IMPORT_MAILDIR)
                 return source_maildir(admin_arg(t->call, "DIR", 0), error);
-        g_assert(operation == &IMPORT_MBOX);
+        if (operation == &IMPORT_IMAP)
+                return source_of_imap(t, error);
         g_autofree char *local = g_strndup(t->address, strcspn(t->address, "@"));
         return source_mbox(admin_arg(t->call, "PATH", 0), local, error);
 }

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "imap/client.h"
 
 #define SOURCE_MESSAGES_MAX 20000000
 #define SOURCE_FOLDERS_MAX  10000
@@ -56,6 +57,8 @@ typedef struct Source Source;
 Source *source_maildir(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* inbox: another name under which a file is the inbox: the local part of the account. */
 Source *source_mbox(const char *path, const char *inbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Connects and logs in; changes nothing there. A connection that breaks is SOURCE_FAILED: import again. */
+Source *source_imap(const ImapClientSettings *settings, const char *user, const char *password, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void source_free(Source *source); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_free)
 

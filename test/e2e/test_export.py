@@ -133,7 +133,7 @@ def test_what_dovecot_keeps_comes_in_as_it_is_there(site, tmp_path):
     mine = content(site, "Work/Old")
     assert {uid: (octets, set(flags)) for uid, (octets, flags, _) in mine.items()} == theirs
     assert validity(site, "Work/Old") == number and 7 not in mine
-    assert mine[2][2] == " 2-Mar-2021 10:12:13 +0000"
+    assert mine[2][2] == "02-Mar-2021 10:12:13 +0000"
     assert mailboxes(site, JOE)["Work/Old"][1] and "Entwürfe" in mailboxes(site, JOE)
 
 

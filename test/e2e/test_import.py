@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from peers.dovecot import Dovecot
 from site_under_test import RESTANTE, Site
 
 DOMAIN = "uk.example.com"
@@ -38,7 +39,7 @@ def content(site, folder, user=JOE):
             continue
         head = item[0].decode()
         flags = frozenset(f.lower() for f in re.search(r"FLAGS \(([^)]*)\)", head)[1].split()) - {"\\recent"}
-        found[int(re.search(r"UID (\d+)", head)[1])] = (item[1], flags, re.search(r'INTERNALDATE "([^"]*)"', head)[1])
+        found[int(re.search(r"UID (\d+)", head)[1])] = (item[1], flags, re.search(r'INTERNALDATE "([^"]*)"', head)[1].strip().rjust(26, "0"))
     c.logout()
     return found
 
@@ -251,3 +252,82 @@ def test_ctrl_c_ends_behind_the_batch_and_says_how_to_go_on(site, tmp_path):
         assert len(content(site, "INBOX")) == done
     site.command("import", "maildir", JOE, str(root))
     assert len(content(site, "INBOX")) == n
+
+
+# From another IMAP server ---------------------------------------------------------------------------------------------
+
+
+def fill(port, separator, n=30):
+    """Mailboxes of a user of Dovecot's or of ours."""
+    c = imaplib.IMAP4("127.0.0.1", port)
+    c.login(JOE if separator == "/" else "joe", "secret")
+    for name in (f"Work{separator}Old", "Entw&APw-rfe"):
+        assert c.create(name)[0] == "OK"
+    c.subscribe(f"Work{separator}Old")
+    for i in range(n):
+        c.append(f"Work{separator}Old", "(\\Seen Foo $Label1)" if i % 3 else "(\\Flagged)", f'"{1 + i % 28:02}-Mar-2021 11:12:13 +0100"', crlf(text(i)))
+        c.append("INBOX", None, None, crlf(text(1000 + i)))
+    c.select(f"Work{separator}Old")
+    c.uid("STORE", "7", "+FLAGS", "\\Deleted")
+    c.expunge()
+    c.logout()
+
+
+@pytest.mark.parametrize("kind", ["dovecot", "restante"])
+def test_mailboxes_of_another_imap_server_come_as_they_are_there(site, kind):
+    with Dovecot({"joe": "secret"}) if kind == "dovecot" else Site("old.example") as other:
+        if kind == "restante":
+            other.command("domain", "add", DOMAIN)
+            other.account(JOE)
+            port, separator, user = other.port("imap"), "/", JOE
+        else:
+            port, separator, user = other.imap_port, ".", "joe"
+        fill(port, separator)
+        words = ["import", "imap", JOE, "127.0.0.1", f"port={port}", "tls=none", f"user={user}"]
+        rows = {r["folder"]: r for r in site.json(*words, stdin="secret\n")}
+        assert (rows["Work/Old"]["messages"], rows["INBOX"]["messages"]) == (29, 30) and rows["Work/Old"]["uids_kept"]
+        theirs = content_at(port, user, f"Work{separator}Old")
+        assert content(site, "Work/Old") == theirs and 7 not in theirs
+        inbox = content_at(port, user, "INBOX")
+        assert content(site, "INBOX") == inbox and not any("\\seen" in flags for _, flags, _ in inbox.values())
+        listed = {m["name"]: m for m in site.json("mailbox", "list", JOE)}
+        assert listed["Work/Old"]["subscribed"] and "Entwürfe" in listed
+        again = site.json(*words, stdin="secret\n")
+        assert {r["messages"] for r in again} == {0} and {r["folder"]: r["known"] for r in again}["INBOX"] == 30
+
+
+def content_at(port, user, folder):
+    class Elsewhere:
+        @staticmethod
+        def port(name):
+            return port
+    return content(Elsewhere, folder, user)
+
+
+def test_an_imap_import_that_is_killed_goes_on(site):
+    with Dovecot({"joe": "secret"}) as d:
+        d.deliver("joe", [text(i) for i in range(3000)])
+        words = ["import", "imap", JOE, "127.0.0.1", f"port={d.imap_port}", "tls=none", "user=joe"]
+        client = subprocess.Popen([RESTANTE, "-c", str(site.conf), *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client.stdin.write(b"secret\n")
+        client.stdin.close()
+        while client.poll() is None:
+            inbox = [m for m in site.json("mailbox", "list", JOE) if m["name"] == "INBOX"]
+            if inbox and inbox[0]["messages"]:
+                client.send_signal(signal.SIGKILL)
+                break
+        client.wait()
+        before = len(content(site, "INBOX"))
+        rows = {r["folder"]: r for r in site.json(*words, stdin="secret\n")}
+        assert (rows["INBOX"]["messages"], rows["INBOX"]["known"]) == (3000 - before, before)
+        assert sorted(octets for octets, _, _ in content(site, "INBOX").values()) == sorted(crlf(text(i)) for i in range(3000))
+
+
+@pytest.mark.parametrize("words, password, why", [
+    (["imap.provider.example", "tls=none"], "secret", "in the clear"), (["127.0.0.1", "tls=none", "port=1"], "secret", "refused"),
+    (["127.0.0.1", "tls=maybe"], "secret", "strict, starttls or none"), (["127.0.0.1", "tls=none", "port=IMAP", f"user={JOE}"], "wrong", "refuses"),
+    (["127.0.0.1", "tls=starttls", "port=IMAP"], "secret", "certificate"), (["127.0.0.1", "tls=none", "port=IMAP"], "", "password is missing")])
+def test_a_server_that_can_not_be_read_is_said(site, words, password, why):
+    words = [w.replace("port=IMAP", f"port={site.port('imap')}") for w in words]
+    out = site.try_command("import", "imap", JOE, *words, stdin=password + "\n")
+    assert out.returncode == 1 and why in out.stderr, out.stderr
