@@ -147,9 +147,15 @@ task_store(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 }
 
 static gboolean
+may_go_on(gpointer data)
+{
+        return !housekeeping_is_stopping(data);
+}
+
+static gboolean
 task_packs(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 {
-        return store_pack(keeping->site->store, error);
+        return store_pack(keeping->site->store, may_go_on, keeping, error);
 }
 
 static gboolean

@@ -76,8 +76,10 @@ gboolean store_tidy(Store *store, Usec before, gboolean *ret_more, GError **erro
  *
  * A mailbox is packed, 128 messages at a time, when it has that many that are not; those that have waited longest come first. A pass takes some 200 ms, of which
  * the write connection has a few at a time (less than 20 ms each). While others commit more than 200 transactions a second, only what has waited for a
- * minute is packed, in passes of some 50 ms. What is not packed is read message by message, and is as good. Nothing is packed on a disk that is full. */
-gboolean store_pack(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+ * minute is packed, in passes of some 50 ms. What is not packed is read message by message, and is as good. Nothing is packed on a disk that is full.
+ *
+ * may_go_on(data) is asked before each piece, of some milliseconds: FALSE ends the pass. NULL: always. */
+gboolean store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Copy -------------------------------------------------------------------------------------------------------------- */
 

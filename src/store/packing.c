@@ -511,7 +511,7 @@ is_dense(Pace *pace, const DbStats *stats)
 }
 
 gboolean
-store_pack(Store *store, GError **error)
+store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer data, GError **error)
 {
         DbStats stats;
         PackWork work = PACK_AGAIN;
@@ -522,7 +522,7 @@ store_pack(Store *store, GError **error)
         gboolean is_busy = is_dense(store->pace, &stats);
         Usec until = clock_in(is_busy ? DENSE_SPAN : SPAN);
         Usec before = is_busy ? clock_real() - DENSE_PATIENCE : G_MAXINT64;
-        while (work == PACK_AGAIN && clock_monotonic() < until)
+        while (work == PACK_AGAIN && clock_monotonic() < until && (may_go_on == NULL || may_go_on(data)))
                 work = ripe_pack(store, before, error);
         db_stats(store->db, &stats);
         store->pace->transactions = stats.transactions;

@@ -21,7 +21,7 @@ passes(Site *site, guint n)
         g_autoptr(GError) error = NULL;
 
         for (guint i = 0; i < n; i++)
-                g_assert_true(store_pack(site->store, &error));
+                g_assert_true(store_pack(site->store, NULL, NULL, &error));
         g_assert_no_error(error);
 }
 
@@ -273,6 +273,32 @@ test_ripe(Site *site, gconstpointer data)
         g_assert_cmpuint(complaints(site), ==, 0);
 }
 
+static gboolean
+twice(gpointer data)
+{
+        guint *asked = data;
+
+        return ++*asked <= 2;
+}
+
+/* A server that stops does not wait for a pass: what is left is done after its next start. */
+static void
+test_stopping(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        guint asked = 0;
+
+        deliver_n(site, 5 * 128);
+        passes(site, 1);
+        g_assert_true(store_pack(site->store, twice, &asked, &error));
+        g_assert_cmpuint(asked, ==, 3);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), ==, 1); /* the tail was folded before */
+        g_assert_cmpint(ripe(site), ==, 1);
+        passes(site, 1);
+        g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), ==, 5);
+        g_assert_cmpint(ripe(site), ==, 0);
+}
+
 /* What a transaction did that was undone does not count. */
 static void
 test_undone(Site *site, gconstpointer data)
@@ -312,7 +338,7 @@ test_damaged(Site *site, gconstpointer data)
                         ==, CHANGED_DONE);
         change(site, "UPDATE page SET data = x'0100'");
         change(site, "UPDATE mailbox SET ripe = 1 WHERE account = 1");
-        g_assert_false(store_pack(site->store, &error));
+        g_assert_false(store_pack(site->store, NULL, NULL, &error));
         g_assert_nonnull(error);
         passes(site, 3);
         g_assert_cmpint(ripe(site), ==, 0);
@@ -387,6 +413,7 @@ main(int argc, char **argv)
         ADD("copies-name-the-same-slots", test_copy);
         ADD("pop3-reads-what-is-packed", test_pop3);
         ADD("a-mailbox-is-ripe-with-a-page-of-rows", test_ripe);
+        ADD("a-pass-ends-when-it-is-told-to", test_stopping);
         ADD("what-was-undone-does-not-ripen", test_undone);
         ADD("a-damaged-mailbox-holds-up-no-other", test_damaged);
         ADD("sections-that-can-t-be-read-are-made-again", test_damaged_part);
