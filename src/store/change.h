@@ -2,8 +2,9 @@
  *
  * Each call is durable when it returns, and other sessions see it in their next view. Work on many entries goes in slices (at most 20 ms of the write
  * connection each) that become visible together or, for flags, page by page: a crash in between leaves some done, none half.
- * COPY, MOVE and APPEND of many messages are all or nothing, in one transaction each: for packed messages (store_pack()) it has the write connection for
- * 2 to 4 ms per 10,000 of them, 20 ms for 100,000. When many are to be copied that are not packed, they are packed before it, in slices.
+ * COPY, MOVE and APPEND of many messages are all or nothing, in one transaction each. For packed messages (store_pack()) it works for some 20 ms of CPU
+ * per 100,000 of them, and more than that in proportion; its commit is the disk's affair. When many are to be copied that are not packed, they are
+ * packed before it, in slices.
  *
  * Threads  any; no transaction may be open on the calling thread.
  * RFC      9051 §6.4; 7162 (UNCHANGEDSINCE, MODSEQ); 6851 (MOVE); 4315 (UIDPLUS); 3502 (MULTIAPPEND); 8508 (REPLACE).
