@@ -148,7 +148,7 @@ static DbTxn *
 line_pop(Db *db, gboolean *ret_free)
 {
         gboolean has_room = !db->batch.is_open || (db->batch.n_callers < BATCH_CALLERS_MAX &&
-                                                   clock_monotonic() - db->batch.opened_at < BATCH_AGE_MAX);
+                                                   clock_monotonic() - db->batch.opened_at < db->batch_age_max);
 
         MUTEX_SCOPE(&db->turn);
         DbTxn *next = has_room ? txn_list_pop(&db->line) : NULL;

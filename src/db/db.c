@@ -133,6 +133,7 @@ db_new(char *take_path)
         engine_init();
         db->path = take_path;
         db->lock_fd = -1;
+        db->batch_age_max = BATCH_AGE_MAX;
         mutex_init(&db->turn, "db.turn");
         mutex_init(&db->pool, "db.pool");
         cond_init(&db->pool_wake);

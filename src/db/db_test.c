@@ -609,6 +609,7 @@ line_wait(Db *db, guint callers)
 static DbCommit
 share_batch(Db *db, Trail *first, Caller *callers, guint n)
 {
+        db->batch_age_max = USEC_PER_MINUTE;
         DbTxn *txn = begin(db);
 
         put(txn, "a", "1");

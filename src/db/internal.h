@@ -144,6 +144,7 @@ struct Db {
         guint64 wal_octets;     /* (turn) set by SQLite's hook */
         guint64 wal_next;       /* (turn) size at which the next checkpoint is due */
         Usec guarded_until;     /* (turn) callers have savepoints until then */
+        Usec batch_age_max;     /* BATCH_AGE_MAX; a test that fills a batch gives itself longer */
         Usec busy_since;        /* (turn) */
         Usec busy_max;          /* (turn) how long the write connection waits for locks of readers */
 
