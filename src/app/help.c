@@ -2,6 +2,7 @@
 #include "app/help.h"
 
 #define COLUMNS 96
+#define USAGE_INDENT 6 /* of its second line */
 
 void
 help_paragraphs(FILE *out, const char *text, guint indent, guint columns)
@@ -67,12 +68,39 @@ help_options(FILE *out, const OperationOption *options, gsize max)
         }
 }
 
+/* Where this word of a usage ends: "[--into FOLDER]" is one. */
+static gsize
+usage_word(const char *at)
+{
+        const char *end = strchr(at, *at == '[' ? ']' : ' ');
+
+        return end != NULL ? (gsize) (end - at) + (*end == ']') : strlen(at);
+}
+
+/* "usage: " and these words, wrapped. */
+static void
+help_usage(FILE *out, const char *words)
+{
+        gsize column = (gsize) fprintf(out, "usage:");
+
+        for (const char *at = words; *at != '\0';) {
+                gsize len = usage_word(at);
+                if (column + 1 + len > COLUMNS)
+                        column = (gsize) fprintf(out, "\n%*s", USAGE_INDENT, "") - 1;
+                column += (gsize) fprintf(out, " %.*s", (int) len, at);
+                at += len;
+                at += strspn(at, " ");
+        }
+        fputs("\n\n", out);
+}
+
 void
 help_operation(FILE *out, const Operation *operation)
 {
         g_autofree char *usage = operation_usage(operation);
+        g_autofree char *line = g_strdup_printf("restante [-c CONF] %s [--json]", usage);
 
-        fprintf(out, "usage: restante [-c CONF] %s [--json]\n\n", usage);
+        help_usage(out, line);
         help_paragraphs(out, operation->manual, 0, COLUMNS);
         if (operation->args[0].name != NULL)
                 fputs("\nArguments\n", out);
