@@ -106,9 +106,14 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def kill_keeper(self):
+    def kill_keeper(self, timeout=30):
+        """The server dies with its keeper; until it has, the site is taken."""
+        pid = self.server_pid()
         self.process.kill()
         self.process.wait()
+        end = time.monotonic() + timeout
+        while pid is not None and pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+            time.sleep(0.005)
 
     def wait_until_serving(self, timeout=30):
         end = time.monotonic() + timeout

@@ -113,7 +113,6 @@ class Lane:
     def kill(self):
         if self.rounds % 5 == 4:
             self.site.kill_keeper()
-            time.sleep(0.05)
             self.site.start()
         else:
             self.site.kill_server()
