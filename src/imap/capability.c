@@ -95,6 +95,7 @@ static const Row CAPABILITIES[] = {
         {{"QUOTA=RES-MESSAGE", "9208", "in messages"}, SHOWN_AFTER_LOGIN, 0},
         {{"NOTIFY", "5465", "what happens is told without being asked, of any mailbox"}, SHOWN_AFTER_LOGIN, 0},
         {{"UIDBATCHES", "10022", "the mailbox in parts of the same size"}, SHOWN_AFTER_LOGIN, 0},
+        {{"COMPRESS=DEFLATE", "4978", "everything in both directions compressed"}, SHOWN_AFTER_LOGIN, 0},
         {{"UNAUTHENTICATE", "8437", "back to the state before login"}, SHOWN_AFTER_LOGIN, 0},
 };
 

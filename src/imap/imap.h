@@ -5,7 +5,7 @@
  * its output wait for a slow reader (FETCH, LIST, SEARCH... keep a position).
  *
  * Threads  doors never change after imap_door_new().
- * Memory   a parked session: under 2 KiB beside the stream; a mailbox that is selected is a shared view (store/view.h). A command has at most 64 KiB before
+ * Memory   a parked session: under 2 KiB beside the stream, and with COMPRESS what net/stream.h says of it; a mailbox that is selected is a shared view (store/view.h). A command has at most 64 KiB before
  *          login, 1 MiB after; literals of APPEND go to the blob writer.
  * RFC      9051, 3501 and those in IMAP_CAPABILITIES; doc/rfc.md.
  */

@@ -185,6 +185,7 @@ typedef enum ImapPhase {
         IMAP_PHASE_IDLE,        /* DONE, or news                                   */
         IMAP_PHASE_TASK,        /* room for more of its output, or its next turn   */
         IMAP_PHASE_HANDSHAKE,   /* TLS                                             */
+        IMAP_PHASE_COMPRESS,    /* the OK of COMPRESS, when it stands in the output */
         IMAP_PHASE_DELAY,       /* the time that a wrong password costs            */
         IMAP_PHASE_CLOSE,
 } ImapPhase;
@@ -315,6 +316,10 @@ ImapStep imap_step_sasl(ImapSession *s);
 ImapStep imap_step_handshake(ImapSession *s);
 void imap_end_delay(ImapSession *s);
 void imap_forget_login(ImapSession *s);                          /* everything that a login made */
+
+/* compress.c */
+void imap_compress(ImapSession *s, ImapArgs *args);
+ImapStep imap_step_compress(ImapSession *s);
 
 /* telling.c */
 ImapStep imap_step_telling(ImapSession *s);

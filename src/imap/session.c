@@ -636,6 +636,8 @@ step(ImapSession *s)
                 return step_task(s);
         case IMAP_PHASE_HANDSHAKE:
                 return imap_step_handshake(s);
+        case IMAP_PHASE_COMPRESS:
+                return imap_step_compress(s);
         case IMAP_PHASE_DELAY:
                 return IMAP_STEP_AGAIN; /* just begun */
         case IMAP_PHASE_CLOSE:

@@ -22,6 +22,8 @@ typedef enum TlsPhase {
         TLS_UP,
 } TlsPhase;
 
+typedef struct Zip Zip;                 /* compress.c */
+
 struct Stream {
         int fd;
         guint is_waiting : 1;           /* ours: calls wait instead of answering AGAIN                                */
@@ -40,6 +42,7 @@ struct Stream {
         Usec deadline;                  /* of waiting calls                                                           */
         Usec handshake_until;
         SSL *ssl;
+        Zip *zip;                       /* NULL: never compressed                                                     */
 };
 
 struct TlsContext {

@@ -4,7 +4,7 @@
 gboolean
 starttls_is_offered(const Session *session, const TlsContext *tls, const char *client)
 {
-        return tls != NULL && !stream_is_tls(session->stream) && strcmp(client, "unix") != 0;
+        return tls != NULL && !stream_is_tls(session->stream) && !stream_is_compressed(session->stream) && strcmp(client, "unix") != 0;
 }
 
 gboolean

@@ -103,6 +103,7 @@ stream_free(Stream *stream)
         if (stream == NULL)
                 return;
         io_close(stream);
+        zip_free(stream);
         buffer_release(&stream->in);
         buffer_release(&stream->out);
         g_free(stream);
@@ -164,6 +165,8 @@ stream_fail(Stream *stream, const char *static_reason)
         stream->reason = static_reason;
         /* Nothing of it will be read or sent any more. */
         stream->out.start = stream->out.end = 0;
+        if (stream->zip != NULL)
+                zip_drop_output(stream);
 }
 
 /* Input --------------------------------------------------------------------------------------------------------- */
@@ -195,7 +198,8 @@ stream_fill(Stream *stream)
         else if (in->size - in->end < INPUT_FIRST / 4)
                 buffer_reserve(in, in->size - used, INPUT_FIRST);
 
-        StreamAnswer answer = io_receive(stream, in->data + in->end, in->size - in->end, &got);
+        StreamAnswer answer = stream_is_compressed(stream) ? zip_receive(stream, in->data + in->end, in->size - in->end, &got)
+                                                           : io_receive(stream, in->data + in->end, in->size - in->end, &got);
         stream->is_starved = answer == STREAM_AGAIN;
         if (answer == STREAM_OK) {
                 in->end += got;
@@ -304,7 +308,7 @@ stream_some(Stream *stream, gboolean more, Span *ret)
 gboolean
 stream_has_input(Stream *stream)
 {
-        return !stream->is_failed && (buffer_len(&stream->in) > 0 || io_has_input(stream));
+        return !stream->is_failed && (buffer_len(&stream->in) > 0 || zip_has_input(stream) || io_has_input(stream));
 }
 
 /* Output -------------------------------------------------------------------------------------------------------- */
@@ -315,6 +319,8 @@ stream_push(Stream *stream)
 {
         Buffer *out = &stream->out;
 
+        if (stream_is_compressed(stream))
+                return zip_push(stream);
         while (!stream->is_failed && buffer_len(out) > 0) {
                 gsize sent;
                 StreamAnswer answer = io_send(stream, out->data + out->start, buffer_len(out), &sent);
@@ -422,12 +428,14 @@ stream_rest(Stream *stream)
 {
         buffer_rest(&stream->in);
         buffer_rest(&stream->out);
+        if (stream->zip != NULL)
+                zip_rest(stream);
 }
 
 gboolean
 stream_has_output(const Stream *stream)
 {
-        return stream->phase != TLS_HANDSHAKE && buffer_len(&stream->out) > 0;
+        return stream->phase != TLS_HANDSHAKE && (buffer_len(&stream->out) > 0 || zip_has_output(stream));
 }
 
 short
@@ -439,5 +447,5 @@ stream_wants(const Stream *stream)
 gboolean
 stream_has_unseen(const Stream *stream)
 {
-        return !stream->is_starved && (buffer_len(&stream->in) > 0 || (stream->ssl != NULL && SSL_pending(stream->ssl) > 0));
+        return !stream->is_starved && (buffer_len(&stream->in) > 0 || zip_has_input(stream) || (stream->ssl != NULL && SSL_pending(stream->ssl) > 0));
 }

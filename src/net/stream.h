@@ -109,6 +109,18 @@ typedef enum StreamBinding {
 #define STREAM_BINDING_MAX 64
 gsize stream_binding(const Stream *stream, StreamBinding kind, guint8 ret[STREAM_BINDING_MAX]) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Compression ---------------------------------------------------------------------------------------------------- */
+
+/* DEFLATE in both directions (RFC 4978), inside of TLS where that is on. First prepare, which takes the memory: about 80 KiB that the stream
+ * keeps while it is parked (ours 30 KiB with a window of 4 KiB, the peer's 40 KiB when it has first sent something), for at most
+ * STREAM_COMPRESSED_MAX streams of the process at once. FALSE: there are as many, or this one has it already. Then begin: what has been written goes out
+ * plainly, everything behind it compressed; input that is unread is taken as compressed. What is flushed can be read by the peer at once. Damaged
+ * input fails the stream. Limits of lines and buffers are those of the octets inside. */
+#define STREAM_COMPRESSED_MAX 1000
+gboolean stream_prepare_compression(Stream *stream) G_GNUC_WARN_UNUSED_RESULT;
+void stream_begin_compression(Stream *stream);
+gboolean stream_is_compressed(const Stream *stream);    /* it has begun */
+
 /* From another thread, while the stream is not being freed: its waiting calls end as if the peer had closed. */
 void stream_interrupt(Stream *stream);
 

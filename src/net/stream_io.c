@@ -148,6 +148,10 @@ stream_start_tls(Stream *stream, TlsContext *tls, const char *host)
                 stream_fail(stream, "TLS inside TLS");
                 return STREAM_FAILED;
         }
+        if (stream_is_compressed(stream)) {
+                stream_fail(stream, "TLS inside compression");
+                return STREAM_FAILED;
+        }
         if (stream->phase == TLS_NONE) {
                 /* RFC 3207 §4.2: what came in the clear must not be taken for something said under TLS. */
                 if (stream->in.end > stream->in.start)

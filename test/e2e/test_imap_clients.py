@@ -181,7 +181,8 @@ def in_terminal(args, env, until, patience=60):
         os.waitpid(pid, 0)
 
 
-def test_mutt_lists_and_reads_a_message(site, tmp_path):
+@pytest.mark.parametrize("deflate", ("yes", "no"))
+def test_mutt_lists_and_reads_a_message(site, tmp_path, deflate):
     assert send(site.port("smtp"), "a@stranger.example", [USER], message("for-mutt", body="A line to be read.\r\n"))[0] == 250
     rc = tmp_path / "muttrc"
     (tmp_path / "Mail").mkdir()
@@ -191,6 +192,7 @@ set imap_pass="secret"
 set ssl_starttls=no
 set ssl_force_tls=no
 set header_cache="{tmp_path}/cache"
+set imap_deflate={deflate}
 set quit=yes
 set mail_check=5
 set editor=true
@@ -199,10 +201,11 @@ set wait_key=no
 set prompt_after=no
 """)
     env = dict(os.environ, TERM="xterm", HOME=str(tmp_path), COLUMNS="100", LINES="30")
-    args = ["mutt", "-F", str(rc), "-f", f"imap://127.0.0.1:{site.port('imap')}/INBOX"]
+    args = ["mutt", "-d", "2", "-F", str(rc), "-f", f"imap://127.0.0.1:{site.port('imap')}/INBOX"]
     assert b"for-mutt" in in_terminal(args, env, b"for-mutt")
     read = in_terminal([*args, "-e", "push <display-message>"], env, b"A line to be read.")
     assert b"A line to be read." in read
+    assert ("COMPRESS DEFLATE" in (tmp_path / ".muttdebug0").read_text(errors="replace")) == (deflate == "yes")
     with Imap(site.port("imap"), USER) as c:
         assert c.must("STATUS INBOX (UNSEEN)") == [b"* STATUS INBOX (UNSEEN 0)"]
 

@@ -20,6 +20,7 @@ A file is read line by line; blank lines and lines that begin with # mean nothin
     <N< text                            so N times
     <~ expression                       the next line is matched by a regular expression, whole; what (?P<name>...) matches is ${name} from then on
     starttls                            the TLS handshake, now
+    compress                            from now on DEFLATE in both directions (RFC 4978)
     closed                              the other side closes, having sent nothing more
     hang up                             we close
 
@@ -45,6 +46,7 @@ import socket
 import ssl
 import sys
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from site_under_test import Site  # noqa: E402
@@ -64,6 +66,7 @@ class Connection:
     def __init__(self, port, is_tls, source):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0))
         self.buffer = b""
+        self.deflate = self.inflate = None
         if is_tls:
             self.start_tls()
 
@@ -75,7 +78,14 @@ class Connection:
         context.verify_mode = ssl.CERT_NONE
         self.socket = context.wrap_socket(self.socket)
 
+    def compress(self):
+        self.deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        self.inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        self.buffer = self.inflate.decompress(self.buffer)
+
     def send(self, octets):
+        if self.deflate is not None:
+            octets = self.deflate.compress(octets) + self.deflate.flush(zlib.Z_SYNC_FLUSH)
         try:
             self.socket.sendall(octets)
         except OSError as e:
@@ -89,7 +99,7 @@ class Connection:
             raise TalkFailed(f"no answer within {PATIENCE} s; so far {self.buffer!r}")
         except OSError:
             return False
-        self.buffer += more
+        self.buffer += more if self.inflate is None else self.inflate.decompress(more)
         return more != b""
 
     def line(self):
@@ -226,6 +236,9 @@ class Talk:
     def start_tls(self):
         self.current.start_tls()
 
+    def compress(self):
+        self.current.compress()
+
     def closed(self):
         self.current.expect_closed()
 
@@ -336,6 +349,7 @@ class Talk:
         (r"<(\d+)< (.*)", hear_times),
         (r"<(?: (.*))?", hear),
         (r"starttls", start_tls),
+        (r"compress", compress),
         (r"closed", closed),
         (r"hang up", hang_up),
         (r"expect mailbox (\S+) (\d+)", expect_mailbox),
