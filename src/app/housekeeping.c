@@ -25,7 +25,7 @@ struct Housekeeping {
         Thread *thread;
         gboolean is_full, has_reserve;
         gboolean has_given_up; /* the reserve: its room is for deleting, not for mail */
-        Usec last[8];          /* by task */
+        Usec last[9];          /* by task */
 };
 
 typedef struct Task {
@@ -132,6 +132,12 @@ task_compact(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
         return TRUE;
 }
 
+static gboolean
+task_bodies(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        return blob_settle(keeping->site->blob, error);
+}
+
 /* What was expunged is kept for a time, unless its room is needed. */
 static gboolean
 task_store(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
@@ -182,6 +188,7 @@ static const Task TASKS[] = {
         {"unknown names", 10 * USEC_PER_SEC, task_unknown},
         {"trace", 10 * USEC_PER_SEC, task_trace},
         {"compaction", 30 * USEC_PER_SEC, task_compact},
+        {"bodies", USEC_PER_MINUTE, task_bodies},
         {"local retry", USEC_PER_MINUTE, task_local},
         {"certificate", USEC_PER_DAY, task_certificate},
         {"mailboxes", USEC_PER_SEC, task_store},

@@ -147,6 +147,7 @@ append_record(Blob *blob, RecordHead *head, const Span *parts, guint n_parts, Bl
                            .stored = stored,
                            .size = head->size,
                            .id = head->id,
+                           .blob = blob,
                            .appended_at = clock_monotonic()};
         blob->tail += stored;
         blob->appends++;

@@ -45,7 +45,7 @@ blob_open(const char *dir, Db *db, GError **error)
         blob->open = g_hash_table_new(NULL, NULL);
         mutex_init(&blob->files, "blob.files");
         append_init(blob);
-        if (dir_open(blob, dir, error) && append_open(blob, error))
+        if (dir_open(blob, dir, error) && redo_open(blob, error) && append_open(blob, error))
                 return blob;
         blob_close(blob);
         return NULL;

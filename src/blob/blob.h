@@ -3,8 +3,8 @@
  * The way of a body:
  *      BlobWriter (memory up to 64 KiB, then an unlinked spool file)
  *        -> blob_take_append()    one record {magic, length, checksum, id, body} behind the last one, not yet on disk
- *        -> blob_sync()           one fdatasync for everybody who waits: before the commit that names it
- *        -> blob_name(txn)        a row of table `body`, inside the transaction of the entries or queue rows that use it
+ *        -> blob_name(txn)        a row of table `body`, inside the transaction of the entries or queue rows that use it. Before its
+ *                                 COMMIT comes one fdatasync for everybody who waits; for who comes alone the COMMIT is enough (redo.c)
  * Deleting: blob_unref(txn) lowers the references; at 0 the row goes; compaction reclaims the octets later.
  * An appended record that is never named is garbage that compaction drops; a crash leaves nothing else.
  *
@@ -12,7 +12,7 @@
  *
  * Disk     DIR/segments/NNNNNNNN.seg. New segment: created, zero-filled ahead, file and directory synced before first use. Spool
  *          files have no name (O_TMPFILE in the same directory); one over 1 MiB becomes a segment of its own. A failed sync is never retried: the process exits without answering (status 3).
- * Start    only the tail of the last segment is scanned; a record that is not whole is overwritten.
+ * Start    the few records that were on disk with a COMMIT only are put back where they belong; only the tail of the last segment is scanned; a record that is not whole is overwritten.
  * Threads  Blob: any. A BlobWriter, a BlobBody: one thread at a time.
  * Reading  a reader pins its segment from look-up to last octet; unlinking waits for the last pin.
  */
@@ -32,6 +32,7 @@ typedef struct BlobPlace {
         guint64 stored;         /* octets of the record, head included */
         guint64 size;           /* octets of the body                */
         guint64 sequence;       /* what blob_sync() waits for        */
+        Blob *blob;             /* where it was appended; NULL: the place was read from its row, so it is on disk */
         guint64 id;             /* of the body, in the record's head; blob_name() makes it the row's */
         Usec appended_at;       /* monotonic: a place is named soon or not at all */
 } BlobPlace;
@@ -59,12 +60,13 @@ gboolean blob_writer_view(BlobWriter *writer, guint64 max, Span *ret, GError **e
  * no sync. FAULT_FULL when the disk is. */
 gboolean blob_take_append(BlobWriter *writer, Span head, BlobPlace *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns when this place, and whatever was appended before it, is on disk; a failed sync ends the process. */
+/* Returns when this place, and whatever was appended before it, is on disk; a failed sync ends the process. For who must know before
+ * blob_name() (compaction); all others have nothing to do. */
 void blob_sync(Blob *blob, const BlobPlace *place);
 
 /* summary: opaque octets that are kept with the body (store/summaries.c), or empty.
- * A body id for a place that is synced before the commit (db_before_commit), with `refs` references (> 0). Ids are never used again. FAULT_TIMEOUT when the append is ten minutes
- * old: compaction may have taken its segment for garbage. */
+ * A body id for a place, with `refs` references (> 0). When the transaction is on disk, the body is; `place` lives until the transaction has
+ * ended. Ids are never used again. FAULT_TIMEOUT when the append is ten minutes old: compaction may have taken its segment for garbage. */
 gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 *ret_body,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -74,6 +76,9 @@ gboolean blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNU
  * back by blob_unref_packed(). */
 gboolean blob_pack(DbTxn *txn, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_unref_packed(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Tidying: bodies that are on disk only through their COMMIT are synced in their segments. Called by the housekeeping thread once a minute or so. */
+gboolean blob_settle(Blob *blob, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Reading. A body is known by its id, so a place that is stale never shows another's octets. blob_body_open looks the place up (a stale place once more) and pins; FAULT_INTERNAL when there is no such body
  * or its record is damaged. blob_body_at is for callers that have just read the place from `body` themselves. */

@@ -2,8 +2,6 @@
  * mail is served, in short slices. */
 #include "blob/internal.h"
 
-#include "base/log.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <zstd.h>
@@ -18,11 +16,6 @@ DB_SQL(NEXT_BODIES,
        "SELECT id, offset, stored, size FROM body WHERE segment = ? AND offset > ? ORDER BY offset LIMIT ?");
 DB_SQL(MOVE_BODY, "UPDATE body SET segment = ?, offset = ?, stored = ? WHERE id = ? AND segment = ? AND offset = ?");
 DB_SQL(ALL_BODIES, "SELECT id FROM body WHERE id > ? ORDER BY id LIMIT ?");
-
-static const LogEvent BLOB_DAMAGED = {"blob.damaged", LOG_ERROR,
-                                      "A message body can't be read back as it was written: the disk lost or changed "
-                                      "it. Its segment is kept as it is. Run `restante "
-                                      "verify`, look at the disk, and restore from the backup."};
 
 typedef struct Move {
         gint64 body;
@@ -141,7 +134,7 @@ record_copy(Blob *blob, Move *move, GError **error)
         if (body == NULL)
                 return FALSE;
         if (!blob_body_check(body, error)) {
-                log_event(&BLOB_DAMAGED, "body=%" G_GINT64_FORMAT " segment=%u", move->body, move->from.segment);
+                blob_log_damaged(move->body, move->from.segment);
                 return FALSE;
         }
         RecordHead head = *body_head(body);

@@ -25,6 +25,17 @@ blob_fatal(const char *what)
         _exit(3);
 }
 
+static const LogEvent BLOB_DAMAGED = {"blob.damaged", LOG_ERROR,
+                                      "A message body can't be read back as it was written: the disk lost or changed "
+                                      "it. Its segment is kept as it is. Run `restante "
+                                      "verify`, look at the disk, and restore from the backup."};
+
+void
+blob_log_damaged(gint64 body, guint32 segment)
+{
+        log_event(&BLOB_DAMAGED, "body=%" G_GINT64_FORMAT " segment=%u", body, segment);
+}
+
 void
 segment_name(guint32 number, char out[16])
 {

@@ -1,6 +1,6 @@
 /* internal.h -- the insides of blob/: segment files, the appender, the cache of open segments. Private to the room.
  *
- * Locks: Blob.append, then Blob.files; Blob.sync alone. None is held over a sync.
+ * Locks: Blob.append, then Blob.files; Blob.sync alone. None is held over a sync. (turn): of whoever has the write connection (db/).
  */
 #pragma once
 
@@ -111,6 +111,11 @@ struct Blob {
         GHashTable *open;       /* number -> Segment */
         guint64 uses;           /* to here */
 
+        guint redo_used;        /* (turn) slots of table `body_redo` written since everything was synced */
+        guint redo_bodies;      /* (turn) bodies named in ... */
+        guint64 redo_batch;     /* (turn) ... this batch */
+        gboolean redo_is_used;  /* slots may not be empty; atomic */
+
         gsize memory;           /* octets of all writers together; atomic */
         guint32 compact_last;   /* the housekeeping thread's own: where it looked last */
 };
@@ -125,6 +130,7 @@ gboolean segment_parse_name(const char *name, guint32 *ret);
 void blob_dir_sync(Blob *blob);
 GArray *segments_list(Blob *blob, GError **error);
 void blob_fatal(const char *what) G_GNUC_NORETURN;
+void blob_log_damaged(gint64 body, guint32 segment);
 
 /* append.c */
 void append_init(Blob *blob);
@@ -134,6 +140,12 @@ gboolean append_record(Blob *blob, RecordHead *head, const Span *parts, guint n_
 guint32 append_number(Blob *blob);
 gboolean append_may_name(Blob *blob, guint32 number);
 void append_forget(Blob *blob, guint32 number);
+
+/* redo.c */
+/* The body at this place, just named, is on disk when the transaction is. */
+gboolean redo_secure(DbTxn *txn, const BlobPlace *place, GError **error);
+/* What a crash has left undone, before anything is read or appended. */
+gboolean redo_open(Blob *blob, GError **error);
 
 /* reader.c */
 const RecordHead *body_head(const BlobBody *body);

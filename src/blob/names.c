@@ -23,7 +23,7 @@ blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary, gint64 
                     (gint64) place->stored, (gint64) place->size, refs, summary))
                 return FALSE;
         *ret_body = id;
-        return TRUE;
+        return redo_secure(txn, place, error);
 }
 
 static gboolean

@@ -23,8 +23,8 @@
  *  1. A shared segment grows by records at its tail only, written one after the other under one lock: while a record
  *     is not whole, nothing is written behind it. Records in a shared segment start at multiples of 8.
  *  2. Behind the tail there are zeros, or what a crash left of records that were never named. Nothing reads there.
- *  3. No row of table `body` names a record before an fdatasync() after its last write has succeeded; hence by 1
- *     every record before a named one is whole.
+ *  3. No row of table `body` names a record before an fdatasync() after its last write has succeeded, or in a transaction that has the
+ *     whole record in table `body_redo` too, from which it is written again at start (redo.c). So what a row names is whole, always.
  *  4. A row names a segment and the offset of a record head in it; head and row have the same id, and
  *     row.stored = 48 + length + padding, row.size = size.
  *  5. At start the tail is behind the last named record and every whole record that follows it without a gap.

@@ -246,6 +246,7 @@ append_single(BlobWriter *writer, Span received, RecordHead *head, BlobPlace *re
                            .size = head->size,
                            .sequence = __atomic_load_n(&blob->appended, __ATOMIC_ACQUIRE),
                            .id = head->id,
+                           .blob = blob,
                            .appended_at = clock_monotonic()};
         return TRUE;
 }

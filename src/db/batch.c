@@ -315,10 +315,26 @@ batch_join(DbTxn *txn, GError **error)
         }
         if (!db->batch.is_open) {
                 db->batch.is_open = TRUE;
+                db->batch.number++;
                 db->batch.opened_at = clock_monotonic();
         }
         db->batch.n_callers++;
         return TRUE;
+}
+
+#define COMPANY_MAX 16 /* more need not be counted */
+
+guint
+db_company(const DbTxn *txn, guint64 *ret_batch)
+{
+        Db *db = txn->db;
+        guint n = db->batch.n_callers;
+
+        *ret_batch = db->batch.number;
+        MUTEX_SCOPE(&db->turn);
+        for (const DbTxn *waiting = db->line.first; waiting != NULL && n < COMPANY_MAX; waiting = waiting->next)
+                n++;
+        return MAX(n, db->batch.n_last);
 }
 
 /* After a failed statement: FULL, IOERR, NOMEM and INTERRUPT may have rolled back the whole batch. */

@@ -102,6 +102,11 @@ DbCommit db_take_commit(DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * that a batch waits for; it is done once for all of its callers. */
 void db_before_commit(DbTxn *txn, void (*fn)(gpointer data), gpointer data);
 
+/* In what company will a transaction be committed? The callers of its batch so far, itself included, and those who stand in line for it, or as
+ * many as the batch before had when those are more: a guess, for who can choose between one sync more and some octets more.
+ * ret_batch: a number that the batch shares with no other. */
+guint db_company(const DbTxn *txn, guint64 *ret_batch);
+
 /* Run fn(data) once the transaction is on disk, before db_take_commit() returns: views, UIDs and wake-ups are published only
  * here. Hooks run in the order in which transactions had their turn, within a batch and across batches; so they run on whichever
  * thread commits the batch, may take leaf locks, do nothing slow and use no transaction. release(data) runs in every case, also

@@ -136,6 +136,7 @@ struct Db {
         Conn *writer;           /* (turn) */
         struct {                /* (turn) callers between BEGIN IMMEDIATE and COMMIT */
                 gboolean is_open;
+                guint64 number;
                 guint n_callers;
                 guint n_last;   /* callers of the batch before */
                 Usec opened_at;

@@ -246,6 +246,12 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE domain ADD COLUMN scram INTEGER NOT NULL DEFAULT 0;"
          "ALTER TABLE account ADD COLUMN scram TEXT;"
          "CREATE TABLE site_key (name TEXT PRIMARY KEY, octets BLOB NOT NULL) WITHOUT ROWID;"},
+        {8,
+         /* blob: pieces of records that are on disk here and not yet in their segments (blob/redo.c); body 0: free. As many rows as there
+            ever are, each as large as its page, so that using one writes that page and no other. */
+         "CREATE TABLE body_redo (slot INTEGER PRIMARY KEY, body INTEGER NOT NULL, piece INTEGER NOT NULL, octets BLOB NOT NULL);"
+         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 95)"
+         " INSERT INTO body_redo SELECT i, 0, 0, zeroblob(4032) FROM n;"},
 };
 
-const int DB_SCHEMA_VERSION = 7;
+const int DB_SCHEMA_VERSION = 8;

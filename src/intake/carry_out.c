@@ -72,14 +72,6 @@ put_sending(Message *m, DbTxn *txn, const CopyOut *out, GError **error)
         return queue_add(m->intake->queue, txn, &row, NULL, error);
 }
 
-static void
-sync_body(gpointer data)
-{
-        const Message *m = data;
-
-        blob_sync(m->intake->blob, &m->place);
-}
-
 /* A name for the body and as many references as it will have. */
 static gboolean
 name_body(Message *m, DbTxn *txn, GError **error)
@@ -92,10 +84,8 @@ name_body(Message *m, DbTxn *txn, GError **error)
                 body = m->sub->retried->copy.body;
                 if (!blob_ref(txn, body, refs, error))
                         return FALSE;
-        } else {
-                if (!blob_name(txn, &m->place, refs, m->summary, &body, error))
-                        return FALSE;
-                db_before_commit(txn, sync_body, m);
+        } else if (!blob_name(txn, &m->place, refs, m->summary, &body, error)) {
+                return FALSE;
         }
         for (guint i = 0; i < m->deliveries->len; i++)
                 g_array_index(m->deliveries, CopyOut, i).copy.body = body;

@@ -82,19 +82,6 @@ take_bodies(Appending *a, GError **error)
         return is_done;
 }
 
-/* Before the COMMIT that names them. */
-static void
-sync_bodies(gpointer data)
-{
-        const Appending *a = data;
-        const BlobPlace *last = &a->places[0];
-
-        for (gsize i = 1; i < a->n; i++)
-                if (a->places[i].sequence > last->sequence)
-                        last = &a->places[i];
-        blob_sync(a->store->blob, last);
-}
-
 /* The transaction -------------------------------------------------------------------------------------------------- */
 
 DB_SQL(APPENDED_ADD,
@@ -174,7 +161,6 @@ append_work(gpointer data, DbTxn *txn, GError **error)
                 answer = append_one(a, txn, slot, i, seen, error);
         if (answer != CHANGED_DONE)
                 return answer;
-        db_before_commit(txn, sync_bodies, a);
         touch(a->store, txn, slot->id, MARK_TAIL, 0);
         a->uid_validity = slot->uid_validity;
         return reader_seen_add(a->store, txn, slot->id, a->reader, seen, error) ? CHANGED_DONE : CHANGED_FAILED;
