@@ -1,20 +1,22 @@
 /* redo.c -- how a body comes to be on disk with the COMMIT of the row that names it.
  *
- * In company: by one sync of the segment for the whole batch, before its COMMIT. Who comes alone would wait for two syncs, one after the
- * other, to write a few octets. Its record goes into the transaction as well, so that the one sync of the COMMIT brings both to disk:
- * table `body_redo` is to the segments what the WAL is to the database.
+ * In company: by one sync of the segment for the whole batch, before its COMMIT. Who comes alone would wait for two
+ * syncs, one after the other, to write a few octets. Its record goes into the transaction as well, so that the one sync
+ * of the COMMIT brings both to disk: table `body_redo` is to the segments what the WAL is to the database.
  *
- *  1. The rows of `body_redo` are slots. A body that was named with this table's help has its whole record there, head and padding included,
- *     in pieces of PIECE_OCTETS (the last one filled with zeros), written in the transaction that names it.
+ *  1. The rows of `body_redo` are slots. A body that was named with this table's help has its whole record there, head
+ *     and padding included, in pieces of PIECE_OCTETS (the last one filled with zeros), written in the transaction that
+ *     names it.
  *  2. Readers read the segment: the kernel has the record there, whatever the disk has.
- *  3. A slot is used again only after a sync of everything that had been appended when it was written. So a record that is not on disk in
- *     its segment is in its slots.
- *  4. At start, before anything is read or appended, each record that is not whole in its segment is written there from its slots; then
- *     the segment is synced, and only then the slots are free. A crash in between begins anew. Slots may also hold what is left of
- *     older bodies, whose records are whole by 3; and bodies that have no row any more need nothing.
+ *  3. A slot is used again only after a sync of everything that had been appended when it was written. So a record that
+ *     is not on disk in its segment is in its slots.
+ *  4. At start, before anything is read or appended, each record that is not whole in its segment is written there from
+ *     its slots; then the segment is synced, and only then the slots are free. A crash in between begins anew. Slots may
+ *     also hold what is left of older bodies, whose records are whole by 3; and bodies that have no row any more need
+ *     nothing.
  *
- * When all slots are used, a body waits for the sync, and with it they are free. What was deleted does not stay in slots: housekeeping
- * empties them (blob_settle()).
+ * When all slots are used, a body waits for the sync, and with it they are free. What was deleted does not stay in
+ * slots: housekeeping empties them (blob_settle()).
  */
 #include "blob/internal.h"
 
@@ -29,8 +31,9 @@
 
 DB_SQL(PUT_PIECE, "UPDATE body_redo SET body = ?, piece = ?, octets = ? WHERE slot = ?");
 DB_SQL(FREE_SLOTS, "UPDATE body_redo SET body = 0, piece = 0, octets = ? WHERE body <> 0");
-DB_SQL(ALL_PIECES, "SELECT r.body, r.octets, b.segment, b.offset, b.stored FROM body_redo r JOIN body b ON b.id = r.body"
-                   " ORDER BY r.body, r.piece");
+DB_SQL(ALL_PIECES,
+       "SELECT r.body, r.octets, b.segment, b.offset, b.stored FROM body_redo r JOIN body b ON b.id = r.body"
+       " ORDER BY r.body, r.piece");
 
 /* On disk in its segment ------------------------------------------------------------------------------------------- */
 
@@ -109,7 +112,8 @@ redo_secure(DbTxn *txn, const BlobPlace *place, GError **error)
 
         if (blob == NULL || is_synced(place))
                 return TRUE;
-        if (place->stored <= REDO_OCTETS_MAX && blob->redo_used + pieces_of(place->stored) <= SLOTS && is_alone(txn, blob))
+        if (place->stored <= REDO_OCTETS_MAX && blob->redo_used + pieces_of(place->stored) <= SLOTS &&
+            is_alone(txn, blob))
                 return secure_by_slots(txn, place, error);
         db_before_commit(txn, sync_all, blob);
         return TRUE;

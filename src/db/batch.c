@@ -14,8 +14,8 @@
  *    caller whose turn ends then does it. Those who come meanwhile stand in line and make the next batch.
  * 4. Hooks run inside 3 in the order of the callers, before the turn goes on: so also in the order of batches. Those of
  *    callers of whom nothing is kept run once the engine has undone it, and before the turn goes on too.
- * 5. The turn goes straight to the head of the line, whose thread is the only one woken; a caller that stands there with a block
- *    is not woken for it: whoever has the turn does its work in the open batch.
+ * 5. The turn goes straight to the head of the line, whose thread is the only one woken; a caller that stands there
+ * with a block is not woken for it: whoever has the turn does its work in the open batch.
  * 6. A batch the engine rolled back is over: its callers are told so, and the next caller begins another.
  * 7. COMMIT says done, or "no room" with everything undone, or the process ends: whether the batch is on disk is
  *    unknown then, and asking again would be answered from the kernel's cache. (An index is given up instead.)
@@ -143,7 +143,8 @@ turn_take(DbTxn *txn, GError **error)
         return TRUE;
 }
 
-/* The head of the line, if the batch has room for it. *ret_free: nobody is there and nothing is left to do, the turn is put down. */
+/* The head of the line, if the batch has room for it. *ret_free: nobody is there and nothing is left to do, the turn is
+ * put down. */
 static DbTxn *
 line_pop(Db *db, gboolean *ret_free)
 {
@@ -402,7 +403,8 @@ caller_gather(DbTxn *txn)
         return !txn->is_dead;
 }
 
-/* With the turn, on whichever thread: the block of a transaction that is in no batch yet. FALSE: it is over, its state and fault say how. */
+/* With the turn, on whichever thread: the block of a transaction that is in no batch yet. FALSE: it is over, its state
+ * and fault say how. */
 gboolean
 batch_run_block(DbTxn *txn)
 {

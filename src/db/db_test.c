@@ -882,6 +882,41 @@ test_block_declines(Site *site, gconstpointer data)
         g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
 }
 
+static void
+put_and_commit(gpointer data)
+{
+        DbTxn *txn = begin(data);
+
+        put(txn, "second", "1");
+        commit(txn);
+}
+
+/* Alone; with somebody in line; and after a batch of two, with whom one may be again. */
+static void
+test_company(Site *site, gconstpointer data)
+{
+        guint64 first = 0, second = 0;
+        DbTxn *txn = begin(site->db);
+
+        g_assert_cmpuint(db_company(txn, &first), ==, 1);
+        put(txn, "first", "1");
+        site->db->batch_age_max = USEC_PER_MINUTE;
+        Thread *thread = thread_new("second", put_and_commit, site->db, NULL);
+        while (db_company(txn, &second) < 2)
+                g_thread_yield();
+        g_assert_cmpuint(first, ==, second);
+        commit(txn);
+        thread_take_join(thread);
+        txn = begin(site->db);
+        g_assert_cmpuint(db_company(txn, &second), ==, 2);
+        g_assert_cmpuint(second, >, first);
+        put(txn, "third", "1");
+        commit(txn);
+        txn = begin(site->db);
+        g_assert_cmpuint(db_company(txn, &second), ==, 1);
+        db_txn_free(txn);
+}
+
 #define site_test(path, fn) g_test_add(path, Site, NULL, site_init, fn, site_done)
 
 int
@@ -899,6 +934,7 @@ main(int argc, char **argv)
         site_test("/db/rows-after-commit-are-a-fault", test_rows_outlive_transaction);
         site_test("/db/text-made-at-run-time", test_query_text);
         site_test("/db/get-int-without-row", test_get_int_without_row);
+        site_test("/db/company-is-who-shares-the-batch-or-did-last-time", test_company);
         site_test("/db/hooks-run-after-commit-only", test_hooks);
         site_test("/db/undo-hooks-run-when-nothing-is-kept", test_undo_hooks);
         site_test("/db/full-lets-only-deleters-in", test_full);
