@@ -249,6 +249,110 @@ test_spoilt(Site *site, gconstpointer data)
         }
 }
 
+/* Threads that deliver, now alone, now in company; a power cut keeps of the segment what has been synced, and nothing
+ * else. */
+#define DELIVERERS 4
+#define DELIVERIES 250
+
+typedef struct Deliverer {
+        Site *site;
+        guint seed;
+        Mutex mutex;
+        BlobPlace places[DELIVERIES]; /* appended, in this order */
+        guint n_appended;
+        gint64 ids[DELIVERIES]; /* on disk */
+        guint n_done;
+} Deliverer;
+
+static BlobPlace
+deliverer_append(Deliverer *d, guint i)
+{
+        g_autofree guint8 *octets = octets_make(500 + i * 11, d->seed + i);
+
+        MUTEX_SCOPE(&d->mutex);
+        d->places[d->n_appended++] = append(d->site->blob, HEAD, octets, 500 + i * 11);
+        return d->places[d->n_appended - 1];
+}
+
+static void
+deliverer_run(gpointer data)
+{
+        Deliverer *d = data;
+
+        for (guint i = 0; i < DELIVERIES; i++) {
+                BlobPlace place = deliverer_append(d, i);
+                gint64 body = 0;
+                DbCommit answer;
+                do {
+                        DbTxn *txn = db_begin(d->site->db, NULL);
+                        g_assert_true(blob_name(txn, &place, 1, SPAN_EMPTY, &body, NULL));
+                        answer = db_take_commit(txn, NULL);
+                } while (answer == DB_AGAIN);
+                g_assert_cmpint(answer, ==, DB_COMMITTED);
+                mutex_lock(&d->mutex);
+                d->ids[d->n_done++] = body;
+                mutex_unlock(&d->mutex);
+                if (i % 32 < d->seed % 32) /* so that company changes */
+                        g_usleep(300);
+        }
+}
+
+static void
+lose_unsynced(const Crash *crash, Deliverer *d, guint64 synced)
+{
+        int fd = open(crash->segment, O_WRONLY | O_CLOEXEC);
+
+        MUTEX_SCOPE(&d->mutex);
+        for (guint i = 0; i < d->n_appended; i++)
+                if (d->places[i].sequence > synced)
+                        g_assert_true(
+                                blob_file_zero(fd, d->places[i].offset, d->places[i].offset + d->places[i].stored));
+        close(fd);
+}
+
+static void
+cut_and_look(Site *site, Deliverer *deliverers)
+{
+        guint n_done[DELIVERERS];
+
+        for (guint i = 0; i < DELIVERERS; i++) {
+                MUTEX_SCOPE(&deliverers[i].mutex);
+                n_done[i] = deliverers[i].n_done;
+        }
+        Crash crash = crash_of(site);
+        mutex_lock(&site->blob->sync);
+        guint64 synced = site->blob->synced;
+        mutex_unlock(&site->blob->sync);
+        for (guint i = 0; i < DELIVERERS; i++)
+                lose_unsynced(&crash, &deliverers[i], synced);
+        site_open(&crash.site);
+        for (guint i = 0; i < DELIVERERS; i++)
+                for (guint k = 0; k < n_done[i]; k++)
+                        assert_put(&crash.site, deliverers[i].ids[k], 500 + k * 11, deliverers[i].seed + k);
+        crash_done(&crash);
+}
+
+static void
+test_power_cuts(Site *site, gconstpointer data)
+{
+        g_autofree Deliverer *deliverers = g_new0(Deliverer, DELIVERERS);
+        Thread *threads[DELIVERERS];
+
+        for (guint i = 0; i < DELIVERERS; i++) {
+                deliverers[i].site = site;
+                deliverers[i].seed = 1000 * (i + 1) + 9 * i;
+                mutex_init(&deliverers[i].mutex, "test.deliverer");
+                threads[i] = thread_new("deliver", deliverer_run, &deliverers[i], NULL);
+        }
+        for (guint i = 0; i < 20; i++)
+                cut_and_look(site, deliverers);
+        for (guint i = 0; i < DELIVERERS; i++)
+                thread_take_join(threads[i]);
+        cut_and_look(site, deliverers);
+        for (guint i = 0; i < DELIVERERS; i++)
+                mutex_done(&deliverers[i].mutex);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -262,6 +366,7 @@ main(int argc, char **argv)
         site_test("/redo/what-was-rolled-back-takes-nothing-along", test_rolled_back);
         site_test("/redo/settling-empties-the-slots", test_settle);
         site_test("/redo/a-start-empties-the-slots", test_start_frees_slots);
+        site_test("/redo/power-cuts-while-threads-deliver", test_power_cuts);
         site_test("/redo/a-deleted-body-is-not-put-back", test_deleted);
         site_test("/redo/spoilt-slots-do-not-keep-the-site-from-opening", test_spoilt);
         return g_test_run();
