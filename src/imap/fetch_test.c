@@ -145,6 +145,25 @@ test_seen(void)
         talk_close(&site);
 }
 
+/* What others did meanwhile counts, told or not. */
+static void
+test_seen_taken_away(void)
+{
+        TalkSite site;
+
+        open_two(&site);
+        talk_ends(&site.joe, "s STORE 1:2 +FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk_select(&site.other, "INBOX");
+        talk_ends(&site.other, "s STORE 1 -FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk(&site.joe, "f FETCH 1 BODY[1]<0.1>", "* 1 FETCH (BODY[1]<0> {1}\r\nH FLAGS (\\Seen \\Flagged))\r\n" OK);
+        talk_ends(&site.other, "s STORE 2 -FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk_ends(&site.other, "s STORE 1 +FLAGS.SILENT (\\Deleted)", "s OK STORE completed\r\n");
+        talk_ends(&site.other, "x EXPUNGE", "x OK EXPUNGE completed\r\n");
+        talk_ends(&site.joe, "f FETCH 1:2 (UID BODY[2.1])", "\r\n");
+        g_assert_nonnull(strstr(site.joe.output->str, "* 2 FETCH (UID 2 BODY[2.1] {4}\r\ndeep FLAGS (\\Seen))\r\n"));
+        talk_close(&site);
+}
+
 static void
 test_news(void)
 {
@@ -287,6 +306,8 @@ main(int argc, char **argv)
         g_test_add_func("/imap/fetch/items (RFC 9051 §6.4.5, 8474, 8514, 8970)", test_items);
         g_test_add_func("/imap/fetch/sections (RFC 9051 §6.4.5.1, 3516)", test_sections);
         g_test_add_func("/imap/fetch/BODY[] sets Seen (RFC 9051 §6.4.5)", test_seen);
+        g_test_add_func("/imap/fetch/BODY[] sets Seen that another client took away, told or not (RFC 9051 §6.4.5)",
+                        test_seen_taken_away);
         g_test_add_func("/imap/fetch/what others change", test_news);
         g_test_add_func("/imap/fetch/rights (RFC 4314 §4)", test_rights);
         g_test_add_func("/imap/fetch/CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6)", test_condstore);
