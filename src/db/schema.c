@@ -252,6 +252,18 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE body_redo (slot INTEGER PRIMARY KEY, body INTEGER NOT NULL, piece INTEGER NOT NULL, octets BLOB NOT NULL);"
          "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 95)"
          " INSERT INTO body_redo SELECT i, 0, 0, zeroblob(4032) FROM n;"},
+        {9,
+         /* directory: the last id given to any account; it is never used again, so that nobody inherits what is kept by
+            an account's id; one row */
+         "CREATE TABLE account_last (one INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
+         "INSERT INTO account_last (one, id)"
+         " SELECT 1, coalesce(max(used.id), 0) FROM (SELECT id FROM account"
+         "  UNION ALL SELECT account FROM mailbox UNION ALL SELECT account FROM reader_seen"
+         "  UNION ALL SELECT account FROM subscription UNION ALL SELECT account FROM mailbox_alias"
+         "  UNION ALL SELECT account FROM metadata UNION ALL SELECT account FROM admin_right) AS used;"
+         /* store: what an account has seen goes with it; what those left who have gone already goes now. */
+         "CREATE INDEX reader_seen_by_account ON reader_seen (account);"
+         "DELETE FROM reader_seen WHERE account NOT IN (SELECT id FROM account);"},
 };
 
-const int DB_SCHEMA_VERSION = 8;
+const int DB_SCHEMA_VERSION = 9;

@@ -201,6 +201,8 @@ gboolean reader_seen_add(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader
                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean reader_seen_put(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of all mailboxes, some hundred a call. */
+gboolean reader_seen_forget(DbTxn *txn, gint64 reader, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* message.c: reading copies ------------------------------------------------------------------------------------------ */
 

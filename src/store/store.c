@@ -142,8 +142,7 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                 case DB_ROW:
                         break;
                 case DB_ROW_END:
-                        *ret_more = FALSE;
-                        return tree_forget_account(txn, account, error);
+                        return tree_forget_account(txn, account, ret_more, error);
                 case DB_ROW_FAILED:
                 default:
                         return FALSE;
