@@ -143,34 +143,14 @@ set_bare_newline(const Setting *setting, Settings *settings, const ConfEntry *en
         return TRUE;
 }
 
-static gboolean
-imap_has_capability(Span name)
-{
-        for (gsize i = 0; imap_capability(i) != NULL; i++)
-                if (span_is(name, imap_capability(i)->name))
-                        return TRUE;
-        return FALSE;
-}
-
 /* "QRESYNC client=Outlook/16*, UTF8=ACCEPT account=joe@example.com, NOTIFY" */
 static gboolean
 set_imap_off(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
 {
         g_auto(GStrv) rules = g_strsplit(entry->value, ",", -1);
 
-        for (gsize i = 0; rules[i] != NULL && entry->value[0] != '\0'; i++) {
-                g_auto(GStrv) words = g_strsplit(g_strstrip(rules[i]), " ", 2);
-                const char *condition = words[0] != NULL && words[1] != NULL ? g_strchug(words[1]) : NULL;
-
-                if (words[0] == NULL || !imap_has_capability(span_of(words[0])))
-                        return fault(error, FAULT_INPUT, "'%s': there is no capability of that name",
-                                     words[0] != NULL ? words[0] : "");
-                if (condition != NULL && !g_str_has_prefix(condition, "client=") &&
-                    !g_str_has_prefix(condition, "account="))
-                        return fault(error, FAULT_INPUT,
-                                     "'%s': give client=NAME/VERSION or account=ADDRESS, with * for anything",
-                                     condition);
-        }
+        if (!imap_check_off((const char *const *) rules, error))
+                return FALSE;
         return set_text(setting, settings, entry, error);
 }
 

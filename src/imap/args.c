@@ -505,7 +505,7 @@ args_set(ImapArgs *a, ImapSet *ret)
         gsize n = 0;
         Span text;
 
-        if (scan_octet(&a->scan, '$')) {
+        if (args_has(a, "SEARCHRES") && scan_octet(&a->scan, '$')) {
                 *ret = (ImapSet){.is_saved = TRUE};
                 return TRUE;
         }

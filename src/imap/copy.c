@@ -113,7 +113,7 @@ imap_copy(ImapSession *s, ImapArgs *a)
                 return;
         if (copied.n > 0)
                 code = copyuid(&copied);
-        imap_ok(s, code != NULL ? code : "", "COPY completed");
+        imap_ok(s, code != NULL ? imap_code(s, "UIDPLUS", code) : "", "COPY completed");
         g_clear_pointer(&copied.sources, g_array_unref);
 }
 
@@ -162,7 +162,7 @@ imap_move(ImapSession *s, ImapArgs *a)
         }
         if (!copy(s, &c, TRUE, &copied))
                 return;
-        if (copied.n > 0) {
+        if (copied.n > 0 && imap_has(s, "UIDPLUS")) {
                 g_autofree char *code = copyuid(&copied);
                 imap_put(s, "* OK [");
                 imap_put(s, code);

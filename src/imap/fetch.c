@@ -87,7 +87,7 @@ choose(ImapSession *s, FetchRequest *r)
         r->first = 0;
         r->last = G_MAXUINT32;
         if (m->has_partial && messages_are_over_limit(s, m->last - m->first + 1)) {
-                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_settings(s)->message_limit);
+                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_message_limit(s));
                 imap_no(s, code, "too many messages in one page");
                 return FALSE;
         }

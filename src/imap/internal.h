@@ -7,7 +7,7 @@
  *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC
  *      telling.c    telling a session what changed; IDLE
  *      entries.c    sets of numbers and UIDs -> places in the view; flags
- *      capability.c the table of capabilities, CAPABILITY, ENABLE
+ *      capability.c the table of capabilities (capability.h); offers.c: CAPABILITY, ENABLE, what is switched off
  *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h), notify*.c (notify.h)
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
  *      search*.c, sort.c, thread.c, context*.c
@@ -58,7 +58,11 @@ typedef struct ImapArgs {
         Scan scan;
         Arena *arena;
         guint enabled;          /* ImapEnabled: quoted strings may hold UTF-8 */
+        const guint64 *off;     /* ImapSession.capabilities_off; NULL: nothing is off */
 } ImapArgs;
+ImapArgs imap_args(const ImapSession *s, Arena *arena, Span text);       /* session.c */
+/* One of these capabilities (names of capability.c, a space between two) is on. NULL: TRUE. Tables of arguments name what they belong to. */
+gboolean args_has(const ImapArgs *a, const char *capabilities);
 gboolean args_space(ImapArgs *a);                               /* exactly one SP */
 gboolean args_end(const ImapArgs *a);
 gboolean args_open(ImapArgs *a);                                /* "(" */
@@ -95,6 +99,7 @@ void imap_ok(ImapSession *s, const char *code, const char *text);
 void imap_no(ImapSession *s, const char *code, const char *text);
 void imap_bad(ImapSession *s, const char *text);                 /* counts as an error of the client's: too many close */
 void imap_bad_syntax(ImapSession *s);                            /* the same, with the form of the running command */
+void imap_bad_arguments(ImapSession *s, gboolean is_bad_name);   /* NO [CANNOT] for a name that none can have, otherwise imap_bad_syntax() */
 void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE]/[OVERQUOTA...] by fault code, and the log */
 void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const char *doing);      /* every MailboxAnswer but DONE */
 void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */
@@ -145,7 +150,7 @@ typedef struct ImapCommand {
         gboolean has_uid;               /* also "UID word": s->is_uid */
         gboolean is_numberless;         /* with has_uid: the plain form names no sequence numbers (EXPUNGE): allowed with UIDONLY (RFC 9586) */
         gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1); the UID forms always may */
-        const char *capability;         /* shown and allowed only while this one is on, or NULL */
+        const char *capability;         /* known only while this one is on (imap_has), or NULL */
         const char *form, *rfc, *manual;
         /* APPEND and the like: is asked for each literal as it is announced. gathered: the arguments from their beginning (a space), or from
          * the end of the last literal that was streamed, up to "{" or "~{", with gathered literals in their places. Of these too run() gets only what
@@ -235,7 +240,10 @@ struct ImapSession {
 ImapDoor *imap_door(const ImapSession *s);
 Store *imap_store(const ImapSession *s);
 const ImapDoorSettings *imap_settings(const ImapSession *s);
-gboolean imap_has(const ImapSession *s, const char *capability);        /* on for this client and account */
+/* One of these capabilities (names of capability.c, a space between two) is on for this client and account. */
+gboolean imap_has(const ImapSession *s, const char *capabilities);
+const char *imap_code(const ImapSession *s, const char *capabilities, const char *code);  /* the response code if one of them is on, otherwise "" */
+guint imap_message_limit(const ImapSession *s);  /* MESSAGELIMIT: messages of one command; 0: no limit, or it is switched off */
 
 /* telling.c: what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
  * may_expunge what has vanished keeps its place and its number. What does not fit into the output goes out later, before anything else of this session, so
@@ -249,6 +257,8 @@ StoreAnswer imap_move_on(ImapSession *s, GError **error) G_GNUC_WARN_UNUSED_RESU
 gboolean imap_has_gone(const ImapSession *s, guint32 index);
 /* select.c: closes the mailbox; the state is AUTHENTICATED then. */
 void imap_unselect(ImapSession *s);
+/* [CLOSED], where the client may know it. */
+void imap_put_closed(ImapSession *s, const char *text);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
  * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
 typedef struct IndexRange {
@@ -293,9 +303,10 @@ void imap_bye(ImapSession *s, const char *text);                 /* "* BYE", and
 void imap_count_error(ImapSession *s);                           /* of the client's: too many close */
 void imap_log_fault(const ImapSession *s, const char *doing, const GError *error);
 
-/* capability.c */
+/* offers.c */
 const char *imap_capabilities(const ImapSession *s, Arena *arena);        /* "CAPABILITY IMAP4rev1 ..." as they are now */
-void imap_apply_off(ImapSession *s);                             /* the client's ID or its account have become known */
+void imap_put_capabilities(ImapSession *s, Arena *arena);         /* untagged */
+gboolean imap_apply_off(ImapSession *s);                         /* the client's ID or its account have become known; TRUE: something else is on or off now */
 void imap_capability_command(ImapSession *s, ImapArgs *args);
 void imap_enable(ImapSession *s, ImapArgs *args);
 

@@ -80,8 +80,10 @@ imap_id(ImapSession *s, ImapArgs *args)
         g_free(s->client_id);
         g_autofree char *name_text = span_dup(name), *version_text = span_dup(version);
         s->client_id = name.len > 0 ? g_strconcat(name_text, "/", version_text, NULL) : NULL;
-        imap_apply_off(s);
+        gboolean is_changed = imap_apply_off(s);
         imap_put(s, "* ID (\"name\" \"Restante\")\r\n");
+        if (is_changed)
+                imap_put_capabilities(s, args->arena); /* what it has been told before holds no longer */
         imap_ok(s, "", "pleased to meet you");
 }
 
@@ -120,7 +122,7 @@ imap_step_handshake(ImapSession *s)
                 return IMAP_STEP_AGAIN;
         if (answer == STREAM_OK) {
                 g_clear_pointer(&s->client_id, g_free); /* nothing said in the clear counts */
-                imap_apply_off(s);
+                (void) imap_apply_off(s);
         }
         s->phase = answer == STREAM_OK ? IMAP_PHASE_COMMAND : IMAP_PHASE_CLOSE;
         return IMAP_STEP_DONE;
@@ -172,7 +174,7 @@ log_in(ImapSession *s, Arena *arena, const Account *account)
         s->errors = 0;
         s->n_strange = 0;
         session_set_idle(&s->session, IMAP_IDLE_AFTER_LOGIN);
-        imap_apply_off(s);
+        (void) imap_apply_off(s);
         log_event(&IMAP_EVENTS[IMAP_EVENT_LOGIN], "client=%s account=%s id=%s", s->client,
                   log_text(span_of(s->address)), log_text(span_of(s->client_id)));
         imap_ok(s, imap_capabilities(s, arena), "logged in");
@@ -300,7 +302,8 @@ imap_authenticate(ImapSession *s, ImapArgs *args)
 {
         Span word;
 
-        if (!args_space(args) || !args_atom(args, &word) || (!args_end(args) && !args_space(args)))
+        if (!args_space(args) || !args_atom(args, &word) ||
+            (!args_end(args) && (!imap_has(s, "SASL-IR") || !args_space(args))))
                 imap_bad(s, "syntax: AUTHENTICATE mechanism [initial-response]");
         else
                 begin_sasl(s, word, scan_rest(&args->scan));
@@ -364,7 +367,7 @@ imap_unauthenticate(ImapSession *s, ImapArgs *args)
                 return;
         }
         imap_forget_login(s);
-        imap_apply_off(s);
+        (void) imap_apply_off(s);
         session_set_idle(&s->session, IMAP_IDLE_BEFORE_LOGIN);
         imap_ok(s, "", "who are you now?");
 }

@@ -74,11 +74,10 @@ put_created(ImapSession *s, const Mailbox *mailbox, Span name)
 static void
 answer_created(ImapSession *s, const Mailbox *mailbox)
 {
-        char code[64] = "";
+        char code[64];
 
-        if (imap_has(s, "OBJECTID"))
-                g_snprintf(code, sizeof(code), "MAILBOXID (%s)", mailbox->mailbox_id);
-        imap_ok(s, code, "created");
+        g_snprintf(code, sizeof(code), "MAILBOXID (%s)", mailbox->mailbox_id);
+        imap_ok(s, imap_code(s, "OBJECTID", code), "created");
 }
 
 void
@@ -122,7 +121,7 @@ leave_removed(ImapSession *s)
             store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &view, NULL) != STORE_NO_MAILBOX)
                 return;
         imap_unselect(s);
-        imap_put(s, "* OK [CLOSED] that was the mailbox that is selected\r\n");
+        imap_put_closed(s, "that was the mailbox that is selected");
 }
 
 /* A level that is there because of what is below it. The look is the same whether there is one or not. */

@@ -56,7 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         g_autoptr(Arena) arena = arena_new((gsize) 512 * 1024), other = arena_new((gsize) 256 * 1024);
         ImapArgs a = {.scan = scan_from(span_make(data + 1, size - 1)), .arena = arena, .enabled = data[0]};
-        if (!find_parse_options(&a, &options) || find_parse_program(&a, USEC_PER_DAY, &tree) != FIND_PARSED)
+        if (!find_parse_options(&a, FALSE, &options) || find_parse_program(&a, USEC_PER_DAY, &tree) != FIND_PARSED)
                 return 0;
         g_assert(scan_at_end(&a.scan));
         g_assert(tree.n >= 2 && tree.n <= FIND_KEYS_MAX && tree.nodes[0].test == FIND_ALL_OF);

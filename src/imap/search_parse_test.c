@@ -330,7 +330,7 @@ options(void)
         for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
                 ImapArgs a = {.scan = scan_from(span_of(rows[i].text)), .arena = arena};
                 FindOptions o;
-                gboolean is_good = find_parse_options(&a, &o);
+                gboolean is_good = find_parse_options(&a, FALSE, &o);
                 g_assert_cmpint(is_good, ==, rows[i].what != 0);
                 if (!is_good)
                         continue;
@@ -347,7 +347,7 @@ partial(void)
         ImapArgs a = {.scan = scan_from(span_of("RETURN (PARTIAL -500:-400) x")), .arena = arena};
         FindOptions o;
 
-        g_assert_true(find_parse_options(&a, &o));
+        g_assert_true(find_parse_options(&a, FALSE, &o));
         g_assert_true(o.is_from_end && o.first == 400 && o.last == 500);
         g_assert_true(span_equal(o.partial, span_of("-500:-400")));
 }

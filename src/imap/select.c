@@ -11,6 +11,14 @@
 #define RIGHTS_TO_CHANGE (RIGHT_SEEN | RIGHT_WRITE | RIGHT_INSERT | RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE)
 #define VANISHED_RANGES 500 /* in one line */
 
+/* RFC 9051 §7.1, 7162 §3.2.11 */
+void
+imap_put_closed(ImapSession *s, const char *text)
+{
+        if (imap_has(s, "QRESYNC IMAP4rev2"))
+                imap_printf(s, "* OK [CLOSED] %s\r\n", text);
+}
+
 /* Closing --------------------------------------------------------------------------------------------------------- */
 
 void
@@ -475,7 +483,7 @@ select_or_examine(ImapSession *s, ImapArgs *args, gboolean is_read_only)
         }
         if (s->selected != NULL) {
                 imap_unselect(s);
-                imap_put(s, "* OK [CLOSED] that was the mailbox before\r\n"); /* RFC 9051 §7.1 */
+                imap_put_closed(s, "that was the mailbox before");
         }
         MailboxAnswer answer =
                 is_bad ? MAILBOX_BAD_NAME

@@ -4,19 +4,19 @@
 static const struct {
         const char *word;
         StatusItem item;
-        const char *capability; /* there only while this one is on, or NULL */
+        const char *capability; /* known only while this one is on (imap_has), or NULL */
 } ITEMS[] = {
         {"MESSAGES", STATUS_MESSAGES, NULL},
-        {"RECENT", STATUS_RECENT, NULL},
+        {"RECENT", STATUS_RECENT, "IMAP4rev1"},
         {"UIDNEXT", STATUS_UIDNEXT, NULL},
         {"UIDVALIDITY", STATUS_UIDVALIDITY, NULL},
         {"UNSEEN", STATUS_UNSEEN, NULL},
-        {"DELETED", STATUS_DELETED, NULL},
-        {"SIZE", STATUS_SIZE, NULL},
+        {"DELETED", STATUS_DELETED, "IMAP4rev2 QUOTA=RES-MESSAGE"},
+        {"SIZE", STATUS_SIZE, "STATUS=SIZE"},
         {"HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ, "CONDSTORE"},
         {"MAILBOXID", STATUS_MAILBOXID, "OBJECTID"},
         {"APPENDLIMIT", STATUS_APPENDLIMIT, "APPENDLIMIT"},
-        {"DELETED-STORAGE", STATUS_DELETED_STORAGE, "QUOTA"},
+        {"DELETED-STORAGE", STATUS_DELETED_STORAGE, "QUOTA=RES-STORAGE"},
 };
 
 static gboolean
