@@ -185,6 +185,8 @@ site_close(Site *site)
                 return;
         if (site->directory != NULL)
                 (void) !directory_flush_unknown(site->directory, NULL);
+        if (site->store != NULL)
+                (void) !store_recent_keep(site->store, NULL);
         site_rooms_free(site->rooms);
         g_ptr_array_unref(site->old_rooms);
         if (site->guesses != NULL)

@@ -206,7 +206,7 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE mailbox ADD COLUMN keywords TEXT;" /* names by rising bit, a space between two */
          "ALTER TABLE mailbox ADD COLUMN gone_messages INTEGER NOT NULL DEFAULT 0;"
          "ALTER TABLE mailbox ADD COLUMN gone_octets INTEGER NOT NULL DEFAULT 0;"
-         "ALTER TABLE mailbox ADD COLUMN gone_oldest INTEGER;"                       /* time of an expunge */
+         "ALTER TABLE mailbox ADD COLUMN gone_oldest INTEGER;"                  /* time of an expunge */
          "ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;" /* MODSEQ up to which expunges are */
          "UPDATE mailbox SET messages = 0, octets = 0;"
          "CREATE INDEX mailbox_by_gone ON mailbox (gone_oldest) WHERE gone_oldest IS NOT NULL;"
@@ -226,15 +226,16 @@ const DbMigration DB_MIGRATIONS[] = {
          "DROP TABLE trace_key;"
          "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"},
         {5,
-         /* store: what has been imported into a mailbox, and where from (store/import.h). name: "maildir:/srv/joe .Work";
-            key: of a message in that source. */
+         /* store: what has been imported into a mailbox, and where from (store/import.h). name: "maildir:/srv/joe
+            .Work"; key: of a message in that source. */
          "CREATE TABLE import_source ("
          " id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox INTEGER NOT NULL, name TEXT NOT NULL,"
          " UNIQUE (mailbox, name));"
          "CREATE TABLE import_seen ("
          " source INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;"},
         {6,
-         /* blob: how many references of a body are slots of packs, which have its summary: when all are, it goes here. */
+         /* blob: how many references of a body are slots of packs, which have its summary: when all are, it goes here.
+          */
          "ALTER TABLE body ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
          /* store: since when a mailbox has at least a page's worth of rows that are not packed (store/packing.c) */
          "ALTER TABLE mailbox ADD COLUMN ripe INTEGER;"
@@ -264,6 +265,11 @@ const DbMigration DB_MIGRATIONS[] = {
          /* store: what an account has seen goes with it; what those left who have gone already goes now. */
          "CREATE INDEX reader_seen_by_account ON reader_seen (account);"
          "DELETE FROM reader_seen WHERE account NOT IN (SELECT id FROM account);"},
+        {10,
+         /* store: the first UID that no session which may write was told of (store/recent.c) */
+         "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 1;"
+         "UPDATE mailbox SET recent = max(uid_next,"
+         " coalesce((SELECT max(uid) + 1 FROM entry e WHERE e.mailbox = mailbox.id), 1));"},
 };
 
-const int DB_SCHEMA_VERSION = 9;
+const int DB_SCHEMA_VERSION = 10;

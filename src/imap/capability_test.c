@@ -195,6 +195,7 @@ open_session(SwitchSite *s, Harness *h, const char *const *off, gboolean is_ann,
                        .directory = s->site.directory,
                        .account = is_ann ? s->ann.account : s->joe.account,
                        .local = is_ann ? "ann" : "joe",
+                       .keeps_recent = TRUE,
                        .settings = {.off = off, .message_limit = has_limit ? 2 : 0}};
         harness_open(h);
         harness_say(h, span_of(all));

@@ -131,12 +131,6 @@ imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
 /* Items ----------------------------------------------------------------------------------------------------------- */
 
 static void
-put_flags(ImapSession *s, FetchTask *t)
-{
-        imap_put_flags(s, t->view, view_flags(t->view, t->index));
-}
-
-static void
 put_modseq(ImapSession *s, FetchTask *t)
 {
         imap_put(s, "(");
@@ -169,7 +163,7 @@ imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item)
                 imap_put_number(s, entry->uid);
                 break;
         case FETCH_FLAGS:
-                put_flags(s, t);
+                imap_put_entry_flags(s, t->view, t->index);
                 break;
         case FETCH_INTERNALDATE:
                 imap_put_date_time(s, entry->received);

@@ -6,6 +6,7 @@
  *      login.c      greeting, CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, COMPRESS
  *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC
  *      telling.c    telling a session what changed; IDLE
+ *      recent.c     \Recent
  *      entries.c    sets of numbers and UIDs -> places in the view; flags
  *      capability.c the table of capabilities (capability.h); offers.c: CAPABILITY, ENABLE, what is switched off
  *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h), notify*.c (notify.h)
@@ -59,6 +60,7 @@ typedef struct ImapArgs {
         Arena *arena;
         guint enabled;          /* ImapEnabled: quoted strings may hold UTF-8 */
         const guint64 *off;     /* ImapSession.capabilities_off; NULL: nothing is off */
+        const GArray *recent;   /* UidRange: messages that are \Recent; NULL: none */
 } ImapArgs;
 ImapArgs imap_args(const ImapSession *s, Arena *arena, Span text);       /* session.c */
 /* One of these capabilities (names of capability.c, a space between two) is on. NULL: TRUE. Tables of arguments name what they belong to. */
@@ -171,6 +173,9 @@ typedef struct ImapSelected {
         View *view;             /* what the client has been told */
         View *latest;           /* when `view` keeps what has vanished already (view_keeping): the one it was made of; otherwise NULL */
         Watch *watch;
+        GArray *recent;         /* recent.c: UidRange, rising: what is \Recent here; NULL: nothing */
+        guint32 recent_known;   /* UIDs below it are in there or are not \Recent here */
+        guint32 recent_told;    /* the number last told */
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
         void (*contexts_free)(gpointer contexts);
@@ -349,6 +354,14 @@ void imap_put_flag_lists(ImapSession *s);                        /* FLAGS and PE
 
 /* entries.c */
 void imap_put_bare_flags(ImapSession *s, const View *view, guint64 flags);      /* without parentheses */
+
+/* recent.c */
+void imap_recent_look(ImapSession *s);                           /* the session's view is another: what is \Recent of what has come */
+const GArray *imap_recent(const ImapSession *s);                 /* UidRange, rising; NULL: nothing, or IMAP4rev2 */
+gboolean imap_is_recent(const ImapSession *s, guint32 uid);
+guint32 imap_recent_count(const ImapSession *s);
+void imap_put_entry_flags(ImapSession *s, const View *view, guint32 index);      /* of one message, with \Recent */
+void imap_put_recent(ImapSession *s, gboolean is_first);         /* "* n RECENT": at SELECT, or when the number is another */
 
 /* fetch.c, flags.c, copy.c */
 void imap_fetch(ImapSession *s, ImapArgs *args);

@@ -159,7 +159,7 @@ news_put(ImapSession *s, const View *view, guint32 index, guint32 number, gboole
         if (has_flags) {
                 imap_put(s, space);
                 imap_put(s, "FLAGS ");
-                imap_put_flags(s, view, view_flags(view, index));
+                imap_put_entry_flags(s, view, index);
                 space = " ";
         }
         if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0) {

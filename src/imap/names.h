@@ -17,7 +17,7 @@
 /* What is asked for, one bit each, in the order of the answer. */
 typedef enum StatusItem {
         STATUS_MESSAGES = 1 << 0,
-        STATUS_RECENT = 1 << 1, /* always 0: nothing is \Recent here */
+        STATUS_RECENT = 1 << 1, /* IMAP4rev1's */
         STATUS_UIDNEXT = 1 << 2,
         STATUS_UIDVALIDITY = 1 << 3,
         STATUS_UNSEEN = 1 << 4,

@@ -662,6 +662,7 @@ imap_esearch(ImapSession *s, ImapArgs *args)
         g_autoptr(GError) error = NULL;
 
         f->is_uid = TRUE;
+        args->recent = NULL; /* of other mailboxes nothing has been taken */
         switch (args_space(args) ? find_sources(s, args, &f->sources, &error) : SOURCES_BAD) {
         case SOURCES_FAILED:
                 imap_no_fault(s, "list mailboxes", error);

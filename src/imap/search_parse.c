@@ -15,6 +15,7 @@
 /* What stands behind the name of a key. */
 typedef enum Argument {
         ARGUMENT_NONE = 0,
+        ARGUMENT_ARRIVAL, /* none; with `flag`: and without it        */
         ARGUMENT_FLAG,    /* none; `value` is its bit                   */
         ARGUMENT_KEYWORD,
         ARGUMENT_STRING, /* of the field `field`, or of the text       */
@@ -48,7 +49,6 @@ typedef struct Key {
         const char *capability; /* known only while this one is on (args_has) */
 } Key;
 
-/* RECENT, NEW and OLD are RFC 3501's: nothing here is ever recent, because no session owns a message's arrival. */
 static const Key KEYS[] = {
         {"ALL", ARGUMENT_NONE, FIND_ALWAYS},
         {"ANSWERED", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_ANSWERED},
@@ -66,13 +66,13 @@ static const Key KEYS[] = {
         {"KEYWORD", ARGUMENT_KEYWORD, FIND_KEYWORD},
         {"LARGER", ARGUMENT_SIZE, FIND_SIZE, .side = SIDE_FROM},
         {"MODSEQ", ARGUMENT_MODSEQ, FIND_MODSEQ, .capability = "CONDSTORE"},
-        {"NEW", ARGUMENT_NONE, FIND_ALWAYS, TRUE, .capability = "IMAP4rev1"},
+        {"NEW", ARGUMENT_ARRIVAL, FIND_UIDS, FALSE, FLAG_SEEN, .capability = "IMAP4rev1"},
         {"NOT", ARGUMENT_KEY, FIND_NONE_OF},
-        {"OLD", ARGUMENT_NONE, FIND_ALWAYS, .capability = "IMAP4rev1"},
+        {"OLD", ARGUMENT_ARRIVAL, FIND_UIDS, TRUE, .capability = "IMAP4rev1"},
         {"OLDER", ARGUMENT_SECONDS, FIND_RECEIVED, .side = SIDE_BELOW, .capability = "WITHIN"},
         {"ON", ARGUMENT_DATE, FIND_RECEIVED},
         {"OR", ARGUMENT_TWO_KEYS, FIND_ANY_OF},
-        {"RECENT", ARGUMENT_NONE, FIND_ALWAYS, TRUE, .capability = "IMAP4rev1"},
+        {"RECENT", ARGUMENT_ARRIVAL, FIND_UIDS, .capability = "IMAP4rev1"},
         {"SAVEDATESUPPORTED", ARGUMENT_NONE, FIND_ALWAYS, .capability = "SAVEDATE"},
         {"SAVEDBEFORE", ARGUMENT_DATE, FIND_SAVED, .side = SIDE_BELOW, .capability = "SAVEDATE"},
         {"SAVEDON", ARGUMENT_DATE, FIND_SAVED, .capability = "SAVEDATE"},
@@ -465,6 +465,39 @@ add_flag(Parser *p, const Key *key)
         return TRUE;
 }
 
+static gboolean
+add_recent(Parser *p, gboolean is_not)
+{
+        const GArray *recent = p->a->recent;
+        gsize n = recent != NULL ? recent->len : 0;
+        UidRange *ranges = n > 0 ? arena_new_array(p->a->arena, UidRange, n) : NULL;
+
+        FindNode *node = add_key(p, FIND_UIDS, is_not);
+        if (node == NULL || (n > 0 && ranges == NULL))
+                return too_much(p);
+        if (n > 0)
+                memcpy(ranges, recent->data, n * sizeof(*ranges));
+        node->set = (ImapSet){.ranges = ranges, .n = n};
+        return TRUE;
+}
+
+/* RECENT, OLD and NEW (RFC 3501 §6.4.4): what is \Recent to this session now. NEW is "(RECENT UNSEEN)". */
+static gboolean
+add_arrival(Parser *p, const Key *key)
+{
+        static const Key UNSEEN = {.test = FIND_FLAG, .is_not = TRUE, .flag = FLAG_SEEN};
+
+        if (key->flag == 0)
+                return add_recent(p, key->is_not);
+        const Open *outer = innermost(p);
+        if (add_key(p, FIND_ALL_OF, FALSE) == NULL ||
+            !push(p, OPEN_GROUP, (guint16) (p->n - 1), 0, outer->is_fuzzy, outer->is_not) || !add_recent(p, FALSE) ||
+            !add_flag(p, &UNSEEN))
+                return FALSE;
+        p->n_open--;
+        return TRUE;
+}
+
 /* Keys ------------------------------------------------------------------------------------------------------------- */
 
 static const Key *
@@ -501,6 +534,8 @@ add_argument(Parser *p, const Key *key)
         case ARGUMENT_NONE:
         case ARGUMENT_FLAG:
                 return add_flag(p, key);
+        case ARGUMENT_ARRIVAL:
+                return add_arrival(p, key);
         case ARGUMENT_KEYWORD:
                 return add_keyword(p, key);
         case ARGUMENT_STRING:

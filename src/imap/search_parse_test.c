@@ -121,7 +121,8 @@ keys(void)
                 {"MODSEQ 620162338", "&(modseq[620162338,])"},
                 {"MODSEQ \"/flags/\\\\draft\" all 620162338", "&(modseq[620162338,])"},
                 {"EMAILID M6d99ac3275bb4e THREADID x", "&(emailid=M6d99ac3275bb4e !(always))"},
-                {"NEW OLD RECENT", "&(!(always) always !(always))"},
+                {"NEW OLD RECENT", "&(&(uids !(flag1)) !(uids) uids)"},
+                {"OR NEW NOT OLD", "&(|(&(uids !(flag1)) !(!(uids))))"},
                 {"1:3,5 UID 7:* $ UID $", "&(numbers,1:3,5:5 uids,7:4294967295 numbers$ uids$)"},
                 {"*", "&(numbers,4294967295:4294967295)"},
         };

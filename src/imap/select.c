@@ -33,6 +33,8 @@ imap_unselect(ImapSession *s)
                 selected->contexts_free(selected->contexts);
         if (selected->saved != NULL)
                 g_array_unref(selected->saved);
+        if (selected->recent != NULL)
+                g_array_unref(selected->recent);
         view_unref(selected->view);
         view_unref(selected->latest);
         g_free(selected->name);
@@ -170,8 +172,7 @@ put_mailbox(ImapSession *s, const Mailbox *mailbox, Span as_named)
         imap_put(s, "* ");
         imap_put_number(s, view_count(view));
         imap_put(s, " EXISTS\r\n");
-        if (!is_rev2)
-                imap_put(s, "* 0 RECENT\r\n");
+        imap_put_recent(s, TRUE);
         imap_put_flag_lists(s);
         if (!is_rev2)
                 put_first_unseen(s, view);
@@ -433,10 +434,12 @@ open_mailbox(ImapSession *s, const Mailbox *mailbox, gboolean is_read_only, GErr
         selected->watch = store_watch(imap_store(s), mailbox->id, 0, imap_watch_fired, s);
         s->selected = selected;
         StoreAnswer answer = store_view_open(imap_store(s), mailbox->id, s->who.account, &selected->view, error);
-        if (answer == STORE_DONE)
+        if (answer == STORE_DONE) {
                 s->state = IMAP_STATE_SELECTED;
-        else
+                imap_recent_look(s);
+        } else {
                 imap_unselect(s);
+        }
         return answer;
 }
 

@@ -280,7 +280,8 @@ imap_args(const ImapSession *s, Arena *arena, Span text)
         return (ImapArgs){.scan = scan_from(text),
                           .arena = arena,
                           .enabled = s->enabled,
-                          .off = s->capabilities_off};
+                          .off = s->capabilities_off,
+                          .recent = imap_recent(s)};
 }
 
 static void

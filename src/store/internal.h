@@ -16,6 +16,7 @@
 typedef struct Numbers Numbers;
 typedef struct Copies Copies; /* packs.c: copy parts that were read */
 typedef struct Pace Pace;     /* packing.c                          */
+typedef struct RecentMarks RecentMarks; /* recent.c                 */
 
 struct Store {
         Db *db;
@@ -24,6 +25,7 @@ struct Store {
         Numbers *numbers;       /* (turn) */
         Registry *registry;
         Copies *copies;
+        RecentMarks *recent;
         Pace *pace;             /* of the one thread that packs */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
@@ -261,6 +263,10 @@ gboolean places_read(Places *places, DbTxn *txn, gint64 mailbox, guint32 uid, co
 
 Pace *pace_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void pace_free(Pace *pace);
+
+/* recent.c */
+RecentMarks *recent_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void recent_free(RecentMarks *recent);
 
 typedef enum PackWork {
         PACK_FAILED = 0,

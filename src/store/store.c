@@ -15,6 +15,7 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->numbers = numbers_new();
         store->registry = registry_new();
         store->copies = copies_new();
+        store->recent = recent_new();
         store->pace = pace_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
@@ -29,6 +30,7 @@ store_free(Store *store)
         search_index_free(store->search);
         registry_free(store->registry);
         copies_free(store->copies);
+        recent_free(store->recent);
         pace_free(store->pace);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);

@@ -106,6 +106,14 @@ typedef struct UidRange {
 gboolean store_vanished_since(Store *store, const View *view, guint64 modseq, const UidRange *within, gsize n_within,
                               GArray **ret_ranges /* of UidRange */, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* \Recent (RFC 3501 §2.3.2) ----------------------------------------------------------------------------------------- */
+
+/* The first UID that no session which may write had been told of so far; one number for all readers. told_below: from now on those below it have been told
+ * of; 0: only look (EXAMINE, STATUS). When it can't be looked up nothing is recent: G_MAXUINT32. It costs a look into memory, and the first time a row. */
+guint32 store_recent(Store *store, gint64 mailbox, guint32 told_below);
+/* Write what has risen, when the site tidies and at its end. What a crash takes is shown as recent once more. */
+gboolean store_recent_keep(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Watching ---------------------------------------------------------------------------------------------------------- */
 
 /* Tell me when a mailbox changes: fn(data) is called after each commit that changes it, soon (within milliseconds), on whichever thread commits; it does no more
