@@ -446,6 +446,29 @@ test_needs(void)
         }
 }
 
+/* A command of several capabilities is there while one of them is. */
+static void
+test_shared_commands(void)
+{
+        static const char *const off[] = {
+                "THREAD=REFS",    "THREAD=REFERENCES",           "THREAD=ORDEREDSUBJECT client=Broken*",
+                "CONTEXT=SEARCH", "CONTEXT=SORT client=Broken*", NULL};
+        SwitchSite s;
+        Harness h;
+
+        open_site(&s);
+        open_session(&s, &h, off, FALSE, "");
+        harness_say(&h, span_of("s SELECT INBOX\r\n"));
+        harness_expect(&h, "a THREAD REFS UTF-8 ALL\r\n", "a BAD syntax: THREAD algorithm charset key...\r\n");
+        harness_expect(&h, "a THREAD ORDEREDSUBJECT UTF-8 ALL\r\n", "* THREAD\r\na OK done\r\n");
+        harness_expect(&h, "a CANCELUPDATE \"x\"\r\n", "a OK no further updates of these\r\n");
+        harness_say(&h, span_of(CLIENT));
+        harness_expect(&h, "a THREAD ORDEREDSUBJECT UTF-8 ALL\r\n", "a BAD unknown command\r\n");
+        harness_expect(&h, "a CANCELUPDATE \"x\"\r\n", "a BAD unknown command\r\n");
+        harness_close(&h);
+        test_site_close(&s.site);
+}
+
 /* Only IMAP4rev2 is left: it needs no ENABLE (RFC 9051 §6.3.1). One of the two stays whatever the rules say. */
 static void
 test_revisions(void)
@@ -543,6 +566,7 @@ main(int argc, char **argv)
         g_test_add_func("/imap/capability/the list is told again when ID changes it (RFC 2971)", test_told_again);
         g_test_add_func("/imap/capability/what is enabled stays (RFC 5161 §3.1)", test_enabled_stays);
         g_test_add_func("/imap/capability/what needs another goes with it", test_needs);
+        g_test_add_func("/imap/capability/commands of several", test_shared_commands);
         g_test_add_func("/imap/capability/IMAP4rev1 off is IMAP4rev2 without ENABLE (RFC 9051 §6.3.1)", test_revisions);
         g_test_add_func("/imap/capability/INPROGRESS off (RFC 9585)", test_progress);
         g_test_add_func("/imap/capability/rules are checked", test_rules);

@@ -151,7 +151,7 @@ imap_delete(ImapSession *s, ImapArgs *args)
                 return;
         MailboxAnswer answer = store_mailbox_delete(imap_store(s), &s->who, name, &error);
         if (answer == MAILBOX_MISSING && is_level(s, name)) {
-                imap_no(s, "HASCHILDREN", "nothing is here but what is below it");
+                imap_no(s, imap_code(s, "IMAP4rev2", "HASCHILDREN"), "nothing is here but what is below it");
         } else if (answer != MAILBOX_DONE) {
                 imap_no_mailbox(s, answer, error, "delete");
         } else {
