@@ -425,7 +425,7 @@ class ImapRestante(Restante):
 
     def after_start(self, total):
         """By SMTP, so that the mailbox fills among a hundred others."""
-        fill_by_many(send_some, (self.port("smtp"),), total)
+        fill_by_many(send_some, (self.port("smtp"), 10 if total <= 10000 else 1), total)
 
     def imap(self):
         return self.port("imap")
@@ -457,11 +457,11 @@ def append_some(port, user, numbers):
             client.append("INBOX", None, None, imap_text(i))
 
 
-def send_some(port, numbers):
+def send_some(port, n_others, numbers):
     with smtplib.SMTP("127.0.0.1", port) as client:
         client.ehlo("load.example")
         for i in numbers:
-            others = [f"u{1 + (i * 10 + k) % 100}@{DOMAIN}" for k in range(10)]
+            others = [f"u{1 + (i * n_others + k) % 100}@{DOMAIN}" for k in range(n_others)]
             client.sendmail("load@sender.example", [f"u0@{DOMAIN}"] + others, imap_text(i))
 
 
