@@ -25,7 +25,7 @@ struct Housekeeping {
         Thread *thread;
         gboolean is_full, has_reserve;
         gboolean has_given_up; /* the reserve: its room is for deleting, not for mail */
-        Usec last[9];          /* by task */
+        Usec last[16];         /* by task */
 };
 
 typedef struct Task {
