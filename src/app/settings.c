@@ -300,8 +300,10 @@ const Setting SETTINGS[] = {
          AT(bare_newline_normalise), 0, 0},
 
         {"imap", "off", "CAPABILITY [client=NAME/VERSION|account=ADDRESS][, ...]", NULL,
-         "Extensions that are neither offered nor taken, as if the server had never had them: for all, for clients that "
-         "call themselves so (ID command, seen in the log as id=), or for accounts. * stands for anything. What needs an "
+         "Extensions that are neither offered nor taken, as if the server had never had them: for all, for clients "
+         "that "
+         "call themselves so (ID command, seen in the log as id=), or for accounts. * stands for anything. What needs "
+         "an "
          "extension goes with it. IMAP4rev1 or IMAP4rev2 may be among them, not both.",
          set_imap_off, AT(imap_off), 0, 0},
         {"imap", "message-limit", "N", "0",

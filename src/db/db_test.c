@@ -402,6 +402,7 @@ test_newer_schema(Site *site, gconstpointer data)
 }
 
 DB_SQL(LATER_OF, "SELECT length(hashes) FROM trace_later WHERE message = 7");
+DB_SQL(RECENT_OF, "SELECT recent FROM mailbox WHERE id = 5");
 DB_SQL(ADDRESS_KEY, "SELECT count(*) FROM alias_target WHERE address_key = 'joe@ex.org'");
 
 /* A site of the first schema, with rows in tables that later steps change. */
@@ -418,6 +419,8 @@ test_first_schema(void)
         g_assert_cmpint(sqlite3_exec(handle, DB_MIGRATIONS[0].sql, NULL, NULL, NULL), ==, SQLITE_OK);
         g_assert_cmpint(sqlite3_exec(handle,
                                      "INSERT INTO trace_later VALUES (7, 0, '[]'); INSERT INTO trace_key VALUES (1, 7);"
+                                     "INSERT INTO mailbox (id, account, name, uid_validity, uid_next, created)"
+                                     " VALUES (5, 1, 'INBOX', 9, 42, 0);"
                                      "INSERT INTO alias_target VALUES (1, 0, 'Joe@Ex.org'); PRAGMA user_version = 1",
                                      NULL, NULL, NULL),
                         ==, SQLITE_OK);
@@ -431,6 +434,8 @@ test_first_schema(void)
                 g_assert_cmpint(n, ==, 0);
                 g_assert_cmpint(db_get_int(txn, &ADDRESS_KEY, &n, NULL, ""), ==, DB_ROW);
                 g_assert_cmpint(n, ==, 1);
+                g_assert_cmpint(db_get_int(txn, &RECENT_OF, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 42); /* what was there before is not \Recent */
         }
         db_close(db);
         test_dir_remove(dir);

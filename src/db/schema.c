@@ -206,7 +206,7 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE mailbox ADD COLUMN keywords TEXT;" /* names by rising bit, a space between two */
          "ALTER TABLE mailbox ADD COLUMN gone_messages INTEGER NOT NULL DEFAULT 0;"
          "ALTER TABLE mailbox ADD COLUMN gone_octets INTEGER NOT NULL DEFAULT 0;"
-         "ALTER TABLE mailbox ADD COLUMN gone_oldest INTEGER;"                  /* time of an expunge */
+         "ALTER TABLE mailbox ADD COLUMN gone_oldest INTEGER;"                       /* time of an expunge */
          "ALTER TABLE mailbox ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;" /* MODSEQ up to which expunges are */
          "UPDATE mailbox SET messages = 0, octets = 0;"
          "CREATE INDEX mailbox_by_gone ON mailbox (gone_oldest) WHERE gone_oldest IS NOT NULL;"
@@ -226,16 +226,15 @@ const DbMigration DB_MIGRATIONS[] = {
          "DROP TABLE trace_key;"
          "CREATE TABLE trace_key (message INTEGER PRIMARY KEY, hashes BLOB NOT NULL);"},
         {5,
-         /* store: what has been imported into a mailbox, and where from (store/import.h). name: "maildir:/srv/joe
-            .Work"; key: of a message in that source. */
+         /* store: what has been imported into a mailbox, and where from (store/import.h). name: "maildir:/srv/joe .Work";
+            key: of a message in that source. */
          "CREATE TABLE import_source ("
          " id INTEGER PRIMARY KEY AUTOINCREMENT, mailbox INTEGER NOT NULL, name TEXT NOT NULL,"
          " UNIQUE (mailbox, name));"
          "CREATE TABLE import_seen ("
          " source INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;"},
         {6,
-         /* blob: how many references of a body are slots of packs, which have its summary: when all are, it goes here.
-          */
+         /* blob: how many references of a body are slots of packs, which have its summary: when all are, it goes here. */
          "ALTER TABLE body ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
          /* store: since when a mailbox has at least a page's worth of rows that are not packed (store/packing.c) */
          "ALTER TABLE mailbox ADD COLUMN ripe INTEGER;"

@@ -56,6 +56,11 @@ def set_of(uids):
     return ",".join(parts)
 
 
+def kept_flags(text):
+    """\\Recent is a session's own and has no MODSEQ (RFC 3501 §2.3.2)."""
+    return frozenset(text.split()) - {"\\Recent"}
+
+
 class Person:
     """An account: its place among the accounts, and the flags it may change by mailbox (RFC 4314)."""
 
@@ -305,7 +310,7 @@ class Client:
                 entry.changed = None
             entry.modseq = value
         if flags is not None:
-            entry.flags = frozenset(flags[1].split())
+            entry.flags = kept_flags(flags[1])
         told.fetched.append((entry, flags is not None))
 
     # The mailbox ----------------------------------------------------------------------------------------------------
@@ -353,7 +358,7 @@ class Client:
             if (match := FETCH.match(line)) is not None:
                 uid = int(UID.search(match[2])[1])
                 entry = by_uid.setdefault(uid, Entry(uid))
-                entry.flags = frozenset(FLAG_LIST.search(match[2])[1].split())
+                entry.flags = kept_flags(FLAG_LIST.search(match[2])[1])
                 entry.modseq, entry.changed = int(MODSEQ.search(match[2])[1]), None
                 told[int(match[1])] = uid
             self.hear_code(line, Told([], [], [], {}))
