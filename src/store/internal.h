@@ -14,9 +14,9 @@
 #include "store/store.h"
 
 typedef struct Numbers Numbers;
-typedef struct Copies Copies; /* packs.c: copy parts that were read */
-typedef struct Pace Pace;     /* packing.c                          */
-typedef struct RecentMarks RecentMarks; /* recent.c                 */
+typedef struct RecentMarks RecentMarks; /* recent.c */
+typedef struct Parts Parts; /* packs.c: parts of packs that were read lately */
+typedef struct Pace Pace;   /* packing.c                                     */
 
 struct Store {
         Db *db;
@@ -24,8 +24,8 @@ struct Store {
         Directory *directory;
         Numbers *numbers;       /* (turn) */
         Registry *registry;
-        Copies *copies;
         RecentMarks *recent;
+        Parts *parts;
         Pace *pace;             /* of the one thread that packs */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
@@ -237,13 +237,20 @@ gboolean summary_make_again(Store *store, Arena *arena, gint64 body, StoredSumma
 
 /* packs.c: packs as they are stored -------------------------------------------------------------------------------------- */
 
-Copies *copies_new(void) G_GNUC_WARN_UNUSED_RESULT;
-void copies_free(Copies *copies);
+/* The parts that were read last, some 16 MiB of them. Any thread; one that is given out is the caller's to unref. */
+Parts *parts_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void parts_free(Parts *parts);
+/* Without looking into the database; NULL: it is not kept. */
+PackedPart *parts_find(Parts *parts, gint64 pack, PackPart which) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A part of a pack; *ret NULL: that pack is not there, or what is there can't be read (*ret_damaged). */
 gboolean pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The same for PACK_COPY, which is kept in memory for a while; a damaged one is a fault. */
+/* The same where a part that is kept is taken from there, and one that is read is kept. *unpacker may be NULL: it is made when it is needed. A damaged
+ * PACK_COPY is a fault. */
+gboolean pack_read_kept(Store *store, DbTxn *txn, Unpacker **unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* PACK_COPY, for who reads no other part. */
 gboolean pack_read_copies(Store *store, DbTxn *txn, gint64 pack, PackedPart **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Pages as they are now, for entries of an older view: where an entry is packed changes after it was made. */

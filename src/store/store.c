@@ -14,8 +14,8 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->directory = directory;
         store->numbers = numbers_new();
         store->registry = registry_new();
-        store->copies = copies_new();
         store->recent = recent_new();
+        store->parts = parts_new();
         store->pace = pace_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
@@ -29,8 +29,8 @@ store_free(Store *store)
                 return;
         search_index_free(store->search);
         registry_free(store->registry);
-        copies_free(store->copies);
         recent_free(store->recent);
+        parts_free(store->parts);
         pace_free(store->pace);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
