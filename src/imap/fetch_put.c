@@ -1,5 +1,11 @@
-/* fetch_put.c -- items of FETCH that need no reading of the message. */
+/* fetch_put.c -- items of FETCH that need no reading of the message.
+ *
+ * Answers have thousands of these, a few octets each: what is short goes into the output together.
+ */
 #include "imap/fetch.h"
+
+#define HEAD_OCTETS 40  /* "* 4294967295 UIDFETCH (" */
+#define SHORT_OCTETS 48 /* a short item with its label, and "\\Recent "; but for its other flags */
 
 static void
 put_span(gpointer to, Span piece)
@@ -88,28 +94,49 @@ find_fields(const FetchTask *t, const Section *section, FoundFields *found)
         return summary_find_fields(t->summary.fields, &section->fields, cuts, n, found);
 }
 
+/* The octets [from, from + left) of the fields, behind each other. */
+static guint8 *
+write_window(guint8 *at, const FoundFields *found, guint64 from, guint64 left)
+{
+        for (guint i = 0; i < found->n && left > 0; i++) {
+                Span shown = found->fields[i];
+                gsize skipped = (gsize) MIN(from, shown.len);
+                shown = span_slice(shown, skipped, skipped + (gsize) MIN(left, shown.len - skipped));
+                from -= skipped;
+                left -= shown.len;
+                at = imap_write_span(at, shown);
+        }
+        return at;
+}
+
+static guint8 *
+write_fields(guint8 *at, const FoundFields *found)
+{
+        for (guint i = 0; i < found->n; i++)
+                at = imap_write_span(at, found->fields[i]);
+        return at;
+}
+
 /* RFC 9051 §6.4.5.1: the empty line is part of it. */
 static void
 put_found(ImapSession *s, const FetchItem *item, FoundFields *found)
 {
-        guint64 from = 0, left = G_MAXUINT64;
+        guint64 from = item->has_partial ? MIN(item->from, found->octets + 2) : 0;
+        guint64 left = found->octets + 2 - from;
 
         found->fields[found->n++] = span_make("\r\n", 2);
-        found->octets += 2;
-        if (item->has_partial) {
-                from = MIN(item->from, found->octets);
-                left = item->count;
-        }
-        left = MIN(left, found->octets - from);
-        imap_put_literal_head(s, left, FALSE);
-        for (guint i = 0; i < found->n; i++) {
-                Span shown =
-                        span_slice(found->fields[i], (gsize) MIN(from, found->fields[i].len), found->fields[i].len);
-                from -= found->fields[i].len - shown.len;
-                shown.len = (gsize) MIN(shown.len, left);
-                left -= shown.len;
-                imap_put_without_nuls(s, shown);
-        }
+        if (item->has_partial)
+                left = MIN(left, item->count);
+        guint8 *start = stream_reserve(s->session.stream, IMAP_NUMBER_OCTETS + 4 + (gsize) left), *at = start;
+        if (start == NULL)
+                return;
+        *at++ = '{';
+        at = imap_write_number(at, left);
+        at = imap_write_span(at, span_make("}\r\n", 3));
+        guint8 *literal = at;
+        at = item->has_partial ? write_window(at, found, from, left) : write_fields(at, found);
+        imap_replace_nuls(literal, (gsize) (at - literal));
+        stream_commit(s->session.stream, (gsize) (at - start));
 }
 
 gboolean
@@ -128,14 +155,111 @@ imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
         return TRUE;
 }
 
-/* Items ----------------------------------------------------------------------------------------------------------- */
+/* Short items ------------------------------------------------------------------------------------------------------ */
+
+gboolean
+imap_fetch_is_short(FetchKind kind)
+{
+        return kind <= FETCH_SAVEDATE && kind != FETCH_EMAILID;
+}
+
+static guint8 *
+write_modseq(guint8 *at, guint64 modseq)
+{
+        *at++ = '(';
+        at = imap_write_number(at, modseq);
+        *at++ = ')';
+        return at;
+}
+
+static guint8 *
+write_short(guint8 *at, const ImapSession *s, const View *view, guint32 index, FetchKind kind)
+{
+        const ViewEntry *entry = view_entry(view, index);
+
+        switch (kind) {
+        case FETCH_UID:
+                return imap_write_number(at, entry->uid);
+        case FETCH_FLAGS:
+                return imap_write_entry_flags(at, s, view, index);
+        case FETCH_INTERNALDATE:
+                return imap_write_date_time(at, entry->received);
+        case FETCH_SIZE:
+                return imap_write_number(at, entry->size);
+        case FETCH_MODSEQ:
+                return write_modseq(at, entry->modseq);
+        case FETCH_SAVEDATE:
+                return imap_write_date_time(at, entry->saved);
+        case FETCH_THREADID: /* RFC 8474 §5.2: NIL where there are none */
+                return imap_write_span(at, span_make("NIL", 3));
+        default:
+                g_assert_not_reached();
+        }
+}
+
+static guint8 *
+write_head(guint8 *at, const ImapSession *s, const FetchTask *t)
+{
+        gboolean is_uidonly = (s->enabled & IMAP_ENABLED_UIDONLY) != 0;
+
+        at = imap_write_span(at, span_make("* ", 2));
+        at = imap_write_number(at, is_uidonly ? view_entry(t->view, t->index)->uid : t->index + 1);
+        return imap_write_span(at, is_uidonly ? span_of(" UIDFETCH (") : span_of(" FETCH ("));
+}
+
+/* Labels of short items are their names. */
+static guint8 *
+write_label(guint8 *at, FetchTask *t, Span label)
+{
+        if (t->has_put)
+                *at++ = ' ';
+        t->has_put = TRUE;
+        at = imap_write_span(at, label);
+        *at++ = ' ';
+        return at;
+}
+
+static gsize
+short_octets(const FetchTask *t)
+{
+        gsize octets = HEAD_OCTETS;
+
+        for (gsize i = t->item; i < t->items.n && imap_fetch_is_short(t->items.items[i].kind); i++) {
+                octets += SHORT_OCTETS;
+                if (t->items.items[i].kind == FETCH_FLAGS)
+                        octets += imap_flags_octets(view_flags(t->view, t->index));
+        }
+        return octets;
+}
+
+void
+imap_fetch_put_short(ImapSession *s, FetchTask *t)
+{
+        guint8 *start = stream_reserve(s->session.stream, short_octets(t)), *at = start;
+
+        if (at != NULL && !t->is_begun)
+                at = write_head(at, s, t);
+        for (; t->item < t->items.n && imap_fetch_is_short(t->items.items[t->item].kind); t->item++) {
+                const FetchItem *item = &t->items.items[t->item];
+                if (at == NULL)
+                        continue;
+                at = write_label(at, t, item->label);
+                at = write_short(at, s, t->view, t->index, item->kind);
+        }
+        if (at != NULL)
+                stream_commit(s->session.stream, (gsize) (at - start));
+}
+
+/* Items ------------------------------------------------------------------------------------------------------------ */
 
 static void
-put_modseq(ImapSession *s, FetchTask *t)
+put_short(ImapSession *s, FetchTask *t, FetchKind kind)
 {
-        imap_put(s, "(");
-        imap_put_number(s, view_entry(t->view, t->index)->modseq);
-        imap_put(s, ")");
+        gsize octets = SHORT_OCTETS + imap_flags_octets(view_flags(t->view, t->index));
+        guint8 *at = stream_reserve(s->session.stream, octets);
+
+        if (at != NULL)
+                stream_commit(s->session.stream, (gsize) (write_short(at, s, t->view, t->index, kind) - at));
 }
 
 static void
@@ -155,33 +279,19 @@ put_emailid(ImapSession *s, FetchTask *t)
 void
 imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
-        const ViewEntry *entry = view_entry(t->view, t->index);
-
         imap_fetch_put_label(s, t, item->label);
         switch (item->kind) {
         case FETCH_UID:
-                imap_put_number(s, entry->uid);
-                break;
         case FETCH_FLAGS:
-                imap_put_entry_flags(s, t->view, t->index);
-                break;
         case FETCH_INTERNALDATE:
-                imap_put_date_time(s, entry->received);
-                break;
         case FETCH_SIZE:
-                imap_put_number(s, entry->size);
-                break;
         case FETCH_MODSEQ:
-                put_modseq(s, t);
+        case FETCH_THREADID:
+        case FETCH_SAVEDATE:
+                put_short(s, t, item->kind);
                 break;
         case FETCH_EMAILID:
                 put_emailid(s, t);
-                break;
-        case FETCH_THREADID: /* RFC 8474 §5.2: NIL where there are none */
-                imap_put(s, "NIL");
-                break;
-        case FETCH_SAVEDATE:
-                imap_put_date_time(s, entry->saved);
                 break;
         case FETCH_PREVIEW:
                 put_preview(s, t);

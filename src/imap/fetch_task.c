@@ -63,20 +63,6 @@ begin_sending(ImapSession *s, FetchTask *t, const FetchItem *item)
         t->is_sending = TRUE;
 }
 
-/* RFC 9051 §4.3: no NUL in a literal. */
-static void
-replace_nuls(guint8 *octets, gsize len)
-{
-        while (len > 0) {
-                guint8 *nul = memchr(octets, '\0', len);
-                if (nul == NULL)
-                        return;
-                *nul++ = 0x80;
-                len -= (gsize) (nul - octets);
-                octets = nul;
-        }
-}
-
 /* Half an answer is worse than none: the client must not take it for whole. */
 static void
 give_up(ImapSession *s, FetchTask *t, const GError *error)
@@ -107,7 +93,7 @@ send_piece(ImapSession *s, FetchTask *t, const FetchItem *item)
         if (skipped > 0)
                 memmove(piece, piece + skipped, len);
         if (!is_binary(item))
-                replace_nuls(piece, len);
+                imap_replace_nuls(piece, len);
         stream_commit(s->session.stream, len);
         t->skip -= skipped;
         t->left -= len;
@@ -179,13 +165,11 @@ is_uidonly(const ImapSession *s)
 static void
 begin_message(ImapSession *s, FetchTask *t)
 {
-        imap_put(s, "* ");
-        imap_put_number(s, is_uidonly(s) ? view_entry(t->view, t->index)->uid : t->index + 1);
-        imap_put(s, is_uidonly(s) ? " UIDFETCH (" : " FETCH (");
-        t->is_begun = TRUE;
         t->has_put = FALSE;
         t->has_summary = FALSE;
         t->item = 0;
+        imap_fetch_put_short(s, t);
+        t->is_begun = TRUE;
 }
 
 /* An item that was not asked for. */
@@ -222,6 +206,10 @@ put_message(ImapSession *s, FetchTask *t)
                 begin_message(s, t);
         while (t->item < t->items.n) {
                 const FetchItem *item = &t->items.items[t->item];
+                if (imap_fetch_is_short(item->kind)) {
+                        imap_fetch_put_short(s, t);
+                        continue;
+                }
                 if (item->kind < FETCH_SECTION)
                         imap_fetch_put_item(s, t, item);
                 else if (!put_section(s, t, item))

@@ -107,7 +107,7 @@ void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, 
 void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */
 
 /* Untagged and pieces, straight to the stream. */
-void imap_put(ImapSession *s, const char *text);
+static inline void imap_put(ImapSession *s, const char *text);
 void imap_printf(ImapSession *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void imap_put_span(ImapSession *s, Span octets);
 void imap_put_number(ImapSession *s, guint64 number);
@@ -122,6 +122,22 @@ void imap_put_flags(ImapSession *s, const View *view, guint64 flags);    /* "(\\
 void imap_put_date_time(ImapSession *s, Usec when);              /* quoted INTERNALDATE, UTC */
 void imap_put_ranges(ImapSession *s, const UidRange *ranges, gsize n);   /* "1:3,7" */
 gboolean imap_is_full(const ImapSession *s);                     /* stream_is_full(): return IMAP_TASK_AGAIN */
+
+/* The same into room of the caller's (stream_reserve()), for answers of many short pieces; where the next piece begins. */
+#define IMAP_NUMBER_OCTETS 20
+#define IMAP_DATE_TIME_OCTETS 28
+guint8 *imap_write_number(guint8 *at, guint64 number);           /* at most IMAP_NUMBER_OCTETS */
+guint8 *imap_write_date_time(guint8 *at, Usec when);             /* IMAP_DATE_TIME_OCTETS */
+gsize imap_flags_octets(guint64 flags);                          /* the most that these flags take */
+guint8 *imap_write_flags(guint8 *at, const View *view, guint64 flags);
+void imap_replace_nuls(guint8 *octets, gsize len);               /* by 0x80: no literal has any (RFC 9051 §4.3.1) */
+static inline guint8 *
+imap_write_span(guint8 *at, Span octets)
+{
+        if (octets.len > 0)
+                memcpy(at, octets.data, octets.len);
+        return at + octets.len;
+}
 
 /* Tasks ------------------------------------------------------------------------------------------------------------- */
 
@@ -242,6 +258,13 @@ struct ImapSession {
         gint wants_wake;                /* atomic: news are told at once (IDLE, NOTIFY): watches call session_wake() */
 };
 
+/* Here, so that the length of a constant is one. */
+static inline void
+imap_put(ImapSession *s, const char *text)
+{
+        stream_write(s->session.stream, span_of(text));
+}
+
 ImapDoor *imap_door(const ImapSession *s);
 Store *imap_store(const ImapSession *s);
 const ImapDoorSettings *imap_settings(const ImapSession *s);
@@ -361,6 +384,7 @@ const GArray *imap_recent(const ImapSession *s);                 /* UidRange, ri
 gboolean imap_is_recent(const ImapSession *s, guint32 uid);
 guint32 imap_recent_count(const ImapSession *s);
 void imap_put_entry_flags(ImapSession *s, const View *view, guint32 index);      /* of one message, with \Recent */
+guint8 *imap_write_entry_flags(guint8 *at, const ImapSession *s, const View *view, guint32 index); /* at most 8 octets more than imap_flags_octets() */
 void imap_put_recent(ImapSession *s, gboolean is_first);         /* "* n RECENT": at SELECT, or when the number is another */
 
 /* fetch.c, flags.c, copy.c */

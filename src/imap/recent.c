@@ -106,3 +106,16 @@ imap_put_entry_flags(ImapSession *s, const View *view, guint32 index)
         imap_put_bare_flags(s, view, flags);
         imap_put(s, ")");
 }
+
+guint8 *
+imap_write_entry_flags(guint8 *at, const ImapSession *s, const View *view, guint32 index)
+{
+        guint64 flags = view_flags(view, index);
+
+        if (imap_recent(s) == NULL || !imap_is_recent(s, view_entry(view, index)->uid))
+                return imap_write_flags(at, view, flags);
+        at = imap_write_span(at, span_of("(\\Recent"));
+        guint8 *end = imap_write_flags(at, view, flags);
+        at[0] = flags != 0 ? ' ' : ')';
+        return flags != 0 ? end : at + 1;
+}

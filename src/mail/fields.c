@@ -115,13 +115,23 @@ typedef struct Wanted {
         gsize n_cuts;
 } Wanted;
 
+/* Most have one octet. */
+static inline gboolean
+read_length(Scan *s, guint64 *ret)
+{
+        if (s->at == s->end || *s->at >= 0x80)
+                return scan_varint(s, OFFSET_MAX, ret);
+        *ret = *s->at++;
+        return TRUE;
+}
+
 static gboolean
 read_field(Scan *s, guint64 last_end, KeptField *ret)
 {
-        guint64 gap, len;
+        guint64 gap = 0, len = 0;
         guint8 id;
 
-        if (!scan_any(s, &id) || !scan_varint(s, OFFSET_MAX, &gap) || !scan_varint(s, OFFSET_MAX, &len))
+        if (!scan_any(s, &id) || !read_length(s, &gap) || !read_length(s, &len))
                 return FALSE;
         ret->is_kept = (id & NOT_KEPT) == 0;
         ret->id = (FieldId) (id & ~NOT_KEPT);
