@@ -225,7 +225,7 @@ view_run(const View *view, guint32 index)
 {
         guint32 at;
         const Block *block = core_block_of(view->core, index, &at);
-        ViewRun run = {&block->entries[at], block->n - at, block->any, block->all};
+        ViewRun run = {&block->entries[at], block->n - at, block->any, block->all, view->seen == NULL};
 
         if (view->seen != NULL) {
                 run.any |= FLAG_SEEN;

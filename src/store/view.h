@@ -73,6 +73,7 @@ typedef struct ViewRun {
         const ViewEntry *entries;
         guint32 n;              /* 1 or more               */
         guint64 any, all;       /* flags, as view_flags() tells them: no entry has others than `any`, each has those of `all` */
+        gboolean is_own;        /* the reader's \Seen is in the entries: their flags are what view_flags() tells */
 } ViewRun;
 ViewRun view_run(const View *view, guint32 index); /* index < view_count() */
 /* Index of the first entry whose UID is at least this; view_count() when there is none. */
