@@ -32,6 +32,7 @@ typedef struct FetchTask {
         gboolean has_summary; /* of index                                                        */
         StoredSummary summary;
 
+        MessagesAhead *ahead; /* NULL until a message is read                                    */
         SectionReader reader; /* of item, while is_reading                                       */
         gboolean is_reading, is_sending;
         guint64 skip, left; /* octets of the section: before the answer, and of it             */

@@ -128,16 +128,27 @@ go_on_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
         return TRUE;
 }
 
-static gboolean
-begin_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
+static SectionAnswer
+open_section(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
+        StoredMessage *message;
         Span structure = SPAN_EMPTY;
 
         if (item->section.n_path > 0 && imap_fetch_need_summary(s, t))
                 structure = t->summary.structure;
-        SectionAnswer answer =
-                section_open(&t->reader, imap_store(s), t->view, t->index, &item->section,
-                             is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED, structure, imap_fetch_error(t));
+        if (t->ahead == NULL)
+                t->ahead = store_messages_ahead(imap_store(s), t->view);
+        if (!messages_ahead_get(t->ahead, t->index, &message, imap_fetch_error(t)))
+                return SECTION_FAILED;
+        return section_open(&t->reader, message, &item->section, is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED,
+                            structure, imap_fetch_error(t));
+}
+
+static gboolean
+begin_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
+{
+        SectionAnswer answer = open_section(s, t, item);
+
         if (answer != SECTION_READY) {
                 end_without(s, t, item, answer);
                 return TRUE;
@@ -320,6 +331,7 @@ rest(ImapSession *s, FetchTask *t)
         tell_progress(s, t);
         if (t->cursor != NULL)
                 summary_cursor_rest(t->cursor);
+        messages_ahead_rest(t->ahead);
         t->has_summary = FALSE;
         return IMAP_TASK_AGAIN;
 }
@@ -347,6 +359,7 @@ free_fetch(ImapTask *task)
 
         section_close(&t->reader);
         summary_cursor_free(t->cursor);
+        messages_ahead_free(t->ahead);
         view_unref(t->view);
         g_clear_error(&t->error);
         g_free(t->news);

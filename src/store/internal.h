@@ -242,6 +242,8 @@ Parts *parts_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void parts_free(Parts *parts);
 /* Without looking into the database; NULL: it is not kept. */
 PackedPart *parts_find(Parts *parts, gint64 pack, PackPart which) G_GNUC_WARN_UNUSED_RESULT;
+/* Takes a reference of its own; a large one it does not keep. */
+void parts_keep(Parts *parts, gint64 pack, PackPart which, PackedPart *part);
 
 /* A part of a pack; *ret NULL: that pack is not there, or what is there can't be read (*ret_damaged). */
 gboolean pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,

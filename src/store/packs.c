@@ -78,9 +78,11 @@ parts_find(Parts *parts, gint64 pack, PackPart which)
 }
 
 /* Two threads may have read the same. */
-static void
-parts_keep(Parts *parts, gint64 key, PackedPart *part)
+void
+parts_keep(Parts *parts, gint64 pack, PackPart which, PackedPart *part)
 {
+        const gint64 key = part_key(pack, which);
+
         MUTEX_SCOPE(&parts->lock);
         if (part->size > PART_KEPT_MAX || g_hash_table_contains(parts->by_key, &key))
                 return;
@@ -127,7 +129,7 @@ pack_read_kept(Store *store, DbTxn *txn, Unpacker **unpacker, gint64 pack, PackP
         if (!pack_read(txn, *unpacker, pack, which, ret, ret_damaged, error))
                 return FALSE;
         if (*ret != NULL)
-                parts_keep(store->parts, part_key(pack, which), *ret);
+                parts_keep(store->parts, pack, which, *ret);
         else if (*ret_damaged && which == PACK_COPY)
                 return fault(error, FAULT_INTERNAL, "the copies of pack %" G_GINT64_FORMAT " can't be read", pack);
         return TRUE;

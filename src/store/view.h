@@ -130,6 +130,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
 /* The octets of one copy. FALSE with the error: gone or damaged. */
 typedef struct StoredMessage StoredMessage;
 gboolean store_message_of(Store *store, const View *view, guint32 index, StoredMessage **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for who reads many messages of one view, mostly one behind the other: then one look-up is of some at once. They are given as they were when they
+ * were looked up; what has been expunged since may still be read. The view is kept. One thread at a time. */
+typedef struct MessagesAhead MessagesAhead;
+MessagesAhead *store_messages_ahead(Store *store, View *view) G_GNUC_WARN_UNUSED_RESULT;
+gboolean messages_ahead_get(MessagesAhead *ahead, guint32 index, StoredMessage **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void messages_ahead_rest(MessagesAhead *ahead); /* before a park: those that were not asked for are forgotten. NULL is fine */
+void messages_ahead_free(MessagesAhead *ahead); /* NULL is fine */
 void stored_message_free(StoredMessage *message); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoredMessage, stored_message_free)
 guint64 stored_message_size(const StoredMessage *message);
