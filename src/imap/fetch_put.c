@@ -6,11 +6,23 @@
 
 #define HEAD_OCTETS 40  /* "* 4294967295 UIDFETCH (" */
 #define SHORT_OCTETS 48 /* a short item with its label, and "\\Recent "; but for its other flags */
+#define LABEL_MAX 4096  /* a longer one is written by itself */
 
 static void
 put_span(gpointer to, Span piece)
 {
         imap_put_span(to, piece);
+}
+
+static guint8 *
+write_label(guint8 *at, FetchTask *t, Span label)
+{
+        if (t->has_put)
+                *at++ = ' ';
+        t->has_put = TRUE;
+        at = imap_write_span(at, label);
+        *at++ = ' ';
+        return at;
 }
 
 void
@@ -119,17 +131,25 @@ write_fields(guint8 *at, const FoundFields *found)
 
 /* RFC 9051 §6.4.5.1: the empty line is part of it. */
 static void
-put_found(ImapSession *s, const FetchItem *item, FoundFields *found)
+put_found(ImapSession *s, FetchTask *t, const FetchItem *item, FoundFields *found)
 {
+        Span label = item->label;
         guint64 from = item->has_partial ? MIN(item->from, found->octets + 2) : 0;
         guint64 left = found->octets + 2 - from;
 
         found->fields[found->n++] = span_make("\r\n", 2);
         if (item->has_partial)
                 left = MIN(left, item->count);
-        guint8 *start = stream_reserve(s->session.stream, IMAP_NUMBER_OCTETS + 4 + (gsize) left), *at = start;
+        if (label.len > LABEL_MAX) {
+                imap_fetch_put_label(s, t, label);
+                label = SPAN_EMPTY;
+        }
+        gsize room = label.len + 2 + IMAP_NUMBER_OCTETS + 4 + (gsize) left;
+        guint8 *start = stream_reserve(s->session.stream, room), *at = start;
         if (start == NULL)
                 return;
+        if (label.len > 0)
+                at = write_label(at, t, label);
         *at++ = '{';
         at = imap_write_number(at, left);
         at = imap_write_span(at, span_make("}\r\n", 3));
@@ -150,8 +170,7 @@ imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
         if (section->n_path > 0 || !section->has_names || section->is_not || !imap_fetch_need_summary(s, t) ||
             find_fields(t, section, &found) != FIELDS_KNOWN || found.n == FOUND_FIELDS_MAX)
                 return FALSE;
-        imap_fetch_put_label(s, t, item->label);
-        put_found(s, item, &found);
+        put_found(s, t, item, &found);
         return TRUE;
 }
 
@@ -172,16 +191,32 @@ write_modseq(guint8 *at, guint64 modseq)
         return at;
 }
 
-static guint8 *
-write_short(guint8 *at, const ImapSession *s, const View *view, guint32 index, FetchKind kind)
+/* What short items are of. */
+typedef struct ShortSource {
+        const View *view;
+        const ViewEntry *entry;
+        guint64 flags;
+        gboolean is_recent;
+} ShortSource;
+
+static ShortSource
+short_source(const ImapSession *s, const FetchTask *t)
 {
-        const ViewEntry *entry = view_entry(view, index);
+        const ViewEntry *entry = view_entry(t->view, t->index);
+
+        return (ShortSource){t->view, entry, view_flags(t->view, t->index), imap_is_recent(s, entry->uid)};
+}
+
+static guint8 *
+write_short(guint8 *at, const ShortSource *from, FetchKind kind)
+{
+        const ViewEntry *entry = from->entry;
 
         switch (kind) {
         case FETCH_UID:
                 return imap_write_number(at, entry->uid);
         case FETCH_FLAGS:
-                return imap_write_entry_flags(at, s, view, index);
+                return imap_write_entry_flags(at, from->view, from->flags, from->is_recent);
         case FETCH_INTERNALDATE:
                 return imap_write_date_time(at, entry->received);
         case FETCH_SIZE:
@@ -198,56 +233,47 @@ write_short(guint8 *at, const ImapSession *s, const View *view, guint32 index, F
 }
 
 static guint8 *
-write_head(guint8 *at, const ImapSession *s, const FetchTask *t)
+write_head(guint8 *at, const ImapSession *s, const FetchTask *t, guint32 uid)
 {
         gboolean is_uidonly = (s->enabled & IMAP_ENABLED_UIDONLY) != 0;
 
         at = imap_write_span(at, span_make("* ", 2));
-        at = imap_write_number(at, is_uidonly ? view_entry(t->view, t->index)->uid : t->index + 1);
+        at = imap_write_number(at, is_uidonly ? uid : t->index + 1);
         return imap_write_span(at, is_uidonly ? span_of(" UIDFETCH (") : span_of(" FETCH ("));
 }
 
-/* Labels of short items are their names. */
-static guint8 *
-write_label(guint8 *at, FetchTask *t, Span label)
-{
-        if (t->has_put)
-                *at++ = ' ';
-        t->has_put = TRUE;
-        at = imap_write_span(at, label);
-        *at++ = ' ';
-        return at;
-}
-
+/* Items from t->item on that are short. */
 static gsize
-short_octets(const FetchTask *t)
+count_short(const FetchTask *t)
 {
-        gsize octets = HEAD_OCTETS;
+        gsize n = 0;
 
-        for (gsize i = t->item; i < t->items.n && imap_fetch_is_short(t->items.items[i].kind); i++) {
-                octets += SHORT_OCTETS;
-                if (t->items.items[i].kind == FETCH_FLAGS)
-                        octets += imap_flags_octets(view_flags(t->view, t->index));
-        }
-        return octets;
+        while (t->item + n < t->items.n && imap_fetch_is_short(t->items.items[t->item + n].kind))
+                n++;
+        return n;
 }
 
+/* Their labels are words of ours. */
 void
 imap_fetch_put_short(ImapSession *s, FetchTask *t)
 {
-        guint8 *start = stream_reserve(s->session.stream, short_octets(t)), *at = start;
+        const FetchItem *items = t->items.items + t->item;
+        gsize n = count_short(t);
+        const ShortSource from = short_source(s, t);
+        guint8 *start =
+                stream_reserve(s->session.stream, HEAD_OCTETS + n * SHORT_OCTETS + imap_flags_octets(from.flags));
+        guint8 *at = start;
 
-        if (at != NULL && !t->is_begun)
-                at = write_head(at, s, t);
-        for (; t->item < t->items.n && imap_fetch_is_short(t->items.items[t->item].kind); t->item++) {
-                const FetchItem *item = &t->items.items[t->item];
-                if (at == NULL)
-                        continue;
-                at = write_label(at, t, item->label);
-                at = write_short(at, s, t->view, t->index, item->kind);
+        t->item += n;
+        if (start == NULL)
+                return;
+        if (!t->is_begun)
+                at = write_head(at, s, t, from.entry->uid);
+        for (gsize i = 0; i < n; i++) {
+                at = write_label(at, t, items[i].label);
+                at = write_short(at, &from, items[i].kind);
         }
-        if (at != NULL)
-                stream_commit(s->session.stream, (gsize) (at - start));
+        stream_commit(s->session.stream, (gsize) (at - start));
 }
 
 /* Items ------------------------------------------------------------------------------------------------------------ */
@@ -255,11 +281,11 @@ imap_fetch_put_short(ImapSession *s, FetchTask *t)
 static void
 put_short(ImapSession *s, FetchTask *t, FetchKind kind)
 {
-        gsize octets = SHORT_OCTETS + imap_flags_octets(view_flags(t->view, t->index));
-        guint8 *at = stream_reserve(s->session.stream, octets);
+        const ShortSource from = short_source(s, t);
+        guint8 *at = stream_reserve(s->session.stream, SHORT_OCTETS + imap_flags_octets(from.flags));
 
         if (at != NULL)
-                stream_commit(s->session.stream, (gsize) (write_short(at, s, t->view, t->index, kind) - at));
+                stream_commit(s->session.stream, (gsize) (write_short(at, &from, kind) - at));
 }
 
 static void

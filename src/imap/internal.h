@@ -384,7 +384,7 @@ const GArray *imap_recent(const ImapSession *s);                 /* UidRange, ri
 gboolean imap_is_recent(const ImapSession *s, guint32 uid);
 guint32 imap_recent_count(const ImapSession *s);
 void imap_put_entry_flags(ImapSession *s, const View *view, guint32 index);      /* of one message, with \Recent */
-guint8 *imap_write_entry_flags(guint8 *at, const ImapSession *s, const View *view, guint32 index); /* at most 8 octets more than imap_flags_octets() */
+guint8 *imap_write_entry_flags(guint8 *at, const View *view, guint64 flags, gboolean is_recent); /* at most 8 octets more than imap_flags_octets() */
 void imap_put_recent(ImapSession *s, gboolean is_first);         /* "* n RECENT": at SELECT, or when the number is another */
 
 /* fetch.c, flags.c, copy.c */

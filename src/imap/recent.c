@@ -108,11 +108,9 @@ imap_put_entry_flags(ImapSession *s, const View *view, guint32 index)
 }
 
 guint8 *
-imap_write_entry_flags(guint8 *at, const ImapSession *s, const View *view, guint32 index)
+imap_write_entry_flags(guint8 *at, const View *view, guint64 flags, gboolean is_recent)
 {
-        guint64 flags = view_flags(view, index);
-
-        if (imap_recent(s) == NULL || !imap_is_recent(s, view_entry(view, index)->uid))
+        if (!is_recent)
                 return imap_write_flags(at, view, flags);
         at = imap_write_span(at, span_of("(\\Recent"));
         guint8 *end = imap_write_flags(at, view, flags);

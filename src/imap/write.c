@@ -40,10 +40,13 @@ imap_printf(ImapSession *s, const char *format, ...)
 static char *
 write_number(char *end, guint64 number)
 {
-        do {
+        guint32 rest;
+
+        for (; number > G_MAXUINT32; number /= 10)
                 *--end = (char) ('0' + number % 10);
-                number /= 10;
-        } while (number > 0);
+        for (rest = (guint32) number; rest >= 10; rest /= 10)
+                *--end = (char) ('0' + rest % 10);
+        *--end = (char) ('0' + rest);
         return end;
 }
 

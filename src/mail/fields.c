@@ -237,6 +237,13 @@ kept_id(Span name)
         return id < N_KEPT_FIELDS ? id : FIELD_OTHER;
 }
 
+/* Most names differ from those that are asked for by their first letter or their length: a bit of 64. */
+static guint64
+shape_of(Span name)
+{
+        return (guint64) 1 << ((octet_lower(name.data[0]) * 8 + name.len) & 63);
+}
+
 gboolean
 field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
 {
@@ -249,6 +256,8 @@ field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
         for (gsize i = 0; i < n; i++) {
                 FieldId id = kept_id(names[i]);
 
+                if (names[i].len > 0)
+                        ret->shapes |= shape_of(names[i]);
                 if (id != FIELD_OTHER) {
                         ret->ids |= (guint64) 1 << id;
                 } else if (names[i].len > 0) {
@@ -262,8 +271,9 @@ field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
 static gboolean
 names_have(const FieldNames *names, Span name)
 {
+        if ((names->shapes & shape_of(name)) == 0)
+                return FALSE;
         FieldId id = kept_id(name);
-
         if (id != FIELD_OTHER)
                 return names->ids >> id & 1;
         for (gsize i = 0; i < names->n_others; i++)
