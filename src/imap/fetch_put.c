@@ -242,7 +242,7 @@ write_head(guint8 *at, const ImapSession *s, const FetchTask *t, guint32 uid)
         return imap_write_span(at, is_uidonly ? span_of(" UIDFETCH (") : span_of(" FETCH ("));
 }
 
-/* Items from t->item on that are short. */
+/* Items from t->item on that are short. Each is there once, however often it was asked for (fetch_item.c). */
 static gsize
 count_short(const FetchTask *t)
 {
@@ -260,9 +260,8 @@ imap_fetch_put_short(ImapSession *s, FetchTask *t)
         const FetchItem *items = t->items.items + t->item;
         gsize n = count_short(t);
         const ShortSource from = short_source(s, t);
-        guint8 *start =
-                stream_reserve(s->session.stream, HEAD_OCTETS + n * SHORT_OCTETS + imap_flags_octets(from.flags));
-        guint8 *at = start;
+        gsize room = HEAD_OCTETS + n * SHORT_OCTETS + imap_flags_octets(from.flags);
+        guint8 *start = stream_reserve(s->session.stream, room), *at = start;
 
         t->item += n;
         if (start == NULL)
@@ -273,6 +272,7 @@ imap_fetch_put_short(ImapSession *s, FetchTask *t)
                 at = write_label(at, t, items[i].label);
                 at = write_short(at, &from, items[i].kind);
         }
+        g_assert((gsize) (at - start) <= room);
         stream_commit(s->session.stream, (gsize) (at - start));
 }
 

@@ -123,6 +123,32 @@ test_sections(void)
         talk_close(&site);
 }
 
+/* What is asked for again and again is told once, of a message with as many and as long keywords as there may be. */
+static void
+test_items_again(void)
+{
+        g_autoptr(GString) say = g_string_new("f FETCH 1 (");
+        g_autofree char *keyword = g_strnfill(KEYWORD_OCTETS_MAX - 2, 'k');
+        TalkSite site;
+
+        open_two(&site);
+        for (guint i = 0; i < FLAG_KEYWORDS_MAX; i++) {
+                g_autofree char *store = g_strdup_printf("s STORE 1 +FLAGS.SILENT (%s%02u)", keyword, i);
+                talk_ends(&site.joe, store, "s OK STORE completed\r\n");
+        }
+        for (guint i = 0; i < 500; i++)
+                g_string_append(say, i % 5 != 4 ? "FLAGS " : "UID ");
+        g_string_append(say, "RFC822.SIZE)");
+        harness_say(&site.joe, span_of(say->str));
+        harness_say(&site.joe, span_of("\r\n"));
+        guint n_flags = 0;
+        for (const char *at = site.joe.output->str; (at = strstr(at, "FLAGS (\\Flagged ")) != NULL; at++)
+                n_flags++;
+        g_assert_cmpuint(n_flags, ==, 1);
+        g_assert_true(g_str_has_suffix(site.joe.output->str, OK));
+        talk_close(&site);
+}
+
 /* Fields that are there more than once, folded, in odd case, empty, or not at all. */
 static void
 test_fields(void)
@@ -425,6 +451,7 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         log_set_level(LOG_ERROR);
         g_test_add_func("/imap/fetch/items (RFC 9051 §6.4.5, 8474, 8514, 8970)", test_items);
+        g_test_add_func("/imap/fetch/items that are asked for again and again are told once", test_items_again);
         g_test_add_func("/imap/fetch/sections (RFC 9051 §6.4.5.1, 3516)", test_sections);
         g_test_add_func("/imap/fetch/fields repeated, folded, absent (RFC 9051 §6.4.5.1)", test_fields);
         g_test_add_func("/imap/fetch/no NUL in a literal (RFC 9051 §4.3.1)", test_nuls);
