@@ -16,12 +16,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size < 1)
                 return 0;
         ImapArgs args = harness_args(span_make(data + 1, size - 1), (data[0] & 4) != 0 ? IMAP_ENABLED_REV2 : 0);
-        g_autoptr(Arena) arena = args.arena;
         args.off = (data[0] & 8) != 0 ? everything : NULL;
         AclForm form = (AclForm) ((data[0] & 3) % (ACL_FORM_RIGHTS + 1));
         if (imap_acl_parse(&args, form, &r, &is_bad)) {
                 g_assert_true(args_end(&args) && !is_bad && (r.rights & ~RIGHTS_ALL) == 0);
                 g_assert_true(form == ACL_FORM_MAILBOX || r.identifier.len > 0);
         }
+        arena_free(args.arena);
         return 0;
 }

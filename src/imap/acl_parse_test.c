@@ -6,11 +6,12 @@ static gboolean
 parse(const char *text, AclForm form, const guint64 *off, AclRequest *ret, gboolean *ret_is_bad)
 {
         ImapArgs args = harness_args(span_of(text), 0);
-        g_autoptr(Arena) arena = args.arena;
 
         g_test_message("%s", text);
         args.off = off;
-        return imap_acl_parse(&args, form, ret, ret_is_bad);
+        gboolean is_good = imap_acl_parse(&args, form, ret, ret_is_bad);
+        arena_free(args.arena);
+        return is_good;
 }
 
 static void

@@ -32,13 +32,13 @@ test_forms(void)
 {
         for (gsize i = 0; i < G_N_ELEMENTS(ROWS); i++) {
                 ImapArgs args = harness_args(span_of(ROWS[i].text), 0);
-                g_autoptr(Arena) arena = args.arena;
                 gboolean is_bad;
                 Span name;
                 g_test_message("%s", ROWS[i].text);
                 g_assert_cmpint(imap_quota_parse(&args, ROWS[i].form, &name, &is_bad), ==, ROWS[i].name != NULL);
                 g_assert_cmpint(is_bad, ==, ROWS[i].is_bad_name);
                 g_assert_true(ROWS[i].name == NULL || span_equal(name, span_of(ROWS[i].name)));
+                arena_free(args.arena);
         }
 }
 

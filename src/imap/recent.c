@@ -98,7 +98,7 @@ imap_put_entry_flags(ImapSession *s, const View *view, guint32 index)
 {
         guint64 flags = view_flags(view, index);
 
-        if (!imap_is_recent(s, view_entry(view, index)->uid)) {
+        if (imap_recent(s) == NULL || !imap_is_recent(s, view_entry(view, index)->uid)) {
                 imap_put_flags(s, view, flags);
                 return;
         }
