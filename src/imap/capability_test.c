@@ -221,10 +221,11 @@ is_listed(const Harness *h, const char *capability)
         const char *list = g_strrstr(h->output->str, "CAPABILITY ");
         g_autofree char *alone = g_strconcat(" ", capability, " ", NULL);
         g_autofree char *last = g_strconcat(" ", capability, "]", NULL);
+        g_autofree char *end = g_strconcat(" ", capability, "\r\n", NULL);
         g_autofree char *valued = g_strconcat(" ", capability, "=", NULL);
 
         g_assert_nonnull(list);
-        return strstr(list, alone) != NULL || strstr(list, last) != NULL ||
+        return strstr(list, alone) != NULL || strstr(list, last) != NULL || strstr(list, end) != NULL ||
                (strchr(capability, '=') == NULL && strstr(list, valued) != NULL &&
                 g_str_has_suffix(capability, "LIMIT"));
 }
@@ -350,20 +351,16 @@ test_before_login(void)
         Harness h = {.settings.off = off};
 
         harness_open(&h);
-        g_assert_nonnull(strstr(h.output->str, " SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE] "));
+        g_assert_true(is_listed(&h, "SASL-IR") && is_listed(&h, "AUTH=PLAIN") && !is_listed(&h, "IDLE"));
         harness_expect(&h, "a AUTHENTICATE LOGIN am9l\r\n*\r\n",
                        "+ UGFzc3dvcmQ6\r\na BAD authentication cancelled\r\n");
         harness_say(&h, span_of(CLIENT));
-        g_assert_nonnull(strstr(h.output->str, "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ AUTH=LOGIN ID ENABLE\r\n"
-                                               "id OK "));
+        g_assert_true(!is_listed(&h, "SASL-IR") && !is_listed(&h, "AUTH=PLAIN") && is_listed(&h, "AUTH=LOGIN"));
         harness_expect(&h, "a AUTHENTICATE PLAIN\r\n", "a NO [CANNOT] mechanism not supported\r\n");
         harness_expect(&h, "a AUTHENTICATE LOGIN am9l\r\n",
                        "a BAD syntax: AUTHENTICATE mechanism [initial-response]\r\n");
-        harness_expect(&h, "a ID NIL\r\n",
-                       "* ID (\"name\" \"Restante\")\r\n"
-                       "* CAPABILITY " /* another client now */
-                       "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE\r\n"
-                       "a OK pleased to meet you\r\n");
+        harness_say(&h, span_of("a ID NIL\r\n")); /* another client now */
+        g_assert_true(is_listed(&h, "SASL-IR") && is_listed(&h, "AUTH=PLAIN"));
         harness_close(&h);
 }
 
