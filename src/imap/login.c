@@ -180,26 +180,6 @@ log_in(ImapSession *s, Arena *arena, const Account *account)
         imap_ok(s, imap_capabilities(s, arena), "logged in");
 }
 
-/* A wrong one is answered after the delay that the guesser has earned; no thread waits for it. */
-static void
-answer_wrong(ImapSession *s, Span name, Usec delay)
-{
-        log_event(&IMAP_EVENTS[IMAP_EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(name));
-        s->phase = IMAP_PHASE_DELAY;
-        if (delay > 0)
-                session_delay(&s->session, delay);
-        else
-                imap_end_delay(s); /* nothing would wake us */
-}
-
-void
-imap_end_delay(ImapSession *s)
-{
-        s->phase = IMAP_PHASE_COMMAND;
-        imap_no(s, "AUTHENTICATIONFAILED", "wrong name or password");
-        imap_count_error(s);
-}
-
 static void
 challenge_client(ImapSession *s, Span challenge)
 {
@@ -207,6 +187,39 @@ challenge_client(ImapSession *s, Span challenge)
         imap_put_span(s, challenge);
         imap_put(s, "\r\n");
         s->phase = IMAP_PHASE_SASL;
+}
+
+static void
+refuse_login(ImapSession *s, const char *text)
+{
+        imap_no(s, "AUTHENTICATIONFAILED", text);
+        imap_count_error(s);
+}
+
+/* A wrong one is answered after the delay that the guesser has earned; no thread waits for it. */
+static void
+answer_wrong(ImapSession *s, const AuthTurn *turn)
+{
+        log_event(&IMAP_EVENTS[IMAP_EVENT_AUTH_FAILED], "client=%s login=%s%s%s", s->client, log_text(turn->login),
+                  turn->reason != NULL ? " reason=" : "", turn->reason != NULL ? log_text(span_of(turn->reason)) : "");
+        s->phase = IMAP_PHASE_DELAY;
+        if (turn->delay > 0)
+                session_delay(&s->session, turn->delay);
+        else
+                imap_end_delay(s); /* nothing would wake us */
+}
+
+/* An exchange that goes on tells why. */
+void
+imap_end_delay(ImapSession *s)
+{
+        g_autofree char *explanation = s->exchange != NULL ? sasl_explanation(s->exchange) : NULL;
+
+        s->phase = IMAP_PHASE_COMMAND;
+        if (explanation != NULL)
+                challenge_client(s, span_of(explanation));
+        else
+                refuse_login(s, "wrong name or password");
 }
 
 static void
@@ -218,7 +231,11 @@ take_turn(ImapSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn,
                 log_in(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                answer_wrong(s, turn->login, turn->delay);
+        case AUTH_EXPLAINED:
+                answer_wrong(s, turn);
+                break;
+        case AUTH_REFUSED:
+                refuse_login(s, "the token is not taken");
                 break;
         case AUTH_CHALLENGE:
                 challenge_client(s, turn->challenge);
