@@ -55,6 +55,27 @@ site_tls(const Settings *settings, GError **error)
         return tls;
 }
 
+gboolean
+site_oauth(const Settings *settings, Oauth **ret, GError **error)
+{
+        const OauthSettings oauth = {.issuer = settings->oauth_issuer,
+                                     .audience = settings->oauth_audience,
+                                     .scope = settings->oauth_scope,
+                                     .account_claim = settings->oauth_account_claim,
+                                     .discovery = settings->oauth_discovery,
+                                     .keys = settings->oauth_keys};
+
+        *ret = NULL;
+        if (settings->oauth_issuer == NULL)
+                return TRUE;
+        *ret = oauth_new(&oauth, error);
+        if (*ret == NULL) {
+                g_autofree char *place = settings_place(settings, settings->oauth_line);
+                fault_prefix(error, "%s: [oauth] keys: ", place);
+        }
+        return *ret != NULL;
+}
+
 static gboolean
 rooms_fetch(Site *site, SiteRooms *rooms, GError **error)
 {

@@ -10,6 +10,7 @@
 #include "admin/admin.h"
 #include "app/settings.h"
 #include "auth/auth.h"
+#include "auth/oauth.h"
 #include "net/resolver.h"
 #include "net/tls.h"
 
@@ -52,3 +53,5 @@ gboolean site_become_owner(const Settings *settings, GError **error) G_GNUC_WARN
 
 /* Certificate and key as the settings name them; the error names file and line. */
 TlsContext *site_tls(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Whose tokens log in; *ret NULL: nobody's, by the settings. The error names file and line. */
+gboolean site_oauth(const Settings *settings, Oauth **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
