@@ -23,7 +23,7 @@ def base64url(octets):
 
 
 def openssl(*args, octets=b""):
-    return subprocess.run(["openssl", *args], input=octets, capture_output=True, check=True, timeout=60).stdout
+    return subprocess.run(["openssl", *args], input=octets, capture_output=True, check=True, timeout=600).stdout
 
 
 def der_numbers(der):
