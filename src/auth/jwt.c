@@ -191,7 +191,8 @@ has_scopes(const json_t *claims, const char *const *scopes)
         return TRUE;
 }
 
-/* Who may write any address into his profile at the issuer must not read that address's mail. Some issuers write "true" as a text. */
+/* Who may write any address into his profile at the issuer must not read that address's mail. Some issuers write "true"
+ * as a text. */
 static gboolean
 is_unverified(const json_t *claims, const char *account_claim)
 {
