@@ -269,6 +269,11 @@ const DbMigration DB_MIGRATIONS[] = {
          "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 1;"
          "UPDATE mailbox SET recent = max(uid_next,"
          " coalesce((SELECT max(uid) + 1 FROM entry e WHERE e.mailbox = mailbox.id), 1));"},
+        {11,
+         /* store: the first UID of a block of pages that a COPY of many messages is making behind everything else, for
+            nobody to see before it is whole (store/copy_stage.c); NULL: none. */
+         "ALTER TABLE mailbox ADD COLUMN copying INTEGER;"
+         "CREATE INDEX mailbox_by_copying ON mailbox (copying) WHERE copying IS NOT NULL;"},
 };
 
-const int DB_SCHEMA_VERSION = 10;
+const int DB_SCHEMA_VERSION = 11;
