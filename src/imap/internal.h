@@ -153,6 +153,8 @@ typedef struct ImapTask {
 void imap_start_task(ImapSession *s, ImapTask *task);
 /* From a task, as often as it likes: done of total (0: unknown). What takes longer than 5 s tells its client so, every 5 s (RFC 9585). Between untagged answers only. */
 void imap_progress(ImapSession *s, guint64 done, guint64 total);
+/* For what works without a task: it begins now. */
+void imap_begin_progress(ImapSession *s);
 
 /* A command with streamed literals (APPEND, REPLACE): gets each piece as it comes. Set by the command table for its word. */
 typedef enum ImapLiteral {
@@ -244,6 +246,7 @@ struct ImapSession {
         Arena *arena;                   /* of the running command, NULL between commands */
         ImapTask *task;
         Usec progress_due;              /* monotonic: when the client is told how far the task is */
+        Usec progress_span;             /* then again after this; tests have less of it */
         gpointer telling;               /* telling.c: what has changed and is not told in whole yet, NULL: none */
         gpointer append;                /* append.c: between literals; freed by append_free */
         SaslExchange *exchange;         /* AUTHENTICATE under way, else NULL */

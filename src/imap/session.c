@@ -238,15 +238,21 @@ imap_start_task(ImapSession *s, ImapTask *task)
         g_assert(s->task == NULL && !s->is_answered);
         s->task = task;
         s->phase = IMAP_PHASE_TASK;
-        s->progress_due = clock_in(PROGRESS_SPAN);
+        imap_begin_progress(s);
+}
+
+void
+imap_begin_progress(ImapSession *s)
+{
+        s->progress_due = clock_in(s->progress_span);
 }
 
 void
 imap_progress(ImapSession *s, guint64 done, guint64 total)
 {
-        if (clock_monotonic() < s->progress_due || !imap_has(s, "INPROGRESS"))
+        if (clock_monotonic() < s->progress_due || (total > 0 && done >= total) || !imap_has(s, "INPROGRESS"))
                 return;
-        s->progress_due = clock_in(PROGRESS_SPAN);
+        s->progress_due = clock_in(s->progress_span);
         imap_put(s, "* OK [INPROGRESS (");
         imap_put_string(s, span_of(s->tag));
         imap_put(s, " ");
@@ -693,6 +699,7 @@ imap_session_open(Session *session)
         g_autoptr(Arena) arena = arena_new(ARENA_BEFORE_LOGIN);
         StreamPeer peer;
 
+        s->progress_span = PROGRESS_SPAN;
         stream_peer(session->stream, &peer);
         g_strlcpy(s->client, peer.text, sizeof(s->client));
         s->is_loopback = peer.is_loopback;

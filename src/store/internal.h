@@ -17,6 +17,7 @@ typedef struct Numbers Numbers;
 typedef struct RecentMarks RecentMarks; /* recent.c */
 typedef struct Parts Parts; /* packs.c: parts of packs that were read lately */
 typedef struct Pace Pace;   /* packing.c                                     */
+typedef struct Claims Claims; /* copy_stage.c */
 
 struct Store {
         Db *db;
@@ -27,6 +28,9 @@ struct Store {
         RecentMarks *recent;
         Parts *parts;
         Pace *pace;             /* of the one thread that packs */
+        Claims *claims;
+        guint stage_min;        /* UIDs; so many are copied in slices. Tests set it, and the next, before anything is copied */
+        guint slice_cost;       /* of a slice of COPY, MOVE and undelete, in us, as they are reckoned in copy.c */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
@@ -44,6 +48,7 @@ typedef struct Slot {
         guint32 n_rows;         /* of `entry`: not packed yet; may count some that are gone */
         gboolean is_ripe;       /* it waits to be packed: packing.c                         */
         guint64 uid_next;       /* UID_MAX + 1: none is left */
+        guint32 copying;        /* first UID of a block that is being copied in (copy_stage.c); 0: none */
         guint64 modseq;         /* the highest given out */
         guint64 noted;          /* private from here */
         GList link;
@@ -63,6 +68,12 @@ void numbers_free(Numbers *numbers);
 StoreAnswer slot_by_name(Store *store, DbTxn *txn, gint64 account, const char *name, Slot **ret,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 StoreAnswer slot_by_id(Store *store, DbTxn *txn, gint64 mailbox, Slot **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* No UID is left, for ever or while a block is copied in. */
+static inline gboolean
+slot_is_full(const Slot *slot)
+{
+        return slot->uid_next > (slot->copying != 0 ? slot->copying - 1 : UID_MAX);
+}
 /* What changes in the counts of a mailbox's row: of what is in its pages, and of what was expunged from them. */
 typedef struct Counts {
         gint64 messages, octets, gone_messages, gone_octets;
@@ -111,6 +122,7 @@ typedef struct PageWriter {
         Slot *slot;
         Counts counts;
         gboolean is_new; /* the page has no row yet */
+        GArray *hidden;  /* of guint32: pages that nobody is told of, by their first UIDs; NULL: everybody is */
         Page page;
 } PageWriter;
 
@@ -119,7 +131,9 @@ PageWriter *page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fr
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean page_writer_add(PageWriter *writer, const ViewEntry *entry, const State *state,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Writes the last page and the mailbox's row; its pages reach to the last UID added then. */
+/* Writes the last page. */
+gboolean page_writer_flush(PageWriter *writer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same and the mailbox's row; its pages reach to the last UID added then. */
 gboolean page_writer_finish(PageWriter *writer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Put at most `max` entries of the tail into pages. */
@@ -302,6 +316,14 @@ gboolean refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error) G_
 
 /* search_fill.c: packs are made in this transaction: they are indexed soon after its commit. */
 void search_packs_made(Store *store, DbTxn *txn);
+
+/* copy_stage.c: who copies many messages into which mailbox. */
+Claims *claims_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void claims_free(Claims *claims);
+gboolean claims_has(Claims *claims, gint64 mailbox);
+
+/* tidy.c: some pages of the block that a COPY has left behind; then the mailbox has none. */
+gboolean block_drop(Store *store, DbTxn *txn, Slot *slot, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* tidy.c: everything of a mailbox, some 2,000 entries a call, then its row. */
 gboolean mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more,

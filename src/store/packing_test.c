@@ -210,7 +210,7 @@ test_copy(Site *site, gconstpointer data)
         const CopyRequest request = {.from = inbox, .to = 1000, .reader = 1, .mask = FLAG_SYSTEM};
         g_assert_cmpint(store_copy(site->store, &request, &set, &copied, &error), ==, CHANGED_DONE);
         g_assert_cmpuint(copied.n, ==, 256);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
         g_assert_cmpint(number(site, "SELECT count(*) FROM entry"), ==, 0);
         g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), ==, 2);
         g_assert_cmpint(number(site, "SELECT max(refs) FROM body"), ==, 1);
