@@ -12,6 +12,8 @@
 #include "mail/text.h"
 #include "store/search_group.h"
 
+#include "prose.h"
+
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,57 +42,17 @@ text(guint i)
 /* Texts -------------------------------------------------------------------------------------------------------------
  */
 
-#define VOCABULARY 50000
-
-/* Words of one to five syllables; the n-th is as frequent as 1/n, as in prose. */
-static GPtrArray *
-vocabulary_make(GRand *rand)
-{
-        GPtrArray *words = g_ptr_array_new_with_free_func(g_free);
-
-        for (guint i = 0; i < VOCABULARY; i++) {
-                GString *word = g_string_new(NULL);
-                for (int n = g_rand_int_range(rand, 1, 3 + (int) (i > 200) + (int) (i > 5000)); n > 0; n--) {
-                        g_string_append_c(word, "bcdfghklmnprstvwz"[g_rand_int_range(rand, 0, 17)]);
-                        g_string_append_c(word, "aeiou"[g_rand_int_range(rand, 0, 5)]);
-                        if (g_rand_int_range(rand, 0, 3) == 0)
-                                g_string_append_c(word, "nrstlm"[g_rand_int_range(rand, 0, 6)]);
-                }
-                g_ptr_array_add(words, g_string_free(word, FALSE));
-        }
-        return words;
-}
-
 static void
 make_words(guint messages, gsize size)
 {
-        GRand *rand = g_rand_new_with_seed(1);
-        GPtrArray *vocabulary = vocabulary_make(rand);
-        double *sum = g_new(double, VOCABULARY);
+        Prose *prose = prose_new();
 
-        for (guint i = 0; i < VOCABULARY; i++)
-                sum[i] = (i > 0 ? sum[i - 1] : 0) + 1.0 / (i + 2.7);
         for (guint m = 0; m < messages; m++) {
-                GString *t = g_string_new("everywhere ");
-                if (m % 1000 == 500)
-                        g_string_append(t, "needleinahaystack ");
-                if (m % 10 == 3)
-                        g_string_append(t, "inside out ");
-                while (t->len < size) {
-                        double x = g_rand_double_range(rand, 0, sum[VOCABULARY - 1]);
-                        guint low = 0, high = VOCABULARY - 1;
-                        while (low < high) {
-                                guint middle = (low + high) / 2;
-                                if (sum[middle] < x)
-                                        low = middle + 1;
-                                else
-                                        high = middle;
-                        }
-                        g_string_append(t, vocabulary->pdata[low]);
-                        g_string_append_c(t, ' ');
-                }
+                GString *t = g_string_new(NULL);
+                prose_add(prose, t, m, size, 0);
                 g_ptr_array_add(texts, t);
         }
+        prose_free(prose);
 }
 
 static void

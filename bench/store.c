@@ -6,12 +6,16 @@
  *      store change DIR                    STORE, COPY, MOVE, EXPUNGE of all; DIR is another afterwards
  *      store many DIR MESSAGES             COPY, MOVE and EXPUNGE of so many, made of copies: what they cost, and the
  *                                          longest stretch of CPU between two slices, which has one transaction in it
+ *      store text DIR MESSAGES             a mailbox of prose, packed and with its search index
+ *      store search DIR [NEEDLE]           what is asked of it by SEARCH BODY
  *
  * Prints milliseconds, and those of CPU, of this process. It needs no server.
  */
+#include "prose.h"
 #include "store/change.h"
 #include "store/internal.h"
 #include "store/mailbox.h"
+#include "store/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +75,7 @@ site_open(const char *dir)
         must((blob = blob_open(dir, db, &error)) != NULL, error);
         directory = directory_new(db);
         store = store_new(db, blob, directory);
+        store_keep_search_index(store, dir);
 }
 
 static void
@@ -102,17 +107,19 @@ message_of(guint i)
 {
         GString *m = g_string_new(NULL);
 
-        g_string_append_printf(m,
-                               "Received: from client%u.example (client%u.example [192.0.2.%u]) by mx.example with ESMTPS id %08x;\r\n"
-                               " Mon, 7 Feb 2022 21:52:25 -0800\r\nFrom: Fred Foobar %u <foobar%u@sender%u.example>\r\n"
-                               "To: somebody@here.example, other%u@here.example\r\nSubject: afternoon meeting number %u\r\n"
-                               "Date: Mon, 7 Feb 2022 21:52:25 -0800\r\nMessage-ID: <B27397-%08x%08x@sender%u.example>\r\n"
-                               "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"b%u\"\r\n\r\n"
-                               "--b%u\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
-                               i % 97, i % 97, i % 250, i * 2654435761u, i % 500, i % 500, i % 50, i % 10, i,
-                               i * 2654435761u, i * 40503u, i % 50, i, i);
+        g_string_append_printf(
+                m,
+                "Received: from client%u.example (client%u.example [192.0.2.%u]) by mx.example with ESMTPS id %08x;\r\n"
+                " Mon, 7 Feb 2022 21:52:25 -0800\r\nFrom: Fred Foobar %u <foobar%u@sender%u.example>\r\n"
+                "To: somebody@here.example, other%u@here.example\r\nSubject: afternoon meeting number %u\r\n"
+                "Date: Mon, 7 Feb 2022 21:52:25 -0800\r\nMessage-ID: <B27397-%08x%08x@sender%u.example>\r\n"
+                "MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"b%u\"\r\n\r\n"
+                "--b%u\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
+                i % 97, i % 97, i % 250, i * 2654435761u, i % 500, i % 500, i % 50, i % 10, i, i * 2654435761u,
+                i * 40503u, i % 50, i, i);
         while (m->len < SIZE - 200)
-                g_string_append_printf(m, "text that is so and so %08x long, %u\r\n", (guint) m->len * 2654435761u ^ i, i);
+                g_string_append_printf(m, "text that is so and so %08x long, %u\r\n", (guint) m->len * 2654435761u ^ i,
+                                       i);
         g_string_append_printf(m, "\r\n--b%u\r\nContent-Type: text/html\r\n\r\n<p>text</p>\r\n--b%u--\r\n", i, i);
         return m;
 }
@@ -131,12 +138,15 @@ batch_deliver(const Batch *b, guint n)
 
         must(txn != NULL, error);
         for (guint i = 0; i < n; i++) {
-                g_autofree char *prefix = g_strdup_printf(
-                        "Return-Path: <foobar%u@sender.example>\r\nDelivered-To: u%d@here.example\r\n", i,
-                        (int) b->accounts[i]);
+                g_autofree char *prefix =
+                        g_strdup_printf("Return-Path: <foobar%u@sender.example>\r\nDelivered-To: u%d@here.example\r\n",
+                                        i, (int) b->accounts[i]);
                 Copy copy = {.body_size = b->places[i].size, .prefix = span_of(prefix)};
-                const StoreDelivery d = {
-                        .account = b->accounts[i], .mailbox = "INBOX", .copy = &copy, .message = id_new(), .received = 1};
+                const StoreDelivery d = {.account = b->accounts[i],
+                                         .mailbox = "INBOX",
+                                         .copy = &copy,
+                                         .message = id_new(),
+                                         .received = 1};
                 gint64 uid;
                 must(blob_name(txn, &b->places[i], 1, b->summaries[i], &copy.body, &error), error);
                 must(store_deliver(store, txn, &d, &uid, &error) == STORE_DONE, error);
@@ -146,21 +156,20 @@ batch_deliver(const Batch *b, guint n)
 }
 
 static void
-fill(guint messages, gboolean does_pack)
+deliver(guint messages, guint others, GString *(*make)(guint i))
 {
         GError *error = NULL;
         Batch *b = g_new0(Batch, 1);
         guint n = 0;
 
-        begin();
         g_autoptr(Arena) arena = arena_new(64 << 20);
-        for (guint i = 0; i < messages * 2; i++) {
-                GString *m = message_of(i);
+        for (guint i = 0; i < messages; i++) {
+                GString *m = make(i);
                 BlobWriter *writer = blob_writer_new(blob, 1 << 20);
                 must(blob_writer_add(writer, span_make(m->str, m->len), &error), error);
                 b->summaries[n] = store_summarise(arena, span_make(m->str, m->len));
                 must(blob_take_append(writer, SPAN_EMPTY, &b->places[n], &error), error);
-                b->accounts[n++] = i % 2 == 0 ? 1 : 2 + (i / 2) % OTHERS;
+                b->accounts[n++] = others == 0 || i % 2 == 0 ? 1 : 2 + (i / 2) % others;
                 g_string_free(m, TRUE);
                 if (n < BATCH)
                         continue;
@@ -170,16 +179,30 @@ fill(guint messages, gboolean does_pack)
         }
         if (n > 0)
                 batch_deliver(b, n);
-        end("fill (twice as many)");
         g_free(b);
+}
+
+static void
+pack(gint64 account, gboolean is_forced)
+{
+        GError *error = NULL;
+        PackWork work = PACK_AGAIN;
+
+        while (work == PACK_AGAIN)
+                must((work = mailbox_pack(store, inbox_of(account), is_forced, &error)) != PACK_FAILED, error);
+}
+
+static void
+fill(guint messages, gboolean does_pack)
+{
+        begin();
+        deliver(messages * 2, OTHERS, message_of);
+        end("fill (twice as many)");
         if (!does_pack)
                 return;
         begin();
-        for (gint64 account = 1; account <= 1 + OTHERS; account++) {
-                PackWork work = PACK_AGAIN;
-                while (work == PACK_AGAIN)
-                        must((work = mailbox_pack(store, inbox_of(account), account > 1, &error)) != PACK_FAILED, error);
-        }
+        for (gint64 account = 1; account <= 1 + OTHERS; account++)
+                pack(account, account > 1);
         end("pack the mailboxes");
 }
 
@@ -253,7 +276,8 @@ flag_all(gint64 mailbox, guint64 flags, const char *what)
         guint64 modseq;
 
         begin();
-        must(store_change_flags(store, mailbox, &(UidSet){&all, 1}, &change, &modified, &modseq, &error) == CHANGED_DONE,
+        must(store_change_flags(store, mailbox, &(UidSet){&all, 1}, &change, &modified, &modseq, &error) ==
+                     CHANGED_DONE,
              error);
         end(what);
 }
@@ -362,17 +386,112 @@ many(guint messages)
         end_slices("EXPUNGE");
 }
 
+/* Searching -------------------------------------------------------------------------------------------------------- */
+
+static Prose *prose;
+
+static GString *
+letter_of(guint i)
+{
+        GString *m = g_string_new(NULL);
+
+        g_string_append_printf(m,
+                               "From: Fred Foobar %u <foobar%u@sender%u.example>\r\nTo: somebody@here.example\r\n"
+                               "Subject: letter number %u\r\nDate: Mon, 7 Feb 2022 21:52:25 -0800\r\n"
+                               "Message-ID: <B27397-%08x%08x@sender%u.example>\r\n\r\n",
+                               i % 500, i % 500, i % 50, i, i * 2654435761u, i * 40503u, i % 50);
+        prose_add(prose, m, i, m->len + SIZE, 72);
+        return m;
+}
+
+static void
+text(guint messages)
+{
+        GError *error = NULL;
+        SearchFill *index = store_search_fill_new(store);
+        SearchFilled filled;
+
+        prose = prose_new();
+        deliver(messages, 0, letter_of);
+        prose_free(prose);
+        pack(1, TRUE);
+        begin();
+        while ((filled = search_fill_step(index, USEC_PER_SEC, &error)) == SEARCH_FILL_AGAIN)
+                continue;
+        must(filled == SEARCH_FILL_IDLE, error);
+        end("index the mailbox");
+        search_fill_free(index);
+}
+
+/* Compared with the packs, an index is used. */
+static void
+index_wake(void)
+{
+        GError *error = NULL;
+        SearchFill *index = store_search_fill_new(store);
+
+        while (search_fill_step(index, USEC_PER_SEC, &error) == SEARCH_FILL_AGAIN)
+                continue;
+}
+
+static void
+search_body(View *view, const char *needle)
+{
+        GError *error = NULL;
+        g_autoptr(SearchTask) task = store_search_new(store, view, SEARCH_BODY, span_of(needle), NULL);
+        SearchStep step;
+        guint n = 0;
+
+        begin();
+        while ((step = search_task_step(task, 50 * USEC_PER_MS, &error)) == SEARCH_AGAIN)
+                continue;
+        end(needle);
+        must(step == SEARCH_DONE, error);
+        for (guint32 i = 0; i < view_count(view); i++)
+                n += search_task_matches(task, i);
+        printf("%u of %u messages\n", n, view_count(view));
+}
+
+static void
+search(const char *needle)
+{
+        static const char *const NEEDLES[] = {"qzxjkvoid", "needleinahaystack", "everywhere", "where", "inside out"};
+        View *view = view_now(inbox_of(1), "view");
+
+        index_wake();
+        if (needle != NULL)
+                search_body(view, needle);
+        for (guint i = 0; needle == NULL && i < G_N_ELEMENTS(NEEDLES); i++)
+                search_body(view, NEEDLES[i]);
+        view_unref(view);
+}
+
+static gboolean
+is_usage(int argc, char **argv)
+{
+        const char *what = argc < 3 ? "" : argv[1];
+
+        return strcmp(what, "fill") == 0 || strcmp(what, "text") == 0 || strcmp(what, "many") == 0
+                       ? argc >= 4
+                       : strcmp(what, "look") == 0 || strcmp(what, "change") == 0 || strcmp(what, "search") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
-        if (argc < 3 || (argc < 4 && (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "many") == 0))) {
-                fprintf(stderr, "usage: store fill DIR MESSAGES [pack] | look DIR | change DIR | many DIR MESSAGES\n");
+        if (!is_usage(argc, argv)) {
+                fprintf(stderr, "usage: store fill DIR MESSAGES [pack] | look DIR | change DIR | many DIR MESSAGES |"
+                                " text DIR MESSAGES | search DIR [NEEDLE]\n");
                 return 2;
         }
         mkdir(argv[2], 0700);
         site_open(argv[2]);
         if (strcmp(argv[1], "fill") == 0)
                 fill((guint) atoi(argv[3]), argc > 4);
+        else if (strcmp(argv[1], "text") == 0)
+                text((guint) atoi(argv[3]));
+        else if (strcmp(argv[1], "search") == 0)
+                search(argv[3]);
         else if (strcmp(argv[1], "look") == 0)
                 look();
         else if (strcmp(argv[1], "many") == 0)

@@ -84,6 +84,8 @@ gboolean blob_settle(Blob *blob, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * or its record is damaged. blob_body_at is for callers that have just read the place from `body` themselves. */
 BlobBody *blob_body_open(Blob *blob, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 BlobBody *blob_body_at(Blob *blob, gint64 body, const BlobPlace *place, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Places of several bodies in one look-up, for blob_body_at(); one that is not there gets a place where nothing is. */
+gboolean blob_places(Blob *blob, const gint64 *bodies, guint n, BlobPlace *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void blob_body_close(BlobBody *body);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlobBody, blob_body_close)
 guint64 blob_body_size(const BlobBody *body);

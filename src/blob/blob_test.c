@@ -207,6 +207,32 @@ test_wrong_place(Site *site, gconstpointer data)
         g_assert_cmpuint(blob_body_size(again), ==, 50);
 }
 
+/* Several at once; what is not there has no place, and is not there. */
+static void
+test_places(Site *site, gconstpointer data)
+{
+        static const gsize sizes[] = {0, 1, 5000, (16 << 10) - 64, (16 << 10) - 63, 70000};
+        const guint n = G_N_ELEMENTS(sizes);
+        gint64 ids[G_N_ELEMENTS(sizes) + 1];
+        BlobPlace places[G_N_ELEMENTS(sizes) + 1];
+
+        for (guint i = 0; i < n; i++)
+                ids[i] = put(site, sizes[i], i + 1);
+        ids[n] = ids[0] + 1000;
+        g_assert_true(blob_places(site->blob, ids, n + 1, places, NULL));
+        for (guint i = 0; i < n; i++) {
+                g_autofree guint8 *octets = octets_make(sizes[i], i + 1), *got = g_malloc(sizes[i] + 1);
+                g_autoptr(BlobBody) body = blob_body_at(site->blob, ids[i], &places[i], NULL);
+                g_assert_cmpuint(blob_body_size(body), ==, 16 + sizes[i]);
+                for (gsize at = 0, step; at < sizes[i]; at += step) {
+                        step = MIN(3001, sizes[i] - at);
+                        g_assert_true(blob_body_read(body, 16 + at, got + at, step, NULL));
+                }
+                g_assert_cmpint(memcmp(got, octets, sizes[i]), ==, 0);
+        }
+        g_assert_null(blob_body_at(site->blob, ids[n], &places[n], NULL));
+}
+
 static void
 test_late_name(Site *site, gconstpointer data)
 {
@@ -705,6 +731,7 @@ main(int argc, char **argv)
         site_test("/blob/references", test_references);
         site_test("/blob/ids-are-not-used-again", test_ids_are_not_used_again);
         site_test("/blob/stale-place-is-looked-up-once-more", test_wrong_place);
+        site_test("/blob/places-of-several-and-short-bodies-in-one-read", test_places);
         site_test("/blob/late-name-is-refused", test_late_name);
         site_test("/blob/crash/torn-tail-at-every-sector", test_torn_tail);
         site_test("/blob/crash/hole-is-overwritten", test_hole_is_overwritten);

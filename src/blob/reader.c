@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #define UNPACK_MAX_OCTETS SINGLE_MIN_OCTETS
-#define AT_ONCE_MAX_OCTETS ((guint64) 8 * 1024) /* most messages are no longer */
+#define AHEAD_OCTETS (16u << 10) /* a record up to this is read with its head */
 
 struct BlobBody {
         Blob *blob;
@@ -12,69 +12,84 @@ struct BlobBody {
         guint64 offset; /* of the record's head */
         RecordHead head;
         guint8 *unpacked; /* the whole body, once a compressed record was read */
-        gsize n_read;     /* of the record: all of a short one, of others the head */
-        guint8 record[];
+        gsize n_ahead;    /* octets of the record that are here already        */
+        guint8 ahead[];
 };
 
 DB_SQL(GET_PLACE, "SELECT segment, offset, stored, size FROM body WHERE id = ?");
+
+static DbStep
+place_get(DbTxn *txn, gint64 body, BlobPlace *ret, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, &GET_PLACE, error, "i", body);
+        DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;
+
+        if (step == DB_ROW)
+                *ret = (BlobPlace){.segment = (guint32) db_int(rows, 0),
+                                   .offset = (guint64) db_int(rows, 1),
+                                   .stored = (guint64) db_int(rows, 2),
+                                   .size = (guint64) db_int(rows, 3)};
+        return step;
+}
 
 static gboolean
 place_look_up(Blob *blob, gint64 body, BlobPlace *ret, GError **error)
 {
         g_autoptr(DbTxn) txn = db_begin_read(blob->db, error);
-        g_autoptr(DbRows) rows = txn == NULL ? NULL : db_query(txn, &GET_PLACE, error, "i", body);
+        DbStep step = txn != NULL ? place_get(txn, body, ret, error) : DB_ROW_FAILED;
 
-        if (rows == NULL)
-                return FALSE;
-        switch (db_rows_next(rows, error)) {
-        case DB_ROW_FAILED:
-                return FALSE;
-        case DB_ROW_END:
+        if (step == DB_ROW_END)
                 return fault(error, FAULT_INTERNAL, "there is no body %" G_GINT64_FORMAT, body);
-        case DB_ROW:
-                break;
+        return step == DB_ROW;
+}
+
+gboolean
+blob_places(Blob *blob, const gint64 *bodies, guint n, BlobPlace *ret, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(blob->db, error);
+
+        if (txn == NULL)
+                return FALSE;
+        for (guint i = 0; i < n; i++) {
+                ret[i] = (BlobPlace){0};
+                if (place_get(txn, bodies[i], &ret[i], error) == DB_ROW_FAILED)
+                        return FALSE;
         }
-        *ret = (BlobPlace){.segment = (guint32) db_int(rows, 0),
-                           .offset = (guint64) db_int(rows, 1),
-                           .stored = (guint64) db_int(rows, 2),
-                           .size = (guint64) db_int(rows, 3)};
         return TRUE;
 }
 
-/* One read for who looks whether it is there and for who wants its octets. */
-static BlobBody *
-body_new(Blob *blob, Segment *segment, const BlobPlace *place)
+/* The record's head, and as much behind it as there is room for; else the head alone. */
+static gboolean
+record_read(BlobBody *body, gsize room)
 {
-        gsize len = place->stored <= AT_ONCE_MAX_OCTETS ? (gsize) place->stored : 0;
-        BlobBody *body = g_malloc(sizeof(BlobBody) + MAX(len, RECORD_HEAD_OCTETS));
-
-        *body = (BlobBody){
-                .blob = blob, .segment = segment, .offset = place->offset, .n_read = MAX(len, RECORD_HEAD_OCTETS)};
-        return body;
+        errno = 0;
+        body->n_ahead = room;
+        if (room > RECORD_HEAD_OCTETS && blob_file_read(body->segment->fd, body->offset, body->ahead, room))
+                return TRUE;
+        body->n_ahead = RECORD_HEAD_OCTETS;
+        return errno == 0 && blob_file_read(body->segment->fd, body->offset, body->ahead, RECORD_HEAD_OCTETS);
 }
 
-/* The body at this very place, or NULL when something else is there. */
+/* The body at this very place, or NULL when something else is there. A short one comes with its head in one read. */
 static BlobBody *
-body_at(Blob *blob, gint64 body, const BlobPlace *place, GError **error)
+body_at(Blob *blob, gint64 id, const BlobPlace *place, GError **error)
 {
-        Segment *segment = segment_pin(blob, place->segment, error);
+        gsize room = MAX(RECORD_HEAD_OCTETS, place->stored <= AHEAD_OCTETS ? (gsize) place->stored : 0);
+        g_autoptr(BlobBody) body = g_malloc(sizeof(BlobBody) + room);
 
-        if (segment == NULL)
+        *body = (BlobBody){.blob = blob, .segment = segment_pin(blob, place->segment, error), .offset = place->offset};
+        if (body->segment == NULL)
                 return NULL;
-        g_autofree BlobBody *found = body_new(blob, segment, place);
-        RecordHead *head = &found->head;
-        errno = 0;
-        if (!blob_file_read(segment->fd, place->offset, found->record, found->n_read) && errno != 0) {
+        gboolean is_read = record_read(body, room);
+        if (!is_read && errno != 0)
                 fault_errno(error, "segment %u", place->segment);
-        } else if (!record_head_read(span_make(found->record, RECORD_HEAD_OCTETS), head) ||
-                   head->id != (guint64) body || head->size != place->size ||
-                   record_stored(head->length) != place->stored) {
+        else if (!is_read || !record_head_read(span_make(body->ahead, RECORD_HEAD_OCTETS), &body->head) ||
+                 body->head.id != (guint64) id || body->head.size != place->size ||
+                 record_stored(body->head.length) != place->stored)
                 fault(error, FAULT_INTERNAL, "segment %u has no body %" G_GINT64_FORMAT " at %" G_GUINT64_FORMAT,
-                      place->segment, body, place->offset);
-        } else {
-                return g_steal_pointer(&found);
-        }
-        segment_unpin(blob, segment);
+                      place->segment, id, place->offset);
+        else
+                return g_steal_pointer(&body);
         return NULL;
 }
 
@@ -102,7 +117,8 @@ blob_body_close(BlobBody *body)
 {
         if (body == NULL)
                 return;
-        segment_unpin(body->blob, body->segment);
+        if (body->segment != NULL)
+                segment_unpin(body->blob, body->segment);
         g_free(body->unpacked);
         g_free(body);
 }
@@ -123,11 +139,11 @@ body_head(const BlobBody *body)
 gboolean
 body_read_stored(BlobBody *body, guint64 offset, void *buffer, gsize len, GError **error)
 {
-        Span read = span_slice(span_make(body->record, body->n_read), RECORD_HEAD_OCTETS, body->n_read);
+        guint64 at = RECORD_HEAD_OCTETS + offset;
 
-        if (offset <= read.len && len <= read.len - offset) {
+        if (at <= body->n_ahead && len <= body->n_ahead - at) {
                 if (len > 0)
-                        memcpy(buffer, read.data + offset, len);
+                        memcpy(buffer, body->ahead + at, len);
                 return TRUE;
         }
         errno = 0;

@@ -190,6 +190,14 @@ charset_is_known(Span charset)
         return charset_find(charset, &converter);
 }
 
+gboolean
+charset_keeps_ascii(Span charset)
+{
+        Converter converter;
+
+        return !charset_find(charset, &converter) || (converter != ISO_2022_JP && converter != ISO_2022_KR);
+}
+
 /* Through the C library's converter, a piece at a time. An octet it can't read becomes U+FFFD and the next one is
  * tried. */
 static void

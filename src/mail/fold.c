@@ -7,8 +7,9 @@
 
 #define PARTS_MAX (2 * G_UNICHAR_MAX_DECOMPOSITION_LENGTH) /* of one character: each may fold to two letters */
 
-/* Sixteen octets at once: mail is mostly ASCII, and searching goes over all of it. */
-typedef guint8 Sixteen __attribute__((vector_size(16)));
+/* Sixteen octets at once: mail is mostly ASCII, and searching goes over all of it. Signed, as the machine compares
+ * them: what is not ASCII is below zero. */
+typedef gint8 Sixteen __attribute__((vector_size(16)));
 
 typedef struct Output {
         guint8 *at;
@@ -206,38 +207,73 @@ fold_ascii_octet(TextFolder *f, Output *o, guint8 octet)
         }
 }
 
-/* Sixteen printable octets without two spaces in a row, and without one where the last octet was one. One more is
- * looked at, so that the pairs are complete. */
-static gboolean
-fold_sixteen(TextFolder *f, Output *o, const guint8 *at)
+/* The first of sixteen that is set, 16 when none is. */
+static inline gsize
+first_of(Sixteen set)
+{
+        guint64 halves[2];
+
+        memcpy(halves, &set, sizeof(halves));
+        if ((halves[0] | halves[1]) == 0)
+                return sizeof(set);
+        return halves[0] != 0 ? (gsize) __builtin_ctzll(GUINT64_FROM_LE(halves[0])) / 8
+                              : 8 + (gsize) __builtin_ctzll(GUINT64_FROM_LE(halves[1])) / 8;
+}
+
+/* Up to sixteen octets, as long as they are printable, without two spaces in a row, and without one where the last
+ * octet was one: how many. One more is looked at, so that the pairs are complete; and all sixteen are written. */
+static inline gsize
+fold_sixteen(gboolean is_after_space, guint8 *out, const guint8 *at)
 {
         Sixteen here, next;
-        guint64 halves[2];
 
         memcpy(&here, at, sizeof(here));
         memcpy(&next, at + 1, sizeof(next));
-        Sixteen bad =
-                (Sixteen) (here < 0x20) | (Sixteen) (here > 0x7e) | ((Sixteen) (here == ' ') & (Sixteen) (next == ' '));
-        memcpy(halves, &bad, sizeof(halves));
-        if ((halves[0] | halves[1]) != 0 || (f->is_after_space && at[0] == ' '))
-                return FALSE;
-        here |= (Sixteen) (here >= 'A') & (Sixteen) (here <= 'Z') & 0x20;
-        memcpy(o->at, &here, sizeof(here));
-        o->at += sizeof(here);
-        f->is_after_space = at[15] == ' ';
-        return TRUE;
+        Sixteen bad = (here < 0x20) | (here == 0x7f) | ((here == ' ') & (next == ' '));
+        here |= (here >= 'A') & (here <= 'Z') & 0x20;
+        memcpy(out, &here, sizeof(here));
+        return is_after_space && at[0] == ' ' ? 0 : first_of(bad);
+}
+
+/* Runs of them. */
+static void
+fold_runs(TextFolder *f, Output *o, Scan *in)
+{
+        const guint8 *at = in->at;
+        guint8 *out = o->at;
+        gsize n = sizeof(Sixteen);
+
+        while (n == sizeof(Sixteen) && in->end - at > (gssize) sizeof(Sixteen) && o->end - out >= TEXT_FOLD_ROOM_MIN) {
+                n = fold_sixteen(f->is_after_space, out, at);
+                if (n > 0)
+                        f->is_after_space = at[n - 1] == ' ';
+                at += n;
+                out += n;
+        }
+        in->at = at;
+        o->at = out;
+}
+
+/* What a run stopped at, up to the next octet that begins one; and the last few of a piece. */
+static void
+fold_few(TextFolder *f, Output *o, Scan *in)
+{
+        gboolean is_few = scan_left(in) <= sizeof(Sixteen);
+
+        for (gboolean is_first = TRUE; scan_peek(in) >= 0 && *in->at < 0x80; is_first = FALSE) {
+                if (!is_first && !is_few && *in->at > ' ' && *in->at < 0x7f)
+                        return;
+                fold_ascii_octet(f, o, *in->at++);
+        }
 }
 
 static void
 fold_ascii(TextFolder *f, Output *o, Scan *in)
 {
         while (!scan_at_end(in) && *in->at < 0x80 && o->end - o->at >= TEXT_FOLD_ROOM_MIN) {
-                if (scan_left(in) > sizeof(Sixteen) && fold_sixteen(f, o, in->at)) {
-                        scan_skip(in, sizeof(Sixteen));
-                        continue;
-                }
-                for (guint i = 0; i < sizeof(Sixteen) && scan_peek(in) >= 0 && *in->at < 0x80; i++)
-                        fold_ascii_octet(f, o, *in->at++);
+                fold_runs(f, o, in);
+                if (o->end - o->at >= TEXT_FOLD_ROOM_MIN)
+                        fold_few(f, o, in);
         }
 }
 

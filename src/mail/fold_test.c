@@ -135,6 +135,30 @@ test_pieces(void)
         }
 }
 
+/* Whatever stands at whatever place of sixteen octets: the slow way, octet by octet, says the same. */
+static void
+test_places(void)
+{
+        static const char *const odd[] = {" ",    "  ",       "\r\n", " \r\n ", "\t", "\x01",
+                                          "\x7f", "\xc3\x84", "\xff", "Z@[`{",  ""};
+        g_autoptr(Arena) arena = arena_new(BUDGET);
+
+        for (gsize i = 0; i < G_N_ELEMENTS(odd) * G_N_ELEMENTS(odd); i++)
+                for (gsize before = 0; before < 36; before++) {
+                        g_autoptr(GString) text = g_string_new(NULL);
+
+                        for (gsize k = 0; k < before; k++)
+                                g_string_append_c(text, (char) ('A' + k % 26));
+                        g_string_append(text, odd[i % G_N_ELEMENTS(odd)]);
+                        g_string_append(text, "between");
+                        g_string_append(text, odd[i / G_N_ELEMENTS(odd)]);
+                        g_string_append(text, "Text behind it that is long enough for the fast way");
+                        g_autoptr(GString) slow = fold_steps(span_make(text->str, text->len), 1);
+                        assert_span(text_fold(arena, span_make(text->str, text->len), 4096), slow->str);
+                        arena_reset(arena);
+                }
+}
+
 /* Marks without end are ordered in groups, and cuts fall between characters. */
 static void
 test_limits(void)
@@ -177,6 +201,7 @@ main(int argc, char **argv)
         g_test_add_func("/mail/fold/broken-utf8-is-replaced RFC 3629 §3", test_broken);
         g_test_add_func("/mail/fold/every-character-folds-once-and-for-all", test_idempotent);
         g_test_add_func("/mail/fold/pieces-make-no-difference", test_pieces);
+        g_test_add_func("/mail/fold/sixteen-octets-at-once-are-as-each-alone", test_places);
         g_test_add_func("/mail/fold/limits", test_limits);
         g_test_add_func("/mail/fold/casemap RFC 5051 §2", test_casemap);
         return g_test_run();

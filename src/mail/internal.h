@@ -85,6 +85,7 @@ Span decode_line(Arena *arena, Span line);
 
 /* Octets of that charset as UTF-8, what can't be read as U+FFFD. FALSE, with nothing added, when the charset is unknown. */
 gboolean charset_is_known(Span charset);
+gboolean charset_keeps_ascii(Span charset); /* text of ASCII octets is already UTF-8 */
 gboolean octets_add_converted(Octets *o, Span charset, Span text);
 
 /* The same for a body that comes in pieces, controls and line ends kept: how many octets of text were taken; what is left

@@ -15,6 +15,14 @@
 #define WORK_ARENA ((gsize) 272 * 1024)    /* one field unfolded, decoded, named and folded   */
 #define FOLDED_OCTETS ((gsize) 32 * 1024)
 
+struct TextRoom {
+        Arena *fields; /* the fields of the header at hand */
+        Arena *work;   /* one of them */
+        Octets header;
+        Octets decoded, utf8, shown; /* a body: octets, text, text without tags */
+        guint8 *folded;
+};
+
 typedef struct Walk {
         guint what;
         const SummaryCut *cuts;
@@ -25,25 +33,49 @@ typedef struct Walk {
         gpointer to;
         GError **error;
         TextAnswer answer; /* once it is over early */
-        Arena *fields;     /* the fields of the header at hand */
-        Arena *work;       /* one of them */
-        Octets header;
-        Octets decoded, utf8, shown; /* a body: octets, text, text without tags */
-        guint8 *folded;
+        TextRoom *room;
 } Walk;
 
-static void
-walk_done(Walk *w)
+TextRoom *
+text_room_new(void)
 {
-        arena_free(w->fields);
-        arena_free(w->work);
-        octets_clear(&w->header);
-        octets_clear(&w->decoded);
-        octets_clear(&w->utf8);
-        octets_clear(&w->shown);
-        g_free(w->folded);
+        TextRoom *room = g_new(TextRoom, 1);
+
+        *room = (TextRoom){
+                .fields = arena_new(FIELDS_ARENA),
+                .work = arena_new(WORK_ARENA),
+                .header = OCTETS_INIT(HEADER_OCTETS),
+                .decoded = OCTETS_INIT(4 * PIECE_OCTETS),
+                .utf8 = OCTETS_INIT(7 * PIECE_OCTETS),
+                .shown = OCTETS_INIT(7 * PIECE_OCTETS),
+                .folded = g_malloc(FOLDED_OCTETS),
+        };
+        return room;
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_done)
+
+void
+text_room_free(TextRoom *room)
+{
+        if (room == NULL)
+                return;
+        arena_free(room->fields);
+        arena_free(room->work);
+        octets_clear(&room->header);
+        octets_clear(&room->decoded);
+        octets_clear(&room->utf8);
+        octets_clear(&room->shown);
+        g_free(room->folded);
+        g_free(room);
+}
+
+/* One walk leaves nothing to the next: what was over its maximum, too. */
+static void
+room_reset(TextRoom *room)
+{
+        arena_reset(room->fields);
+        arena_reset(room->work);
+        room->header.is_over = room->decoded.is_over = room->utf8.is_over = room->shown.is_over = FALSE;
+}
 
 gssize
 mail_text_read_span(gpointer from, guint64 offset, guint8 *buffer, gsize len, GError **error)
@@ -111,10 +143,10 @@ give_field(Walk *w, const PartPlace *p, TextKind kind, const Header *h, const Fi
 {
         TextPiece piece = {.kind = kind, .is_first = TRUE, .part = p->index, .name = header_field_name(h, f)};
 
-        arena_reset(w->work);
+        arena_reset(w->room->work);
         Span body = span_slice(header_field_body(h, f), 0, HEADER_DECODED_MAX);
-        const Span line[] = {piece.name, span_of(": "), header_decode(w->work, body)};
-        piece.text = text_fold(w->work, arena_join_spans(w->work, line, G_N_ELEMENTS(line)), FIELD_OCTETS);
+        const Span line[] = {piece.name, span_of(": "), header_decode(w->room->work, body)};
+        piece.text = text_fold(w->room->work, arena_join_spans(w->room->work, line, G_N_ELEMENTS(line)), FIELD_OCTETS);
         piece.value = span_slice(piece.text, piece.name.len + 2, piece.text.len);
         return give(w, &piece);
 }
@@ -138,12 +170,12 @@ give_file_name(Walk *w, const PartPlace *p, const Header *h)
         ContentType type;
         gsize n = 0;
 
-        arena_reset(w->work);
-        if (disposition_parse(w->work, header_body_of(h, "Content-Disposition"), &kind, &params, &n))
+        arena_reset(w->room->work);
+        if (disposition_parse(w->room->work, header_body_of(h, "Content-Disposition"), &kind, &params, &n))
                 name = param_find(params, n, "filename");
-        if (name.len == 0 && content_type_parse(w->work, header_body_of(h, "Content-Type"), &type))
+        if (name.len == 0 && content_type_parse(w->room->work, header_body_of(h, "Content-Type"), &type))
                 name = param_find(type.params, type.n_params, "name");
-        piece.text = text_fold(w->work, name, FIELD_OCTETS);
+        piece.text = text_fold(w->room->work, name, FIELD_OCTETS);
         return give(w, &piece);
 }
 
@@ -153,11 +185,11 @@ walk_header(Walk *w, const PartPlace *p, guint kind)
 {
         Header header;
 
-        w->header.len = 0;
-        if (!read_octets(w, &w->header, p->header_start, MIN(p->body_start - p->header_start, HEADER_OCTETS)))
+        w->room->header.len = 0;
+        if (!read_octets(w, &w->room->header, p->header_start, MIN(p->body_start - p->header_start, HEADER_OCTETS)))
                 return FALSE;
-        arena_reset(w->fields);
-        if (!header_parse(w->fields, octets_span(&w->header), &header))
+        arena_reset(w->room->fields);
+        if (!header_parse(w->room->fields, octets_span(&w->room->header), &header))
                 return TRUE; /* no memory for the list: nothing to give */
         if (kind != 0 && !give_fields(w, p, (TextKind) kind, &header))
                 return FALSE;
@@ -169,6 +201,7 @@ walk_header(Walk *w, const PartPlace *p, guint kind)
 typedef struct Body {
         const PartPlace *place;
         gboolean is_html;
+        gboolean keeps_ascii; /* ASCII stays what it is, octet by octet */
         TransferDecoder decoder;
         HtmlReader html;
         TextFolder folder;
@@ -178,7 +211,7 @@ typedef struct Body {
 static gboolean
 give_body(Walk *w, Body *b, gsize octets)
 {
-        b->piece.text = span_make(w->folded, octets);
+        b->piece.text = span_make(w->room->folded, octets);
         if (octets == 0)
                 return TRUE;
         if (!give(w, &b->piece))
@@ -193,44 +226,64 @@ fold_body(Walk *w, Body *b, Span text, gboolean is_last)
         Scan in = scan_from(text);
 
         while (!scan_at_end(&in))
-                if (!give_body(w, b, text_fold_piece(&b->folder, &in, w->folded, FOLDED_OCTETS)))
+                if (!give_body(w, b, text_fold_piece(&b->folder, &in, w->room->folded, FOLDED_OCTETS)))
                         return FALSE;
-        return !is_last || give_body(w, b, text_fold_end(&b->folder, w->folded, FOLDED_OCTETS));
+        return !is_last || give_body(w, b, text_fold_end(&b->folder, w->room->folded, FOLDED_OCTETS));
+}
+
+static gboolean
+show_text(Walk *w, Body *b, Span text, gboolean is_last)
+{
+        if (!b->is_html)
+                return fold_body(w, b, text, is_last);
+        w->room->shown.len = 0;
+        octets_add_html(&w->room->shown, &b->html, text);
+        if (is_last)
+                octets_add_html_end(&w->room->shown, &b->html);
+        return fold_body(w, b, octets_span(&w->room->shown), is_last);
 }
 
 /* What was decoded as text; octets that are not a whole character, or a whole line, stay for the next time. */
 static gboolean
-show_body(Walk *w, Body *b, gboolean is_last)
+convert_body(Walk *w, Body *b, gboolean is_last)
 {
-        w->utf8.len = w->shown.len = 0;
-        gsize taken = octets_add_charset(&w->utf8, b->place->charset, octets_span(&w->decoded), is_last);
-        w->decoded.len -= taken;
-        memmove(w->decoded.data, w->decoded.data + taken, w->decoded.len);
-        if (!b->is_html)
-                return fold_body(w, b, octets_span(&w->utf8), is_last);
-        octets_add_html(&w->shown, &b->html, octets_span(&w->utf8));
-        if (is_last)
-                octets_add_html_end(&w->shown, &b->html);
-        return fold_body(w, b, octets_span(&w->shown), is_last);
+        Octets *decoded = &w->room->decoded;
+
+        w->room->utf8.len = 0;
+        gsize taken = octets_add_charset(&w->room->utf8, b->place->charset, octets_span(decoded), is_last);
+        decoded->len -= taken;
+        memmove(decoded->data, decoded->data + taken, decoded->len);
+        return show_text(w, b, octets_span(&w->room->utf8), is_last);
 }
 
 static gboolean
 decode_body(Walk *w, Body *b, Span octets, gboolean is_last)
 {
         const gsize room = PIECE_OCTETS + TRANSFER_HELD_MAX + TRANSFER_ROOM_MIN;
+        Octets *decoded = &w->room->decoded;
         Scan in = scan_from(octets);
 
+        /* As most text comes. */
+        if (b->keeps_ascii && decoded->len == 0 && text_is_ascii(octets))
+                return show_text(w, b, octets, is_last);
         while (!scan_at_end(&in)) {
-                guint8 *at = octets_reserve(&w->decoded, room);
+                guint8 *at = octets_reserve(decoded, room);
 
                 if (at == NULL)
                         return TRUE;
-                w->decoded.len += transfer_decode(&b->decoder, &in, at, room);
+                decoded->len += transfer_decode(&b->decoder, &in, at, room);
         }
-        guint8 *at = is_last ? octets_reserve(&w->decoded, TRANSFER_ROOM_MIN) : NULL;
+        guint8 *at = is_last ? octets_reserve(decoded, TRANSFER_ROOM_MIN) : NULL;
         if (at != NULL)
-                w->decoded.len += transfer_decode_end(&b->decoder, at, TRANSFER_ROOM_MIN);
-        return show_body(w, b, is_last);
+                decoded->len += transfer_decode_end(&b->decoder, at, TRANSFER_ROOM_MIN);
+        return convert_body(w, b, is_last);
+}
+
+static gboolean
+keeps_ascii(const PartPlace *p)
+{
+        return p->encoding != TRANSFER_QUOTED_PRINTABLE && p->encoding != TRANSFER_BASE64 &&
+               charset_keeps_ascii(p->charset);
 }
 
 static gboolean
@@ -238,19 +291,20 @@ walk_body(Walk *w, const PartPlace *p)
 {
         Body b = {.place = p,
                   .is_html = span_is(p->subtype, "html"),
+                  .keeps_ascii = keeps_ascii(p),
                   .piece = {.kind = TEXT_BODY, .is_first = TRUE, .part = p->index}};
 
         transfer_decoder_init(&b.decoder, p->encoding);
         text_folder_init(&b.folder);
-        w->decoded.len = 0;
+        w->room->decoded.len = 0;
         for (guint64 at = p->body_start; at < p->end; at += PIECE_OCTETS) {
                 gsize len = MIN(p->end - at, PIECE_OCTETS);
 
-                w->header.len = 0; /* the header was given: its room takes the octets of the body */
-                if (!read_octets(w, &w->header, at, len))
+                w->room->header.len = 0; /* the header was given: its room takes the octets of the body */
+                if (!read_octets(w, &w->room->header, at, len))
                         return FALSE;
-                gboolean is_last = w->header.len < len || at + len == p->end;
-                if (!decode_body(w, &b, octets_span(&w->header), is_last))
+                gboolean is_last = w->room->header.len < len || at + len == p->end;
+                if (!decode_body(w, &b, octets_span(&w->room->header), is_last))
                         return FALSE;
                 if (is_last)
                         return TRUE;
@@ -294,24 +348,28 @@ walk_parts(Walk *w, Span structure)
 }
 
 TextAnswer
+mail_text_walk_in(TextRoom *room, Span structure, guint what, const SummaryCut *cuts, gsize n_cuts, TextRead read,
+                  gpointer from, TextTake take, gpointer to, GError **error)
+{
+        Walk w = {.what = what,
+                  .cuts = cuts,
+                  .n_cuts = n_cuts,
+                  .read = read,
+                  .from = from,
+                  .take = take,
+                  .to = to,
+                  .error = error,
+                  .room = room};
+
+        room_reset(room);
+        return walk_parts(&w, structure);
+}
+
+TextAnswer
 mail_text_walk(Span structure, guint what, const SummaryCut *cuts, gsize n_cuts, TextRead read, gpointer from,
                TextTake take, gpointer to, GError **error)
 {
-        g_auto(Walk) w = {.what = what,
-                          .cuts = cuts,
-                          .n_cuts = n_cuts,
-                          .read = read,
-                          .from = from,
-                          .take = take,
-                          .to = to,
-                          .error = error,
-                          .fields = arena_new(FIELDS_ARENA),
-                          .work = arena_new(WORK_ARENA),
-                          .header = OCTETS_INIT(HEADER_OCTETS),
-                          .decoded = OCTETS_INIT(4 * PIECE_OCTETS),
-                          .utf8 = OCTETS_INIT(7 * PIECE_OCTETS),
-                          .shown = OCTETS_INIT(7 * PIECE_OCTETS),
-                          .folded = g_malloc(FOLDED_OCTETS)};
+        g_autoptr(TextRoom) room = text_room_new();
 
-        return walk_parts(&w, structure);
+        return mail_text_walk_in(room, structure, what, cuts, n_cuts, read, from, take, to, error);
 }

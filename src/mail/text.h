@@ -144,3 +144,11 @@ typedef enum TextAnswer {
  * Memory: less than 1 MiB for the time of the call. */
 TextAnswer mail_text_walk(Span structure, guint what, const SummaryCut *cuts, gsize n_cuts, TextRead read, gpointer from,
                           TextTake take, gpointer to, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same in memory of the caller, for those who walk through many messages one after the other. A room has less than 1 MiB. */
+typedef struct TextRoom TextRoom;
+TextRoom *text_room_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void text_room_free(TextRoom *room); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TextRoom, text_room_free)
+TextAnswer mail_text_walk_in(TextRoom *room, Span structure, guint what, const SummaryCut *cuts, gsize n_cuts, TextRead read,
+                             gpointer from, TextTake take, gpointer to, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -8,6 +8,7 @@
 #define NEEDLE_ARENA (64u << 10)
 #define VERDICTS_MAX 4096 /* packs whose answers are remembered */
 #define READER_SPAN_MAX (50 * USEC_PER_MS)
+#define AHEAD_MAX 64     /* messages whose places are looked up together */
 #define CLOCK_ENTRIES 64 /* entries between looks at the clock, when nothing was read */
 
 /* What the index says of one pack. */
@@ -23,6 +24,13 @@ typedef enum Decision {
         DECIDED_YES,
         DECIDED_READ, /* the message must be read */
 } Decision;
+
+/* Where the next messages are that must be read. */
+typedef struct Ahead {
+        guint n, at;
+        gint64 bodies[AHEAD_MAX];
+        BlobPlace places[AHEAD_MAX];
+} Ahead;
 
 struct SearchTask {
         Store *store;
@@ -41,7 +49,9 @@ struct SearchTask {
 
         SummaryCursor *cursor; /* of what is read                */
         SummaryCursor *copies; /* of what the index does not know */
-        IndexReader *reader;   /* within a step */
+        Ahead *ahead;          /* both within a step              */
+        TextRoom *room;
+        IndexReader *reader; /* within a step */
         Usec reader_since;
 };
 
@@ -109,6 +119,8 @@ search_task_free(SearchTask *task)
         if (task == NULL)
                 return;
         index_reader_free(task->reader);
+        text_room_free(task->room);
+        g_free(task->ahead);
         summary_cursor_free(task->cursor);
         summary_cursor_free(task->copies);
         g_hash_table_unref(task->verdicts);
@@ -133,6 +145,61 @@ piece_take(gpointer to, const TextPiece *piece)
         return !text_find(&task->finder, piece->text);
 }
 
+/* As far as what the index says of this entry's pack is at hand. */
+static gboolean
+may_be_read(const SearchTask *task, const ViewEntry *entry)
+{
+        const Verdict *verdict = task->last;
+
+        if (entry->pack == 0 || entry->slot >= GROUP_SLOTS_MAX)
+                return TRUE;
+        if (verdict == NULL || verdict->pack != entry->pack)
+                return FALSE;
+        return !verdict->is_known || slot_set_has(&verdict->body.maybe, entry->slot) ||
+               (task->part == SEARCH_TEXT && slot_set_has(&verdict->header.maybe, entry->slot));
+}
+
+/* Of this entry and those behind it. */
+static void
+ahead_read(SearchTask *task, guint32 i)
+{
+        guint32 end = MIN(view_count(task->view) - i, 2 * AHEAD_MAX) + i;
+        Ahead *ahead = task->ahead;
+
+        ahead->n = ahead->at = 0;
+        ahead->bodies[ahead->n++] = view_entry(task->view, i)->body;
+        while (++i < end && ahead->n < AHEAD_MAX) {
+                const ViewEntry *entry = view_entry(task->view, i);
+                if ((task->wanted == NULL || bit_has(task->wanted, i)) && may_be_read(task, entry))
+                        ahead->bodies[ahead->n++] = entry->body;
+        }
+        if (!blob_places(task->store->blob, ahead->bodies, ahead->n, ahead->places, NULL))
+                ahead->n = 0; /* whoever opens the body says why */
+}
+
+/* NULL: not known. */
+static const BlobPlace *
+place_of(SearchTask *task, guint32 i)
+{
+        gint64 body = view_entry(task->view, i)->body;
+
+        if (task->ahead == NULL)
+                task->ahead = g_new0(Ahead, 1);
+        Ahead *ahead = task->ahead;
+        while (ahead->at < ahead->n && ahead->bodies[ahead->at] != body)
+                ahead->at++;
+        if (ahead->at == ahead->n)
+                ahead_read(task, i);
+        return ahead->at < ahead->n ? &ahead->places[ahead->at++] : NULL;
+}
+
+/* The cuts are of the header. */
+static guint
+sections_needed(const SearchTask *task)
+{
+        return task->part == SEARCH_TEXT ? SUMMARY_STRUCTURE | SUMMARY_COPY : SUMMARY_STRUCTURE;
+}
+
 /* What has gone or is damaged matches nothing. FALSE: could not look. */
 static gboolean
 entry_read(SearchTask *task, guint32 i, gboolean *ret, GError **error)
@@ -143,13 +210,17 @@ entry_read(SearchTask *task, guint32 i, gboolean *ret, GError **error)
 
         *ret = FALSE;
         if (task->cursor == NULL)
-                task->cursor = store_summary_cursor(task->store, SUMMARY_STRUCTURE | SUMMARY_COPY);
+                task->cursor = store_summary_cursor(task->store, sections_needed(task));
+        if (task->room == NULL)
+                task->room = text_room_new();
         if (summary_cursor_get(task->cursor, task->view, i, &summary, &cause)) {
                 SearchCopy copy = {.body = view_entry(task->view, i)->body,
                                    .structure = summary.structure,
                                    .prefix = summary.prefix,
                                    .cuts = summary.cuts,
-                                   .n_cuts = summary.n_cuts};
+                                   .n_cuts = summary.n_cuts,
+                                   .place = place_of(task, i),
+                                   .room = task->room};
                 CopyText text = search_text_walk(task->store->blob, &copy, what, piece_take, task, &cause);
                 *ret = text == COPY_TEXT_STOPPED;
         }
@@ -294,6 +365,8 @@ search_task_step(SearchTask *task, Usec span, GError **error)
         SearchStep step = task->is_hopeless ? SEARCH_DONE : entries_look(task, clock_in(span), error);
 
         g_clear_pointer(&task->reader, index_reader_free);
+        g_clear_pointer(&task->ahead, g_free);
+        g_clear_pointer(&task->room, text_room_free);
         if (task->cursor != NULL)
                 summary_cursor_rest(task->cursor);
         if (task->copies != NULL)

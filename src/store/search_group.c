@@ -81,6 +81,15 @@ matcher_add_run(GroupMatcher *m, guint8 *out, Span word, gboolean is_start_fixed
         g_array_append_val(m->runs, run);
 }
 
+/* Long words first: they are seldom, and where one is not nothing else is looked for. */
+static gint
+compare_runs(gconstpointer a, gconstpointer b)
+{
+        gsize x = ((const Run *) a)->word.len, y = ((const Run *) b)->word.len;
+
+        return (x < y) - (x > y);
+}
+
 GroupMatcher *
 group_matcher_new(Span needle)
 {
@@ -103,6 +112,7 @@ group_matcher_new(Span needle)
                 }
                 at++;
         }
+        g_array_sort(m->runs, compare_runs);
         m->is_one_word = m->runs->len == 1 && g_array_index(m->runs, Run, 0).word.len == needle.len;
         return m;
 }
@@ -275,10 +285,37 @@ lists_add(Lists *lists, gsize number, DocSet *docs)
         return TRUE;
 }
 
+/* Sixteen places at once are compared by two octets of the pattern: its words are short and the octets around them
+ * many, so that this is twice as fast as memmem(). */
+typedef gint8 Sixteen __attribute__((vector_size(16)));
+
+static inline guint64
+any_of(Sixteen set)
+{
+        guint64 halves[2];
+
+        memcpy(halves, &set, sizeof(halves));
+        return halves[0] | halves[1];
+}
+
 /* The next place of the pattern. Its first octet may be the NUL before a word. */
 static const guint8 *
 find(const guint8 *at, const guint8 *end, Span pattern)
 {
+        gsize first = pattern.data[0] == 0 && pattern.len > 1 ? 1 : 0;
+        gsize last = pattern.len - (pattern.data[pattern.len - 1] == 0 && pattern.len > first + 1 ? 2 : 1);
+        Sixteen a = (Sixteen){0} + (gint8) pattern.data[first], b = (Sixteen){0} + (gint8) pattern.data[last];
+
+        for (; at < end && (gsize) (end - at) >= pattern.len + sizeof(Sixteen); at += sizeof(Sixteen)) {
+                Sixteen x, y;
+                memcpy(&x, at + first, sizeof(x));
+                memcpy(&y, at + last, sizeof(y));
+                if (any_of((x == a) & (y == b)) == 0)
+                        continue;
+                const guint8 *hit = memmem(at, sizeof(Sixteen) - 1 + pattern.len, pattern.data, pattern.len);
+                if (hit != NULL)
+                        return hit;
+        }
         return at < end ? memmem(at, (gsize) (end - at), pattern.data, pattern.len) : NULL;
 }
 
@@ -292,24 +329,31 @@ word_end(const guint8 *hit, const guint8 *end, Span pattern)
         return found != NULL ? found : end;
 }
 
+/* From the first list on; they are unpacked once. */
 static gboolean
-find_shared(GroupMatcher *m, const Record *record, Span words, Span pattern, DocSet *docs)
+lists_begin(GroupMatcher *m, const Record *record, Lists *lists)
+{
+        lists->n = lists->place = record->n_shared;
+        lists->at = 0;
+        return lists->all.data != NULL || lists_unpack(m, record, &lists->all);
+}
+
+static gboolean
+find_shared(GroupMatcher *m, const Record *record, Span words, Span pattern, Lists *lists, DocSet *docs)
 {
         const guint8 *start = words.data, *end = start + 1 + record->shared_octets, *counted = start + 1;
         const guint8 *hit = find(start, end, pattern);
-        Lists lists = {.n = record->n_shared};
         gsize number = 0;
 
         if (hit == NULL)
                 return TRUE;
-        if (!lists_unpack(m, record, &lists.all))
+        if (!lists_begin(m, record, lists))
                 return FALSE;
-        lists.place = lists.n;
         for (; hit != NULL; hit = find(word_end(hit, end, pattern), end, pattern)) {
                 const guint8 *in_word = hit + (pattern.data[0] == 0 ? 1 : 0);
                 number += count_nuls(counted, in_word);
                 counted = in_word;
-                if (!lists_add(&lists, number, docs))
+                if (!lists_add(lists, number, docs))
                         return FALSE;
         }
         return TRUE;
@@ -374,6 +418,15 @@ doc_set_intersect(DocSet *set, const DocSet *other)
                 set->bits[i] &= other->bits[i];
 }
 
+static gboolean
+doc_set_is_empty(const DocSet *set)
+{
+        for (guint i = 0; i < G_N_ELEMENTS(set->bits); i++)
+                if (set->bits[i] != 0)
+                        return FALSE;
+        return TRUE;
+}
+
 /* Slots of the bodies or of the headers. */
 static SlotSet
 slots_of(const DocSet *docs, GroupText text)
@@ -403,15 +456,16 @@ group_match(GroupMatcher *m, Span octets, GroupAnswer *ret_body, GroupAnswer *re
 {
         Record record;
         DocSet certain = {{0}}, possible;
+        Lists lists = {.n = 0};
         Span words;
 
         if (!record_open(octets, &record) || !words_unpack(m, &record, &words))
                 return FALSE;
         memset(&possible, 0xff, sizeof(possible));
-        for (guint i = 0; i < m->runs->len; i++) {
+        for (guint i = 0; i < m->runs->len && !doc_set_is_empty(&possible); i++) {
                 const Run *run = &g_array_index(m->runs, Run, i);
                 DocSet found = {{0}};
-                if (!find_shared(m, &record, words, run->pattern, &found))
+                if (!find_shared(m, &record, words, run->pattern, &lists, &found))
                         return FALSE;
                 find_own(&record, words, run->pattern, &found);
                 if (m->is_one_word)

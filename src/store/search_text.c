@@ -93,7 +93,8 @@ structure_make(Arena *arena, BlobBody *opened, Span *ret, GError **error)
 }
 
 static TextAnswer
-body_walk(BlobBody *opened, const SearchCopy *copy, guint what, TextTake take, gpointer to, GError **error)
+body_walk(BlobBody *opened, const SearchCopy *copy, TextRoom *room, guint what, TextTake take, gpointer to,
+          GError **error)
 {
         SummaryCut cuts[COPY_CUTS_MAX];
         Span structure = copy->structure;
@@ -103,17 +104,25 @@ body_walk(BlobBody *opened, const SearchCopy *copy, guint what, TextTake take, g
         for (guint i = 0; i < copy->n_cuts; i++)
                 cuts[i] = (SummaryCut){copy->cuts[i].offset, copy->cuts[i].len};
         if (structure.len > 0)
-                answer = mail_text_walk(structure, what, cuts, copy->n_cuts, body_read, opened, take, to, error);
+                answer = mail_text_walk_in(room, structure, what, cuts, copy->n_cuts, body_read, opened, take, to,
+                                           error);
         if (answer != TEXT_DAMAGED)
                 return answer;
 
         g_autoptr(Arena) arena = arena_new(PARSE_OCTETS);
         if (!structure_make(arena, opened, &structure, error))
                 return TEXT_FAILED;
-        answer = mail_text_walk(structure, what, cuts, copy->n_cuts, body_read, opened, take, to, error);
+        answer = mail_text_walk_in(room, structure, what, cuts, copy->n_cuts, body_read, opened, take, to, error);
         if (answer == TEXT_DAMAGED)
                 fault(error, FAULT_INTERNAL, "the structure of a message can't be read");
         return answer;
+}
+
+static BlobBody *
+body_open(Blob *blob, const SearchCopy *copy, GError **error)
+{
+        return copy->place != NULL ? blob_body_at(blob, copy->body, copy->place, error)
+                                   : blob_body_open(blob, copy->body, error);
 }
 
 CopyText
@@ -126,8 +135,10 @@ search_text_walk(Blob *blob, const SearchCopy *copy, guint what, TextTake take, 
                 if (text != COPY_TEXT_WALKED)
                         return text;
         }
-        g_autoptr(BlobBody) opened = blob_body_open(blob, copy->body, &cause);
-        TextAnswer answer = opened != NULL ? body_walk(opened, copy, what, take, to, &cause) : TEXT_FAILED;
+        g_autoptr(TextRoom) own = copy->room == NULL ? text_room_new() : NULL;
+        TextRoom *room = own != NULL ? own : copy->room;
+        g_autoptr(BlobBody) opened = body_open(blob, copy, &cause);
+        TextAnswer answer = opened != NULL ? body_walk(opened, copy, room, what, take, to, &cause) : TEXT_FAILED;
         switch (answer) {
         case TEXT_WALKED:
                 return COPY_TEXT_WALKED;

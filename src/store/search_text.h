@@ -14,6 +14,8 @@ typedef struct SearchCopy {
         Span prefix;
         const Cut *cuts;
         guint n_cuts;
+        const BlobPlace *place; /* where the body was; NULL: not known                                          */
+        TextRoom *room;         /* for those who read one after the other; NULL: the walk has its own           */
 } SearchCopy;
 
 typedef enum CopyText {
