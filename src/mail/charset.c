@@ -45,31 +45,61 @@ typedef enum Converter {
         EUC_JP,
         EUC_KR,
         ISO_2022_KR,
+        CP437,
+        CP850,
+        CP852,
+        CP866,
+        MACINTOSH,
+        BIG5_HKSCS,
+        VISCII,
         N_CONVERTERS,
+        OF_UNICODE = N_CONVERTERS, /* and behind it the forms of unicode.c, which are ours */
 } Converter;
 
 static const char *const LIBRARY_NAMES[N_CONVERTERS] = {
-        [CP1250] = "CP1250",           [CP1251] = "CP1251",
-        [CP1252] = "CP1252",           [CP1253] = "CP1253",
-        [CP1254] = "CP1254",           [CP1255] = "CP1255",
-        [CP1256] = "CP1256",           [CP1257] = "CP1257",
-        [CP1258] = "CP1258",           [CP874] = "CP874",
-        [LATIN2] = "ISO-8859-2",       [LATIN3] = "ISO-8859-3",
-        [LATIN4] = "ISO-8859-4",       [CYRILLIC] = "ISO-8859-5",
-        [ARABIC] = "ISO-8859-6",       [GREEK] = "ISO-8859-7",
-        [HEBREW] = "ISO-8859-8",       [LATIN6] = "ISO-8859-10",
-        [LATIN7] = "ISO-8859-13",      [LATIN8] = "ISO-8859-14",
-        [LATIN9] = "ISO-8859-15",      [LATIN10] = "ISO-8859-16",
-        [KOI8_R] = "KOI8-R",           [KOI8_U] = "KOI8-U",
-        [GB18030] = "GB18030",         [BIG5] = "BIG5",
-        [SHIFT_JIS] = "CP932",         [ISO_2022_JP] = "ISO-2022-JP",
-        [EUC_JP] = "EUC-JP",           [EUC_KR] = "CP949",
+        [CP1250] = "CP1250",
+        [CP1251] = "CP1251",
+        [CP1252] = "CP1252",
+        [CP1253] = "CP1253",
+        [CP1254] = "CP1254",
+        [CP1255] = "CP1255",
+        [CP1256] = "CP1256",
+        [CP1257] = "CP1257",
+        [CP1258] = "CP1258",
+        [CP874] = "CP874",
+        [LATIN2] = "ISO-8859-2",
+        [LATIN3] = "ISO-8859-3",
+        [LATIN4] = "ISO-8859-4",
+        [CYRILLIC] = "ISO-8859-5",
+        [ARABIC] = "ISO-8859-6",
+        [GREEK] = "ISO-8859-7",
+        [HEBREW] = "ISO-8859-8",
+        [LATIN6] = "ISO-8859-10",
+        [LATIN7] = "ISO-8859-13",
+        [LATIN8] = "ISO-8859-14",
+        [LATIN9] = "ISO-8859-15",
+        [LATIN10] = "ISO-8859-16",
+        [KOI8_R] = "KOI8-R",
+        [KOI8_U] = "KOI8-U",
+        [GB18030] = "GB18030",
+        [BIG5] = "BIG5",
+        [SHIFT_JIS] = "CP932",
+        [ISO_2022_JP] = "ISO-2022-JP",
+        [EUC_JP] = "EUC-JP",
+        [EUC_KR] = "CP949",
         [ISO_2022_KR] = "ISO-2022-KR",
+        [CP437] = "CP437",
+        [CP850] = "CP850",
+        [CP852] = "CP852",
+        [CP866] = "CP866",
+        [MACINTOSH] = "MACINTOSH",
+        [BIG5_HKSCS] = "BIG5-HKSCS",
+        [VISCII] = "VISCII",
 };
 
 static const struct {
         const char *name;
-        Converter converter;
+        guint converter;
 } CHARSETS[] = {
         {"utf-8", CONVERT_NONE},
         {"us-ascii", CONVERT_NONE},
@@ -145,6 +175,51 @@ static const struct {
         {"ksc5601", EUC_KR},
         {"cp949", EUC_KR},
         {"iso-2022-kr", ISO_2022_KR},
+        {"csiso2022jp", ISO_2022_JP},
+        {"csshiftjis", SHIFT_JIS},
+        {"cseuckr", EUC_KR},
+        {"ks_c_5601", EUC_KR},
+        {"windows-949", EUC_KR},
+        {"big5-hkscs", BIG5_HKSCS},
+        {"gb_2312-80", GB18030},
+        {"windows-936", GB18030},
+        {"latin-1", CP1252},
+        {"iso-latin-1", CP1252},
+        {"iso_8859-2", LATIN2},
+        {"iso_8859-15", LATIN9},
+        {"latin9", LATIN9},
+        {"x-cp1250", CP1250},
+        {"x-cp1251", CP1251},
+        {"x-cp1252", CP1252},
+        {"win-1251", CP1251},
+        {"koi8", KOI8_R},
+        {"iso-8859-6-i", ARABIC},
+        {"iso-8859-8-e", HEBREW},
+        {"logical", HEBREW},
+        {"ibm437", CP437},
+        {"cp437", CP437},
+        {"ibm850", CP850},
+        {"cp850", CP850},
+        {"ibm852", CP852},
+        {"cp852", CP852},
+        {"ibm866", CP866},
+        {"cp866", CP866},
+        {"macintosh", MACINTOSH},
+        {"mac", MACINTOSH},
+        {"x-mac-roman", MACINTOSH},
+        {"viscii", VISCII},
+        {"utf-16", OF_UNICODE + UNICODE_16},
+        {"utf-16le", OF_UNICODE + UNICODE_16LE},
+        {"utf-16be", OF_UNICODE + UNICODE_16BE},
+        {"unicode", OF_UNICODE + UNICODE_16},
+        {"ucs-2", OF_UNICODE + UNICODE_16},
+        {"iso-10646-ucs-2", OF_UNICODE + UNICODE_16},
+        {"utf-32", OF_UNICODE + UNICODE_32},
+        {"utf-32le", OF_UNICODE + UNICODE_32LE},
+        {"utf-32be", OF_UNICODE + UNICODE_32BE},
+        {"utf-7", OF_UNICODE + UNICODE_7},
+        {"unicode-1-1-utf-7", OF_UNICODE + UNICODE_7},
+        {"x-unicode-2-0-utf-7", OF_UNICODE + UNICODE_7},
 };
 
 typedef struct Kept {
@@ -170,32 +245,57 @@ mail_charsets_preload(void)
         pthread_once(&kept_once, open_all);
 }
 
+/* What a name means. `unicode`: the converter does not count. */
+typedef struct Charset {
+        Converter converter;
+        UnicodeForm unicode;
+} Charset;
+
 static gboolean
-charset_find(Span charset, Converter *ret)
+charset_find(Span charset, Charset *ret)
 {
-        for (gsize i = 0; charset.len > 0 && i < G_N_ELEMENTS(CHARSETS); i++)
-                if (span_is(charset, CHARSETS[i].name)) {
-                        mail_charsets_preload();
-                        *ret = CHARSETS[i].converter;
-                        return *ret == CONVERT_NONE || kept[*ret].handle != NOT_OPEN;
-                }
+        *ret = (Charset){CONVERT_NONE, UNICODE_NONE};
+        for (gsize i = 0; charset.len > 0 && i < G_N_ELEMENTS(CHARSETS); i++) {
+                guint converter = CHARSETS[i].converter;
+                if (!span_is(charset, CHARSETS[i].name))
+                        continue;
+                mail_charsets_preload();
+                if (converter > OF_UNICODE)
+                        ret->unicode = converter - OF_UNICODE;
+                else
+                        ret->converter = converter;
+                return ret->converter == CONVERT_NONE || kept[converter].handle != NOT_OPEN;
+        }
         return FALSE;
 }
 
 gboolean
 charset_is_known(Span charset)
 {
-        Converter converter;
+        Charset found;
 
-        return charset_find(charset, &converter);
+        return charset_find(charset, &found);
 }
 
 gboolean
 charset_keeps_ascii(Span charset)
 {
-        Converter converter;
+        Charset found;
 
-        return !charset_find(charset, &converter) || (converter != ISO_2022_JP && converter != ISO_2022_KR);
+        return !charset_find(charset, &found) ||
+               (found.unicode == UNICODE_NONE && found.converter != ISO_2022_JP && found.converter != ISO_2022_KR &&
+                found.converter != VISCII); /* which has letters among the controls */
+}
+
+/* Vietnamese, Hebrew and some Chinese: a letter waits for the mark that may follow it (CP1258, CP1255, BIG5-HKSCS). */
+static Span
+held_letter(iconv_t handle, char room[16])
+{
+        char *to = room;
+        gsize left = 16;
+
+        iconv(handle, NULL, NULL, &to, &left);
+        return span_make(room, (gsize) (to - room));
 }
 
 /* Through the C library's converter, a piece at a time. An octet it can't read becomes U+FFFD and the next one is
@@ -203,7 +303,7 @@ charset_keeps_ascii(Span charset)
 static void
 convert(iconv_t handle, Octets *o, Span text)
 {
-        char piece[1024];
+        char piece[1024], held[16];
         char *from = (char *) text.data;
         gsize left = text.len;
 
@@ -221,21 +321,36 @@ convert(iconv_t handle, Octets *o, Span text)
                         left--;
                 }
         }
+        octets_add_text(o, held_letter(handle, held));
+}
+
+static void
+add_unicode_text(Octets *o, UnicodeForm form, Span text)
+{
+        g_auto(Octets) whole = OCTETS_INIT(3 * text.len + 3);
+        UnicodeReader reader = {0};
+
+        octets_add_unicode(&whole, &reader, form, text, TRUE);
+        octets_add_text(o, octets_span(&whole));
 }
 
 gboolean
 octets_add_converted(Octets *o, Span charset, Span text)
 {
-        Converter converter;
+        Charset found;
 
-        if (!charset_find(charset, &converter))
+        if (!charset_find(charset, &found))
                 return FALSE;
-        if (converter == CONVERT_NONE) {
+        if (found.unicode != UNICODE_NONE) {
+                add_unicode_text(o, found.unicode, text);
+                return TRUE;
+        }
+        if (found.converter == CONVERT_NONE) {
                 octets_add_text(o, text);
                 return TRUE;
         }
-        MUTEX_SCOPE(&kept[converter].mutex);
-        convert(kept[converter].handle, o, text);
+        MUTEX_SCOPE(&kept[found.converter].mutex);
+        convert(kept[found.converter].handle, o, text);
         return TRUE;
 }
 
@@ -246,8 +361,8 @@ add_stray(Octets *o, guint8 octet, gboolean is_named)
         octets_add_character(o, is_named ? 0xfffd : windows_1252_character(octet));
 }
 
-static gsize
-add_utf8(Octets *o, Span text, gboolean is_named, gboolean is_last)
+gsize
+octets_add_utf8(Octets *o, Span text, gboolean is_named, gboolean is_last)
 {
         Scan s = scan_from(text);
         gunichar c;
@@ -304,20 +419,24 @@ up_to_line_end(Span text)
 }
 
 gsize
-octets_add_charset(Octets *o, Span charset, Span text, gboolean is_last)
+octets_add_charset(Octets *o, CharsetReader *r, Span text, gboolean is_last)
 {
-        Converter converter = CONVERT_NONE;
-        gboolean is_known = charset_find(charset, &converter);
+        Charset found;
+        gboolean is_known = charset_find(r->charset, &found);
 
-        if (!is_known || converter == CONVERT_NONE)
-                return add_utf8(o, text, is_known && span_starts_nocase(charset, span_of("utf")), is_last);
+        if (is_known && found.unicode != UNICODE_NONE)
+                return octets_add_unicode(o, &r->unicode, found.unicode, text, is_last);
+        if (!is_known || found.converter == CONVERT_NONE)
+                return octets_add_utf8(o, text, is_known && span_starts_nocase(r->charset, span_of("utf")), is_last);
 
+        char held[16];
         Scan s = scan_from(is_last ? text : up_to_line_end(text));
-        MUTEX_SCOPE(&kept[converter].mutex);
-        iconv(kept[converter].handle, NULL, NULL, NULL, NULL);
+        MUTEX_SCOPE(&kept[found.converter].mutex);
+        iconv(kept[found.converter].handle, NULL, NULL, NULL, NULL);
         while (!scan_at_end(&s) && !o->is_over)
-                if (convert_some(kept[converter].handle, o, &s, is_last))
+                if (convert_some(kept[found.converter].handle, o, &s, is_last))
                         break;
+        octets_add(o, held_letter(kept[found.converter].handle, held));
         return scan_since(&s, text.data).len;
 }
 
@@ -325,15 +444,16 @@ gboolean
 mail_charset_decode(Arena *arena, Span charset, Span text, gsize max, Span *ret)
 {
         g_auto(Octets) o = OCTETS_INIT(max);
-        Converter converter;
+        CharsetReader reader = {.charset = charset};
+        Charset found;
 
-        if (!charset_find(charset, &converter))
+        if (!charset_find(charset, &found))
                 return FALSE;
-        if (converter == CONVERT_NONE) {
+        if (found.converter == CONVERT_NONE && found.unicode == UNICODE_NONE) {
                 *ret = text;
                 return TRUE;
         }
-        (void) octets_add_charset(&o, charset, text, TRUE);
+        (void) octets_add_charset(&o, &reader, text, TRUE);
         *ret = arena_copy(arena, octets_span(&o));
         return TRUE;
 }

@@ -6,17 +6,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const CHARSETS[] = {"", "utf-8", "iso-8859-2", "shift_jis", "gb18030", "iso-2022-jp", "euc-kr", "x"};
+static const char *const CHARSETS[] = {"", "utf-8", "iso-8859-2", "shift_jis", "gb18030", "iso-2022-jp", "euc-kr", "x",
+                                       "utf-16", "utf-16le", "utf-32", "utf-7"};
 
 static void
 convert(Octets *out, Span charset, Span text, gsize step)
 {
         g_auto(Octets) in = OCTETS_INIT(1024 * 1024);
+        CharsetReader reader = {.charset = charset};
 
         for (gsize at = 0; at < text.len; at += step) {
                 octets_add(&in, span_slice(text, at, at + step));
                 gboolean is_last = step >= text.len - at;
-                gsize taken = octets_add_charset(out, charset, octets_span(&in), is_last);
+                gsize taken = octets_add_charset(out, &reader, octets_span(&in), is_last);
 
                 g_assert(taken <= in.len && (!is_last || taken == in.len));
                 in.len -= taken;

@@ -88,11 +88,43 @@ gboolean charset_is_known(Span charset);
 gboolean charset_keeps_ascii(Span charset); /* text of ASCII octets is already UTF-8 */
 gboolean octets_add_converted(Octets *o, Span charset, Span text);
 
+/* Forms of Unicode other than plain UTF-8 (unicode.c); 16 and 32 leave it open which octet comes first. */
+typedef enum UnicodeForm {
+        UNICODE_NONE = 0,
+        UNICODE_16,
+        UNICODE_16LE,
+        UNICODE_16BE,
+        UNICODE_32,
+        UNICODE_32LE,
+        UNICODE_32BE,
+        UNICODE_7,
+        UNICODE_8, /* it was UTF-8 all the same */
+} UnicodeForm;
+
+/* {0} at first. */
+typedef struct UnicodeReader {
+        UnicodeForm form;    /* once it is known               */
+        gunichar lead;       /* a high surrogate that waits    */
+        gboolean is_shifted; /* UTF-7: in base64               */
+        gboolean is_empty;   /* of which nothing was read yet  */
+        guint32 bits;
+        guint n_bits;
+} UnicodeReader;
+
+/* As octets_add_charset(). At most three octets of UTF-8 come of one. */
+gsize octets_add_unicode(Octets *o, UnicodeReader *r, UnicodeForm named, Span text, gboolean is_last);
+/* UTF-8; octets that are none become U+FFFD when somebody has named it, else they are windows-1252. */
+gsize octets_add_utf8(Octets *o, Span text, gboolean is_named, gboolean is_last);
+
 /* The same for a body that comes in pieces, controls and line ends kept: how many octets of text were taken; what is left
  * belongs in front of the next piece. A charset that is unknown, empty or us-ascii is read as UTF-8, and octets that are
  * none as windows-1252. is_last: nothing follows, everything is taken. */
-gsize octets_add_charset(Octets *o, Span charset, Span text, gboolean is_last);
-#define CHARSET_LEFT_MAX 8 /* octets that are left at most, unless text has a line end: then the line behind it too */
+typedef struct CharsetReader {
+        Span charset;
+        UnicodeReader unicode; /* private; {0} at first */
+} CharsetReader;
+gsize octets_add_charset(Octets *o, CharsetReader *r, Span text, gboolean is_last);
+#define CHARSET_LEFT_MAX 64 /* octets that are left at most, unless text has a line end: then the line behind it too */
 
 void octets_add_character(Octets *o, gunichar c);
 gunichar windows_1252_character(guint8 octet);

@@ -102,7 +102,7 @@ typedef struct Reading {
         TransferDecoder decoder;
         HtmlReader html;
         gboolean is_html;
-        Span charset;
+        CharsetReader charset;
         Octets *octets, *utf8, *shown; /* decoded; in UTF-8; without tags */
 } Reading;
 
@@ -119,7 +119,7 @@ read_piece(Reading *r, Span piece, gboolean is_last, Preview *p)
         if (is_last)
                 r->octets->len += transfer_decode_end(&r->decoder, r->octets->data + r->octets->len, TRANSFER_ROOM_MIN);
         r->utf8->len = r->shown->len = 0;
-        gsize taken = octets_add_charset(r->utf8, r->charset, octets_span(r->octets), is_last);
+        gsize taken = octets_add_charset(r->utf8, &r->charset, octets_span(r->octets), is_last);
         r->octets->len -= taken;
         memmove(r->octets->data, r->octets->data + taken, r->octets->len);
         if (r->is_html)
@@ -130,7 +130,7 @@ read_piece(Reading *r, Span piece, gboolean is_last, Preview *p)
 static void
 read_part(Workspace *ws, Span message, const Part *part, Preview *p)
 {
-        Reading r = {.charset = param_find(part->type.params, part->type.n_params, "charset"),
+        Reading r = {.charset.charset = param_find(part->type.params, part->type.n_params, "charset"),
                      .is_html = span_is(part->type.subtype, "html"),
                      .octets = &ws->first,
                      .utf8 = &ws->second,

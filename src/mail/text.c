@@ -203,6 +203,7 @@ typedef struct Body {
         gboolean is_html;
         gboolean keeps_ascii; /* ASCII stays what it is, octet by octet */
         TransferDecoder decoder;
+        CharsetReader charset;
         HtmlReader html;
         TextFolder folder;
         TextPiece piece;
@@ -250,7 +251,7 @@ convert_body(Walk *w, Body *b, gboolean is_last)
         Octets *decoded = &w->room->decoded;
 
         w->room->utf8.len = 0;
-        gsize taken = octets_add_charset(&w->room->utf8, b->place->charset, octets_span(decoded), is_last);
+        gsize taken = octets_add_charset(&w->room->utf8, &b->charset, octets_span(decoded), is_last);
         decoded->len -= taken;
         memmove(decoded->data, decoded->data + taken, decoded->len);
         return show_text(w, b, octets_span(&w->room->utf8), is_last);
@@ -292,6 +293,7 @@ walk_body(Walk *w, const PartPlace *p)
         Body b = {.place = p,
                   .is_html = span_is(p->subtype, "html"),
                   .keeps_ascii = keeps_ascii(p),
+                  .charset.charset = p->charset,
                   .piece = {.kind = TEXT_BODY, .is_first = TRUE, .part = p->index}};
 
         transfer_decoder_init(&b.decoder, p->encoding);

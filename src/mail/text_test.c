@@ -102,6 +102,23 @@ test_parts(void)
         check("Content-Type: multipart/mixed\r\n\r\nlost\r\n", "field 0: content-type: multipart/mixed\nbody 1: lost ");
 }
 
+/* Forms of Unicode that are no plain text, and plain text that has their label. */
+static void
+test_unicode(void)
+{
+        check_cut("Content-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                  "//5HAHIA/ADfAGUADQAKAA0APdgA3g0ACgA=\r\n",
+                  TEXT_OF_BODY, NULL, 0, "body 0: gru\xcc\x88sse \xf0\x9f\x98\x80 ");
+        check_cut("Content-Type: text/html; charset=\"UTF-16BE\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+                  "ADwAYgA+AEcAcgD8ADwALwBiAD4A3wBl\r\n",
+                  TEXT_OF_BODY, NULL, 0, "body 0: gru\xcc\x88sse");
+        check_cut("Content-Type: text/plain; charset=utf-7\r\n\r\nGr+APw-\r\n  +AN8-e 1 +- 1\r\n", TEXT_OF_BODY, NULL,
+                  0, "body 0: gru\xcc\x88 sse 1 + 1 ");
+        check_cut("Content-Type: text/plain; charset=utf-16\r\n\r\nPlain text\r\n", TEXT_OF_BODY, NULL, 0,
+                  "body 0: plain text ");
+        check("Subject: =?utf-16?B?/v8ARwByAPw=?= =?utf-7?Q?+AN8-?=\r\n\r\n", "field 0: subject: gru\xcc\x88ss");
+}
+
 /* What a copy does not show is not found. */
 static void
 test_cuts(void)
@@ -201,6 +218,8 @@ test_large(void)
                 {"Content-Transfer-Encoding: base64\r\n",
                  "bm90aGluZyB0byBzZWUgaW4gdGhpcyBsaW5lLCBub3IgaW4gdGhlIG5leHQgb25l\r\n", "dGhlIG5lZWRsZSBpcyBoZXJl"},
                 {"Content-Type: text/plain; charset=shift_jis\r\n", "\x83\x65\x83\x58\x83\x67", "the needle is here"},
+                {"Content-Type: text/plain; charset=utf-7\r\n", "nothing to see+AGEAYgBj-, nor here ",
+                 "the nee+AGQ-le is here"},
                 {"Content-Transfer-Encoding: quoted-printable\r\n", "nothing to see, =\r\nnor here=20\r\n",
                  "the nee=\r\ndle is here"},
         };
@@ -215,6 +234,24 @@ test_large(void)
                 g_string_append(message, cases[i].end);
                 g_assert_true(is_found(span_make(message->str, message->len), "The Needle is here"));
         }
+}
+
+/* Two octets a letter, in pieces that fall between them. */
+static void
+test_large_utf16(void)
+{
+        g_autoptr(GString) message = g_string_new("Content-Type: text/plain; charset=utf-16le\r\n\r\n ");
+        const char *needle = "the needle";
+
+        while (message->len < 300000)
+                g_string_append_len(message, "\0n\0o\0", 6);
+        g_string_append_c(message, 0);
+        for (const char *at = needle; *at != '\0'; at++) {
+                g_string_append_c(message, *at);
+                g_string_append_c(message, 0);
+        }
+        g_assert_true(is_found(span_make(message->str, message->len), needle));
+        g_assert_false(is_found(span_make(message->str, message->len), "another"));
 }
 
 /* However large a header, so much of it is looked at; what follows is read all the same. */
@@ -237,10 +274,12 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/mail/text/fields-and-text-are-decoded-and-folded", test_plain);
         g_test_add_func("/mail/text/parts-in-the-order-of-the-message", test_parts);
+        g_test_add_func("/mail/text/utf-16-and-utf-7 RFC 2781, 2152", test_unicode);
         g_test_add_func("/mail/text/cuts-are-left-out", test_cuts);
         g_test_add_func("/mail/text/name-and-value-of-a-field", test_value);
         g_test_add_func("/mail/text/answers", test_answers);
         g_test_add_func("/mail/text/large-texts-are-searched-to-their-end RFC 9051 §6.4.4", test_large);
+        g_test_add_func("/mail/text/large-texts-in-utf-16-too", test_large_utf16);
         g_test_add_func("/mail/text/large-headers-are-searched-in-part", test_large_header);
         return g_test_run();
 }
