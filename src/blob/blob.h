@@ -72,6 +72,9 @@ gboolean blob_name(DbTxn *txn, const BlobPlace *place, gint64 refs, Span summary
 gboolean blob_ref(DbTxn *txn, gint64 body, gint64 more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean blob_unref(DbTxn *txn, gint64 body, gint64 fewer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Another one in its place, where the body has one. */
+gboolean blob_set_summary(DbTxn *txn, gint64 body, Span summary, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* One of its references has taken the summary elsewhere (store/packing.c). When all that are left have, it is dropped here. Such a reference is given
  * back by blob_unref_packed(). */
 gboolean blob_pack(DbTxn *txn, gint64 body, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -95,3 +95,11 @@ blob_unref_packed(DbTxn *txn, gint64 body, gint64 fewer, GError **error)
                 return FALSE;
         return is_dropped || (db_run(txn, &TAKE_PACKED, error, "iii", fewer, fewer, body) && found(txn, body, error));
 }
+
+DB_SQL(SUMMARY_SET, "UPDATE body SET summary = ? WHERE id = ? AND length(summary) > 0");
+
+gboolean
+blob_set_summary(DbTxn *txn, gint64 body, Span summary, GError **error)
+{
+        return db_run(txn, &SUMMARY_SET, error, "bi", summary, body);
+}

@@ -111,7 +111,10 @@ cursor_take_row(SummaryCursor *cursor, const DbRows *row, GError **error)
         Span stored = arena_copy(cursor->arena, db_bytes(row, 5));
         if (arena_is_over(cursor->arena))
                 return fault(error, FAULT_BUSY, "no memory for summaries of messages");
-        cursor->bodies[cursor->n] = summary_decode(stored, summary) ? 0 : db_int(row, 3);
+        gboolean is_read = summary_decode(stored, summary);
+        if (!is_read && stored.len > 0)
+                healing_note_body(cursor->store, db_int(row, 3));
+        cursor->bodies[cursor->n] = is_read ? 0 : db_int(row, 3);
         cursor->uids[cursor->n++] = (guint32) uid;
         return TRUE;
 }
@@ -218,24 +221,35 @@ pack_open_kept(SummaryCursor *cursor, gint64 id)
         return pack_add(cursor, &pack);
 }
 
-/* Sections that can't be read are like those that are not there. */
+/* One that can't be read is like one that is not there: its items are made again; but for the prefixes and cuts, that
+ * is a fault. *ret_there: is the pack? */
+static gboolean
+pack_read_section(SummaryCursor *cursor, DbTxn *txn, OpenPack *pack, PackPart which, gboolean *ret_there,
+                  GError **error)
+{
+        PackedPart **part = &pack->parts[which];
+        gboolean is_damaged;
+
+        if (!pack_read_kept(cursor->store, txn, &cursor->unpacker, pack->id, which, part, &is_damaged, error))
+                return FALSE;
+        *ret_there = *part != NULL || is_damaged;
+        if (!*ret_there && which != PACK_COPY && !pack_is_there(txn, pack->id, ret_there, error))
+                return FALSE;
+        if (*ret_there && *part == NULL)
+                healing_note_pack(cursor->store, pack->id);
+        return TRUE;
+}
+
 static gboolean
 pack_read_parts(SummaryCursor *cursor, DbTxn *txn, OpenPack *pack, gboolean *ret_there, GError **error)
 {
         *ret_there = TRUE;
-        for (guint i = 0; i < PACK_N_PARTS && *ret_there; i++) {
-                gboolean is_damaged;
-                if ((cursor->sections & 1u << i) == 0)
-                        continue;
-                if (!pack_read_kept(cursor->store, txn, &cursor->unpacker, pack->id, i, &pack->parts[i], &is_damaged,
-                                    error))
+        for (guint i = 0; i < PACK_N_PARTS && *ret_there; i++)
+                if ((cursor->sections & 1u << i) != 0 && !pack_read_section(cursor, txn, pack, i, ret_there, error))
                         return FALSE;
-                *ret_there = pack->parts[i] != NULL || is_damaged;
-        }
         return TRUE;
 }
 
-/* *ret NULL: there is no such pack. */
 static gboolean
 pack_open(SummaryCursor *cursor, DbTxn *txn, gint64 id, const OpenPack **ret, GError **error)
 {

@@ -18,6 +18,7 @@ typedef struct RecentMarks RecentMarks; /* recent.c */
 typedef struct Parts Parts; /* packs.c: parts of packs that were read lately */
 typedef struct Pace Pace;   /* packing.c                                     */
 typedef struct Claims Claims; /* copy_stage.c */
+typedef struct Healing Healing; /* healing.c */
 
 struct Store {
         Db *db;
@@ -31,6 +32,7 @@ struct Store {
         Claims *claims;
         guint stage_min;        /* UIDs; so many are copied in slices. Tests set it, and the next, before anything is copied */
         guint slice_cost;       /* of a slice of COPY, MOVE and undelete, in us, as they are reckoned in copy.c */
+        Healing *healing;
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
@@ -248,6 +250,8 @@ gboolean summary_decode(Span stored, StoredSummary *ret) G_GNUC_WARN_UNUSED_RESU
 /* The sections from the message itself, in the arena; untouched for one that can't be summarised. */
 gboolean summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret,
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The stored form of it; empty for one that can't be summarised. */
+gboolean summary_of_body(Store *store, Arena *arena, gint64 body, Span *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* packs.c: packs as they are stored -------------------------------------------------------------------------------------- */
 
@@ -282,6 +286,17 @@ const ViewEntry *places_find(const Places *places, gint64 mailbox, guint32 uid) 
 gboolean places_read(Places *places, DbTxn *txn, gint64 mailbox, guint32 uid, const ViewEntry **ret,
                      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+gboolean pack_is_there(DbTxn *txn, gint64 pack, gboolean *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* healing.c: sections that were stored damaged ------------------------------------------------------------------------- */
+
+Healing *healing_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void healing_free(Healing *healing);
+/* Somebody could not read a part of this pack other than PACK_COPY, or the summary of this body, and went without. From any thread, also within a
+ * transaction. */
+void healing_note_pack(Store *store, gint64 pack);
+void healing_note_body(Store *store, gint64 body);
+
 /* packing.c: what a pass of store_pack() does, piece by piece ------------------------------------------------------------ */
 
 Pace *pace_new(void) G_GNUC_WARN_UNUSED_RESULT;
@@ -296,6 +311,17 @@ typedef enum PackWork {
         PACK_IDLE,  /* nothing of this mailbox (is ready to) be packed */
         PACK_AGAIN, /* a piece was done: call again                    */
 } PackWork;
+/* One of what was noted, if it is damaged indeed: makes it again from the messages and stores it. Of the thread that packs. */
+PackWork healing_step(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The sections of one message as items of a pack's parts. They stay where they are. */
+typedef struct PackItems {
+        Span of[PACK_N_PARTS][PAGE_ENTRIES]; /* without data: not there */
+} PackItems;
+void pack_items_take(PackItems *items, guint slot, const StoredSummary *summary);
+/* Of one part, together within PART_OCTETS_MAX: the others are not there any more. */
+void pack_items_bound(PackItems *items, PackPart which, guint n);
+
 /* A piece of one mailbox: folds some of its tail, or packs a page. is_forced: also a last page that is not full. */
 PackWork mailbox_pack(Store *store, gint64 mailbox, gboolean is_forced, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -173,5 +173,6 @@ enum {                                  /* of STORE_EVENTS */
         STORE_EVENT_ADMIN_OPEN = 0,
         STORE_EVENT_SEARCH_READY,
         STORE_EVENT_SEARCH_DAMAGED,
+        STORE_EVENT_HEALED,
 };
 extern const LogEvent STORE_EVENTS[];   /* for the manual; name NULL ends it */

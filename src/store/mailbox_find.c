@@ -14,6 +14,12 @@ const LogEvent STORE_EVENTS[] = {
         [STORE_EVENT_SEARCH_DAMAGED] = {"search.damaged", LOG_WARNING,
                                         "The search index could not be read or written. It is removed and made anew; "
                                         "until then searching reads the messages themselves."},
+        [STORE_EVENT_HEALED] =
+                {"store.healed", LOG_WARNING,
+                 "What is computed once of messages was damaged in the database, and was made again from the messages. "
+                 "No "
+                 "mail is missing and nobody noticed; but something damaged the database, so look at the disk and run "
+                 "restante verify."},
         {NULL},
 };
 

@@ -7,7 +7,7 @@
  *
  * 1. n is from 1 to 128, and in all parts of a pack the number of its slots.
  * 2. The content is used up to its end. It has at most PART_OCTETS_MAX octets, and the lengths.
- * 3. A part never changes.
+ * 3. A part never changes, but for one that is damaged, which is made again (healing.c).
  */
 #include "store/pack.h"
 

@@ -35,7 +35,7 @@ typedef struct Bundle {
         gint64 bodies[PAGE_ENTRIES];
         gboolean has_summary[PAGE_ENTRIES];
         gboolean leaves_rows; /* some of the page could not be read */
-        Span items[PACK_N_PARTS][PAGE_ENTRIES];
+        PackItems items;
         Arena *arena; /* theirs */
         GByteArray *parts[PACK_N_PARTS];
         guint fold;       /* so many of the tail first; 0: none */
@@ -67,8 +67,8 @@ bundle_free(Bundle *bundle)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bundle, bundle_free)
 
-static void
-take_summary(Bundle *bundle, guint slot, const StoredSummary *summary)
+void
+pack_items_take(PackItems *items, guint slot, const StoredSummary *summary)
 {
         const Span *sections[] = {
                 [PACK_ENVELOPE] = &summary->envelope, [PACK_STRUCTURE] = &summary->structure,
@@ -77,7 +77,13 @@ take_summary(Bundle *bundle, guint slot, const StoredSummary *summary)
         };
 
         for (guint i = 0; i < G_N_ELEMENTS(sections); i++)
-                bundle->items[i][slot] = sections[i]->data != NULL ? *sections[i] : span_of("");
+                items->of[i][slot] = sections[i]->data != NULL ? *sections[i] : span_of("");
+}
+
+static void
+take_summary(Bundle *bundle, guint slot, const StoredSummary *summary)
+{
+        pack_items_take(&bundle->items, slot, summary);
         bundle->has_summary[slot] = TRUE;
 }
 
@@ -105,8 +111,8 @@ take_row(Bundle *bundle, const DbRows *row)
             !copy_get_cuts(cuts, (guint64) db_int(row, 4), decoded, &n_cuts))
                 return FALSE;
         copy_item_put(item, prefix, cuts);
-        bundle->items[PACK_COPY][slot] = arena_copy(bundle->arena, span_make(item->data, item->len));
-        if (bundle->items[PACK_COPY][slot].data == NULL)
+        bundle->items.of[PACK_COPY][slot] = arena_copy(bundle->arena, span_make(item->data, item->len));
+        if (bundle->items.of[PACK_COPY][slot].data == NULL)
                 return FALSE;
         bundle->uids[slot] = entry->uid;
         bundle->bodies[slot] = entry->body;
@@ -236,16 +242,15 @@ make_missing(Bundle *bundle)
         }
 }
 
-/* Those that are over PART_OCTETS_MAX stay outside. */
-static void
-items_bound(Span *items, guint n)
+void
+pack_items_bound(PackItems *items, PackPart which, guint n)
 {
         gsize octets = 0;
 
         for (guint i = 0; i < n; i++) {
-                if (octets + items[i].len > PART_OCTETS_MAX)
-                        items[i] = SPAN_EMPTY;
-                octets += items[i].len;
+                if (octets + items->of[which][i].len > PART_OCTETS_MAX)
+                        items->of[which][i] = SPAN_EMPTY;
+                octets += items->of[which][i].len;
         }
 }
 
@@ -258,8 +263,8 @@ bundle_make(Bundle *bundle, GError **error)
                 return fault(error, FAULT_BUSY, "no memory to pack with");
         make_missing(bundle);
         for (guint i = 0; i < PACK_N_PARTS; i++) {
-                items_bound(bundle->items[i], bundle->n);
-                part_put(packer, bundle->parts[i], bundle->items[i], bundle->n);
+                pack_items_bound(&bundle->items, i, bundle->n);
+                part_put(packer, bundle->parts[i], bundle->items.of[i], bundle->n);
         }
         return TRUE;
 }
@@ -501,6 +506,15 @@ ripe_pack(Store *store, Usec before, GError **error)
         return work == PACK_FAILED ? PACK_FAILED : PACK_AGAIN;
 }
 
+/* What is damaged first: until it is healed every reader makes it again. */
+static PackWork
+piece(Store *store, Usec before, GError **error)
+{
+        PackWork work = healing_step(store, error);
+
+        return work == PACK_IDLE ? ripe_pack(store, before, error) : work;
+}
+
 /* Transactions a second since the last pass. */
 static gboolean
 is_dense(Pace *pace, const DbStats *stats)
@@ -523,7 +537,7 @@ store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer data, GE
         Usec until = clock_in(is_busy ? DENSE_SPAN : SPAN);
         Usec before = is_busy ? clock_real() - DENSE_PATIENCE : G_MAXINT64;
         while (work == PACK_AGAIN && clock_monotonic() < until && (may_go_on == NULL || may_go_on(data)))
-                work = ripe_pack(store, before, error);
+                work = piece(store, before, error);
         db_stats(store->db, &stats);
         store->pace->transactions = stats.transactions;
         store->pace->at = clock_monotonic();

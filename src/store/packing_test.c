@@ -369,6 +369,93 @@ test_damaged_part(Site *site, gconstpointer data)
         g_assert_cmpuint(complaints(site), ==, 2);
 }
 
+/* Readers notice nothing, and after a pass it is as it was. */
+static void
+test_heals(Site *site, gconstpointer data)
+{
+        static const char *const damages[] = {
+                "UPDATE pack_part SET data = x'0100' WHERE key % 8 = 0",
+                "UPDATE pack_part SET data = substr(data, 1, 20) || x'00' || substr(data, 22) WHERE key % 8 < 5",
+                "UPDATE pack_part SET data = x'' WHERE key % 8 = 4 AND key > 15",
+                "DELETE FROM pack_part WHERE key % 8 IN (0, 4)",
+        };
+        deliver_n(site, 256);
+        gint64 inbox = inbox_of(site, 1);
+
+        pack_all(site, inbox, FALSE);
+        gint64 octets = number(site, "SELECT sum(length(data)) FROM pack_part");
+        for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
+                g_autoptr(View) view = open_view(site, inbox, 1);
+                g_autoptr(SummaryCursor) cursor = cursor_of(site), again = cursor_of(site);
+
+                change(site, damages[i]);
+                assert_messages(site, view, cursor, 5);
+                passes(site, 2);
+                g_assert_cmpuint(complaints(site), ==, 0);
+                g_assert_cmpint(number(site, "SELECT sum(length(data)) FROM pack_part"), ==, octets);
+                assert_messages(site, view, again, 5);
+        }
+        change(site, damages[0]); /* nobody reads it, but verify finds it */
+        g_assert_cmpuint(complaints(site), ==, 2);
+        passes(site, 2);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
+/* The same while it is in the row of its body; whatever octet it is. */
+static void
+test_heals_summary(Site *site, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Arena) arena = arena_new(1 << 20);
+        const char *text = "Subject: 0\r\n\r\nx\r\n";
+        BlobPlace place = append(site, text);
+        Copy copy = {.body_size = place.size, .prefix = span_of("P: 1\r\n")};
+        const StoreDelivery delivery = {.account = 1, .mailbox = "INBOX", .copy = &copy, .message = 7};
+        gint64 uid;
+        DbTxn *txn = db_begin(site->db, &error);
+
+        g_assert_true(blob_name(txn, &place, 1, store_summarise(arena, span_of(text)), &copy.body, &error));
+        g_assert_cmpint(store_deliver(site->store, txn, &delivery, &uid, &error), ==, STORE_DONE);
+        g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
+        g_autoptr(View) view = open_view(site, inbox_of(site, 1), 1);
+        gint64 len = number(site, "SELECT length(summary) FROM body");
+        for (gint64 at = 2; at <= len; at += 3) {
+                g_autoptr(SummaryCursor) cursor = cursor_of(site);
+                g_autofree char *damage =
+                        g_strdup_printf("UPDATE body SET summary = CAST(substr(summary, 1, %d) || x'f7' ||"
+                                        " substr(summary, %d) AS BLOB)",
+                                        (int) at - 1, (int) at + 1);
+                change(site, damage);
+                g_assert_cmpuint(complaints(site), ==, 1);
+                assert_messages(site, view, cursor, 1);
+                passes(site, 2);
+                g_assert_cmpuint(complaints(site), ==, 0);
+                g_assert_cmpint(number(site, "SELECT length(summary) FROM body"), ==, len);
+        }
+        change(site, "UPDATE body SET summary = CAST(x'01' || substr(summary, 2, length(summary) - 9) AS BLOB)");
+        g_assert_cmpuint(complaints(site), ==, 0); /* as it was written before there was a checksum */
+        g_autoptr(SummaryCursor) cursor = cursor_of(site);
+        assert_messages(site, view, cursor, 1);
+}
+
+/* A body that is damaged too keeps nobody from the others. */
+static void
+test_heals_the_rest(Site *site, gconstpointer data)
+{
+        deliver_n(site, 128);
+        gint64 inbox = inbox_of(site, 1);
+        pack_all(site, inbox, FALSE);
+        change(site, "UPDATE body SET offset = offset + 8 WHERE id = (SELECT min(id) FROM body)");
+        change(site, "DELETE FROM pack_part WHERE key % 8 < 5");
+        g_assert_cmpuint(complaints(site), ==, 6);
+        passes(site, 2);
+        g_assert_cmpuint(complaints(site), ==, 1);
+        change(site, "UPDATE body SET offset = offset - 8 WHERE id = (SELECT min(id) FROM body)");
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        g_autoptr(SummaryCursor) cursor = cursor_of(site);
+        assert_messages(site, view, cursor, 1);
+}
+
 /* A message whose fields are longer than a pack has room for, among others. */
 static void
 test_large_summary(Site *site, gconstpointer data)
@@ -526,6 +613,9 @@ main(int argc, char **argv)
         ADD("what-was-undone-does-not-ripen", test_undone);
         ADD("a-damaged-mailbox-holds-up-no-other", test_damaged);
         ADD("sections-that-can-t-be-read-are-made-again", test_damaged_part);
+        ADD("damaged-sections-are-healed", test_heals);
+        ADD("damaged-summaries-of-bodies-are-healed", test_heals_summary);
+        ADD("a-damaged-body-keeps-nobody-from-being-healed", test_heals_the_rest);
         ADD("sections-too-large-for-a-pack-are-made-again", test_large_summary);
         ADD("parts-that-were-read-are-kept-for-all", test_kept);
         g_test_add_func("/store/packing/parts-are-kept-within-a-bound", test_kept_bound);

@@ -1,8 +1,8 @@
 /* packs.c -- reading packs, and where the entries of an older view are now.
  *
- * A part never changes and the id of a pack is never used again, so what was read stays true. A message that is asked
- * for alone (FETCH ENVELOPE, BODY[], RETR) costs the unpacking of 128, and clients come back to what they have just
- * seen: the parts that were read last are kept, for all who ask.
+ * A part never changes, but for one that is damaged (healing.c), and the id of a pack is never used again, so what was
+ * read stays true. A message that is asked for alone (FETCH ENVELOPE, BODY[], RETR) costs the unpacking of 128, and
+ * clients come back to what they have just seen: the parts that were read last are kept, for all who ask.
  */
 #include "store/internal.h"
 
@@ -10,6 +10,7 @@
 #define PART_KEPT_MAX (PARTS_OCTETS_MAX / 16) /* a larger one would push out too many others */
 
 DB_SQL(PART_GET, "SELECT data FROM pack_part WHERE key = ?");
+DB_SQL(PACK_THERE, "SELECT id FROM pack WHERE id = ?");
 DB_SQL(PAGE_WITH_UID, "SELECT key, data FROM page WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1");
 
 /* Parts that are kept ---------------------------------------------------------------------------------------------- */
@@ -142,6 +143,16 @@ pack_read_copies(Store *store, DbTxn *txn, gint64 pack, PackedPart **ret, GError
         gboolean is_damaged;
 
         return pack_read_kept(store, txn, &unpacker, pack, PACK_COPY, ret, &is_damaged, error);
+}
+
+gboolean
+pack_is_there(DbTxn *txn, gint64 pack, gboolean *ret, GError **error)
+{
+        gint64 id;
+        DbStep step = db_get_int(txn, &PACK_THERE, &id, error, "i", pack);
+
+        *ret = step == DB_ROW;
+        return step != DB_ROW_FAILED;
 }
 
 /* Places ----------------------------------------------------------------------------------------------------------- */

@@ -160,7 +160,11 @@ structures_read(SearchFill *fill, DbTxn *txn, gint64 pack, GError **error)
         gboolean is_damaged;
 
         g_clear_pointer(&fill->structures, part_unref);
-        return pack_read(txn, unpacker, pack, PACK_STRUCTURE, &fill->structures, &is_damaged, error);
+        if (!pack_read(txn, unpacker, pack, PACK_STRUCTURE, &fill->structures, &is_damaged, error))
+                return FALSE;
+        if (is_damaged)
+                healing_note_pack(fill->store, pack);
+        return TRUE;
 }
 
 static gboolean

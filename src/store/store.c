@@ -20,6 +20,7 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->claims = claims_new();
         store->stage_min = 65536;
         store->slice_cost = 5000;
+        store->healing = healing_new();
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;
@@ -36,6 +37,7 @@ store_free(Store *store)
         parts_free(store->parts);
         pace_free(store->pace);
         claims_free(store->claims);
+        healing_free(store->healing);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
         mutex_done(&store->lock);

@@ -1,8 +1,8 @@
 /* summaries.c -- what is computed once of a message: made at delivery, and kept in the row of its body until it is
  * packed.
  *
- * Stored form: format (1), the lengths of envelope, structure, fields and keys (varints), the four, and the preview up
- * to the end.
+ * Stored form: format (2), the lengths of envelope, structure, fields and keys (varints), the four, the preview, and at
+ * last the XXH3 of all before it (64 bits, little-endian). Format 1 had no checksum.
  */
 #include "store/internal.h"
 
@@ -12,7 +12,9 @@
 
 #include <xxhash.h>
 
-#define SUMMARY_FORMAT 1
+#define SUMMARY_FORMAT 2
+#define SUMMARY_UNCHECKED 1 /* as it was written before */
+#define CHECKSUM_OCTETS 8
 #define WORK_OCTETS (8 * 1024 * 1024)            /* for one message: its structure and what is made of it */
 #define MESSAGE_OCTETS_MAX ((guint64) 256 << 20) /* a longer one is not read for its summary */
 #define SECTIONS 4
@@ -41,7 +43,7 @@ summary_encode(Arena *arena, const Summary *summary)
                 n += put_varint(head + n, sections[i]->len);
                 len += sections[i]->len;
         }
-        guint8 *octets = arena_alloc(arena, n + len);
+        guint8 *octets = arena_alloc(arena, n + len + CHECKSUM_OCTETS);
         if (octets == NULL)
                 return SPAN_EMPTY;
         memcpy(octets, head, n);
@@ -52,7 +54,9 @@ summary_encode(Arena *arena, const Summary *summary)
                         memcpy(at, part->data, part->len);
                 at += part->len;
         }
-        return span_make(octets, n + len);
+        guint64 checksum = GUINT64_TO_LE(XXH3_64bits(octets, n + len));
+        memcpy(at, &checksum, sizeof(checksum));
+        return span_make(octets, n + len + CHECKSUM_OCTETS);
 }
 
 Span
@@ -67,15 +71,34 @@ store_summarise(Arena *arena, Span message)
         return summary_encode(arena, &summary);
 }
 
+/* What stands between the format and the checksum. */
+static gboolean
+summary_open(Span stored, Scan *ret)
+{
+        guint64 checksum;
+        Span content;
+
+        if (stored.len > 0 && stored.data[0] == SUMMARY_UNCHECKED) {
+                *ret = scan_from(span_slice(stored, 1, stored.len));
+                return TRUE;
+        }
+        Scan s = scan_from(stored);
+        if (stored.len <= CHECKSUM_OCTETS || stored.data[0] != SUMMARY_FORMAT ||
+            !scan_take(&s, stored.len - CHECKSUM_OCTETS, &content) || !scan_u64(&s, &checksum) ||
+            checksum != XXH3_64bits(content.data, content.len))
+                return FALSE;
+        *ret = scan_from(span_slice(content, 1, content.len));
+        return TRUE;
+}
+
 gboolean
 summary_decode(Span stored, StoredSummary *ret)
 {
         Span *sections[SECTIONS] = {&ret->envelope, &ret->structure, &ret->fields, &ret->keys};
-        Scan s = scan_from(stored);
         guint64 lengths[SECTIONS];
-        guint8 format;
+        Scan s;
 
-        if (!scan_u8(&s, &format) || format != SUMMARY_FORMAT)
+        if (!summary_open(stored, &s))
                 return FALSE;
         for (guint i = 0; i < SECTIONS; i++)
                 if (!scan_varint(&s, stored.len, &lengths[i]))
@@ -87,9 +110,9 @@ summary_decode(Span stored, StoredSummary *ret)
         return TRUE;
 }
 
-/* Again from the message itself. One that can't be summarised has none. */
+/* One that can't be summarised has none: *ret is empty. */
 gboolean
-summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret, GError **error)
+summary_of_body(Store *store, Arena *arena, gint64 body, Span *ret, GError **error)
 {
         g_autoptr(BlobBody) opened = blob_body_open(store->blob, body, error);
 
@@ -97,11 +120,22 @@ summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret, 
                 return FALSE;
         guint64 size = blob_body_size(opened);
         g_autofree guint8 *octets = size <= MESSAGE_OCTETS_MAX ? g_try_malloc((gsize) size + 1) : NULL;
+        *ret = SPAN_EMPTY;
         if (octets == NULL)
                 return TRUE;
         if (!blob_body_read(opened, 0, octets, (gsize) size, error))
                 return FALSE;
-        Span stored = store_summarise(arena, span_make(octets, (gsize) size));
+        *ret = store_summarise(arena, span_make(octets, (gsize) size));
+        return TRUE;
+}
+
+gboolean
+summary_make_again(Store *store, Arena *arena, gint64 body, StoredSummary *ret, GError **error)
+{
+        Span stored;
+
+        if (!summary_of_body(store, arena, body, &stored, error))
+                return FALSE;
         return stored.len == 0 || summary_decode(stored, ret) ||
                fault(error, FAULT_INTERNAL, "a summary just made can't be read");
 }

@@ -168,6 +168,22 @@ verify_body(const Verify *v, gint64 id, GError **error)
         }
 }
 
+/* Of bodies that are not packed. */
+DB_SQL(SUMMARY_PAGES, "SELECT id, 0, summary FROM body WHERE (id, 0) > (?, ?) ORDER BY id LIMIT ?");
+
+static gboolean
+verify_summary(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
+{
+        const Verify *v = data;
+        StoredSummary summary;
+
+        if (db_bytes(row, 2).len == 0 || summary_decode(db_bytes(row, 2), &summary))
+                return TRUE;
+        verify_complain(v, "body %" G_GINT64_FORMAT ": its summary is damaged", db_int(row, 0));
+        healing_note_body(v->store, db_int(row, 0));
+        return TRUE;
+}
+
 static gboolean
 list_bodies(const Verify *v, gint64 after, gint64 ret_ids[BODY_PAGE], gsize *ret_n, GError **error)
 {
@@ -210,7 +226,7 @@ verify_all(Verify *v, gboolean with_bodies, GError **error)
 
         return verify_walk(v, &ENTRY_PAGES, verify_entry, &entries, error) && verify_mailboxes(v, error) &&
                verify_names(v, error) && verify_packs(v, error) && verify_references(v, error) &&
-               (!with_bodies || verify_bodies(v, error));
+               verify_walk(v, &SUMMARY_PAGES, verify_summary, v, error) && (!with_bodies || verify_bodies(v, error));
 }
 
 gboolean

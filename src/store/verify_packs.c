@@ -84,6 +84,8 @@ check_part(const Packs *p, DbTxn *txn, PackCheck *pack, PackPart which, GError *
         if (part == NULL || part->n != pack->n) {
                 complain(p, pack->id, part == NULL && !is_damaged ? "part %u is not there" : "part %u is damaged",
                          which);
+                if (which != PACK_COPY)
+                        healing_note_pack(p->v->store, pack->id);
                 return TRUE;
         }
         for (guint i = 0; which == PACK_COPY && i < part->n; i++)
