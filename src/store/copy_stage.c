@@ -10,11 +10,12 @@
  * is in it, but for telling readers which pages are new.
  * 4. References of what is in a block count from its slice on. A COPY that fails drops its block; one that ended with
  * the server is dropped by store_tidy(), or by the next COPY of many into that mailbox.
- * 5. One block a mailbox: who comes second waits, without a transaction.
+ * 5. One block a mailbox: who comes second waits for some time, without a transaction.
  */
 #include "store/copying.h"
 
 #define ROOM (1u << 18)                 /* UIDs that others may take meanwhile */
+#define CLAIM_WAIT (10 * USEC_PER_SEC)  /* as for the write connection */
 #define MODSEQ_ROOM ((guint64) 1 << 24) /* changes of others meanwhile */
 
 /* Whose turn it is ------------------------------------------------------------------------------------------------- */
@@ -54,13 +55,18 @@ claims_has(Claims *claims, gint64 mailbox)
         return g_hash_table_contains(claims->mailboxes, &mailbox);
 }
 
-static void
-claim(Claims *claims, gint64 mailbox)
+static gboolean
+claim(Claims *claims, gint64 mailbox, GError **error)
 {
+        Usec until = clock_in(CLAIM_WAIT);
+
         MUTEX_SCOPE(&claims->lock);
         while (g_hash_table_contains(claims->mailboxes, &mailbox))
-                cond_wait(&claims->released, &claims->lock);
+                if (!cond_wait_until(&claims->released, &claims->lock, until))
+                        return fault(error, FAULT_BUSY, "others copy many messages into mailbox %" G_GINT64_FORMAT,
+                                     mailbox);
         g_hash_table_add(claims->mailboxes, g_memdup2(&mailbox, sizeof(mailbox)));
+        return TRUE;
 }
 
 static void
@@ -296,7 +302,8 @@ copy_staged(Copying *c, GError **error)
         g_autoptr(GArray) pages = g_array_new(FALSE, FALSE, sizeof(guint32));
 
         c->staged = (Staged){.sources = sources, .seen = seen, .pages = pages};
-        claim(c->store->claims, c->to_id);
+        if (!claim(c->store->claims, c->to_id, error))
+                return CHANGED_FAILED;
         ChangeAnswer answer = stage_and_show(c, error);
         release(c->store->claims, c->to_id);
         return answer;

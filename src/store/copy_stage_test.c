@@ -3,6 +3,10 @@
 #include "store/internal.h"
 #include "store/mailbox.h"
 
+#include <glib/gstdio.h>
+#include <pthread.h>
+#include <unistd.h>
+
 #define MESSAGES 1100 /* eight packs, and a rest that is not packed */
 #define COPIES 1000   /* id of the target */
 
@@ -218,6 +222,49 @@ test_uids_end(Site *site, gconstpointer data)
         g_assert_cmpint(uid, ==, 3);
 }
 
+typedef struct Second {
+        Site *site;
+        pthread_t thread;
+        gboolean is_begun;
+} Second;
+
+static void *
+copy_too(void *data)
+{
+        g_auto(Copied) copied = {0};
+
+        g_assert_cmpint(copy_all(data, NULL, FALSE, &copied), ==, CHANGED_DONE);
+        g_assert_cmpuint(copied.n, ==, MESSAGES);
+        return NULL;
+}
+
+static void
+begin_second(guint64 done, guint64 total, gpointer data)
+{
+        Second *second = data;
+
+        if (!second->is_begun)
+                g_assert_cmpint(pthread_create(&second->thread, NULL, copy_too, second->site), ==, 0);
+        second->is_begun = TRUE;
+        g_usleep(1000);
+}
+
+/* Each has a block of its own, one after the other. */
+static void
+test_two_at_once(Site *site, gconstpointer data)
+{
+        Second second = {.site = site};
+        const ChangeProgress progress = {begin_second, &second};
+        g_auto(Copied) copied = {0};
+
+        set_up(site);
+        g_assert_cmpint(copy_all(site, &progress, FALSE, &copied), ==, CHANGED_DONE);
+        g_assert_cmpint(pthread_join(second.thread, NULL), ==, 0);
+        g_autoptr(View) view = open_view(site, COPIES, 1);
+        g_assert_cmpuint(view_count(view), ==, 2 * MESSAGES);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
 static void
 count_here(guint64 done, guint64 total, gpointer data)
 {
@@ -256,12 +303,15 @@ test_move(Site *site, gconstpointer data)
 int
 main(int argc, char **argv)
 {
+        if (g_access("/dev/shm", W_OK) == 0) /* thousands of commits: what they do is tested here, not the disk */
+                g_setenv("TMPDIR", "/dev/shm", FALSE);
         g_test_init(&argc, &argv, NULL);
 #define ADD(title, fn) g_test_add("/store/copy/" title, Site, NULL, site_init, fn, site_done)
         ADD("many are seen all at once RFC 9051 §6.4.7", test_all_at_once);
         ADD("many over quota leave nothing RFC 9051 §6.4.7", test_over_quota);
         ADD("what a crash leaves is taken away", test_crash);
         ADD("what a crash leaves is in no way of the next", test_left_behind);
+        ADD("two at once into the same mailbox", test_two_at_once);
         ADD("UIDs of others end before the block", test_uids_end);
         ADD("a message that is moved is in one place RFC 6851 §3.3", test_move);
         return g_test_run();
