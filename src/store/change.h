@@ -88,6 +88,9 @@ gboolean store_tidy(Store *store, Usec before, gboolean *ret_more, GError **erro
  * the write connection has a few at a time (less than 20 ms each). While others commit more than 200 transactions a second, only what has waited for a
  * minute is packed, in passes of some 50 ms. What is not packed is read message by message, and is as good. Nothing is packed on a disk that is full.
  *
+ * Before that it heals what readers found damaged, and after it, when something was purged and an hour has passed since the last time, it puts together what is left
+ * of pages and packs, for up to 50 ms a pass (5 ms when the site writes densely).
+ *
  * may_go_on(data) is asked before each piece, of some milliseconds: FALSE ends the pass. NULL: always. */
 gboolean store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

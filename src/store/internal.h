@@ -33,6 +33,8 @@ struct Store {
         guint stage_min;        /* UIDs; so many are copied in slices. Tests set it, and the next, before anything is copied */
         guint slice_cost;       /* of a slice of COPY, MOVE and undelete, in us, as they are reckoned in copy.c */
         Healing *healing;
+        gint n_repacked;        /* atomic: how often pages were put together, counted before it can be seen */
+        gint is_sparse;         /* atomic: something was purged since all pages were last gone through      */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
@@ -324,6 +326,13 @@ void pack_items_bound(PackItems *items, PackPart which, guint n);
 
 /* A piece of one mailbox: folds some of its tail, or packs a page. is_forced: also a last page that is not full. */
 PackWork mailbox_pack(Store *store, gint64 mailbox, gboolean is_forced, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A new pack, of whose slots each has one reference. */
+gboolean pack_add(DbTxn *txn, const gint64 *bodies, guint n, GByteArray *const parts[PACK_N_PARTS], gint64 *ret_pack,
+                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* repacking.c: puts together the pages behind the key *at, as many as become one, and packs of which little is left. *at moves on; PACK_IDLE: it has come to
+ * `end`. */
+PackWork pages_repack(Store *store, gint64 *at, gint64 end, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* refs.c: references ------------------------------------------------------------------------------------------------- */
 
@@ -338,6 +347,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Refs, refs_done)
 void refs_add_body(Refs *refs, gint64 body);
 void refs_add_entry(Refs *refs, const ViewEntry *entry); /* of a page: its slot's, or while it is not packed its body's */
 gboolean refs_give_back(Refs *refs, Store *store, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* These slots of a pack, which have one reference each, lose it to slots of another: the bodies' references go along. *ret_done FALSE: one has another number
+ * of them, and nothing was written. */
+gboolean slots_hand_over(Store *store, DbTxn *txn, gint64 pack, const guint *slots, guint n, gboolean *ret_done,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* search_fill.c: packs are made in this transaction: they are indexed soon after its commit. */

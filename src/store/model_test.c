@@ -37,6 +37,7 @@ typedef struct Model {
         GRand *random;
         Box boxes[MAILBOXES];
         guint serial;
+        guint n_repacked;
         Usec clock;
 } Model;
 
@@ -574,6 +575,24 @@ do_pack(Model *m, const Box *box)
         }
 }
 
+/* What is left of pages and packs is put together, of one mailbox, or some of all. */
+static void
+do_repack(Model *m, const Box *box)
+{
+        g_autoptr(GError) error = NULL;
+        gboolean is_one = pick(m, 2) == 0;
+        gint64 at = is_one ? box->id << 32 : 0, end = is_one ? at | G_MAXUINT32 : G_MAXINT64;
+        gint before = m->site->store->n_repacked;
+        PackWork work = PACK_AGAIN;
+
+        for (guint n = is_one ? G_MAXUINT : pick(m, 20); n > 0 && work == PACK_AGAIN; n--) {
+                work = pages_repack(m->site->store, &at, end, &error);
+                g_assert_no_error(error);
+                g_assert_cmpint(work, !=, PACK_FAILED);
+        }
+        m->n_repacked += (guint) (m->site->store->n_repacked - before);
+}
+
 static void
 forget_views(Model *m)
 {
@@ -650,7 +669,10 @@ operate(Model *m)
                         do_reopen(m);
                 break;
         case 96 ... 98:
-                do_pack(m, box);
+                if (pick(m, 2) == 0)
+                        do_pack(m, box);
+                else
+                        do_repack(m, box);
                 break;
         case 99:
                 do_pop3(m, &m->boxes[0]);
@@ -686,7 +708,9 @@ test_model(Site *site, gconstpointer data)
                         check_box(&m, &m.boxes[b], reader);
         g_assert_cmpuint(complaints(site), ==, 0);
         g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), >, 0);
-        g_test_message("%d packs were made", (int) number(site, "SELECT max(id) FROM pack"));
+        g_test_message("%d packs were made, pages put together %u times",
+                       (int) number(site, "SELECT max(id) FROM pack"), m.n_repacked);
+        g_assert_cmpuint(m.n_repacked, >, 20);
         boxes_close(&m);
         for (guint b = 0; b < MAILBOXES; b++)
                 g_array_unref(m.boxes[b].items);

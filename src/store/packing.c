@@ -294,23 +294,23 @@ page_matches(const Bundle *bundle, const Page *page, guint8 ret_places[PAGE_ENTR
         return slot == bundle->n;
 }
 
-static gboolean
-pack_add(const Bundle *bundle, DbTxn *txn, gint64 *ret_pack, GError **error)
+gboolean
+pack_add(DbTxn *txn, const gint64 *bodies, guint n, GByteArray *const parts[PACK_N_PARTS], gint64 *ret_pack,
+         GError **error)
 {
-        g_autoptr(GByteArray) bodies = g_byte_array_new(), refs = g_byte_array_new();
+        g_autoptr(GByteArray) slots = g_byte_array_new(), refs = g_byte_array_new();
         guint32 ones[PAGE_ENTRIES];
 
-        for (guint i = 0; i < bundle->n; i++)
+        for (guint i = 0; i < n; i++)
                 ones[i] = 1;
-        bodies_put(bodies, bundle->bodies, bundle->n);
-        slot_refs_put(refs, ones, bundle->n);
-        if (!db_run(txn, &PACK_ADD, error, "bb", span_make(bodies->data, bodies->len),
-                    span_make(refs->data, refs->len)))
+        bodies_put(slots, bodies, n);
+        slot_refs_put(refs, ones, n);
+        if (!db_run(txn, &PACK_ADD, error, "bb", span_make(slots->data, slots->len), span_make(refs->data, refs->len)))
                 return FALSE;
         *ret_pack = db_last_id(txn);
         for (guint i = 0; i < PACK_N_PARTS; i++)
                 if (!db_run(txn, &PART_ADD, error, "ib", *ret_pack * KEYS_OF_PACK + (gint64) i,
-                            span_make(bundle->parts[i]->data, bundle->parts[i]->len)))
+                            span_make(parts[i]->data, parts[i]->len)))
                         return FALSE;
         return TRUE;
 }
@@ -335,7 +335,7 @@ bundle_put(const Bundle *bundle, DbTxn *txn, Page *page, const guint8 *places, G
 {
         gint64 pack;
 
-        if (!pack_add(bundle, txn, &pack, error))
+        if (!pack_add(txn, bundle->bodies, bundle->n, bundle->parts, &pack, error))
                 return FALSE;
         for (guint i = 0; i < bundle->n; i++) {
                 page->entries[places[i]].pack = pack;
@@ -421,11 +421,18 @@ DB_SQL(RIPE_OLDEST, "SELECT id FROM mailbox WHERE ripe <= ? ORDER BY ripe LIMIT 
 DB_SQL(RIPE_NOT, "UPDATE mailbox SET ripe = NULL WHERE id = ?");
 DB_SQL(ROW_COUNT, "SELECT count(*) FROM entry WHERE mailbox = ?");
 
+#define SWEEP_SPAN (50 * USEC_PER_MS) /* of a pass that has packed all */
+#define SWEEP_DENSE_SPAN (5 * USEC_PER_MS)
+#define SWEEP_EVERY USEC_PER_HOUR
+
 /* Of the one thread that packs. */
 struct Pace {
         Usec at; /* of the last pass, monotonic; 0: none yet */
         guint64 transactions;
         gint64 mailbox, rows; /* the last one that nothing of was ready */
+        gboolean is_sweeping; /* going through all pages, as repacking.c does */
+        gint64 swept;         /* up to the page with this key                 */
+        Usec sweep_at;        /* when the last one began, monotonic; 0: none yet */
 };
 
 Pace *
@@ -515,6 +522,36 @@ piece(Store *store, Usec before, GError **error)
         return work == PACK_IDLE ? ripe_pack(store, before, error) : work;
 }
 
+/* Is there reason to go through all pages? What is purged meanwhile is for the next time. */
+static gboolean
+sweep_is_due(Store *store)
+{
+        Pace *pace = store->pace;
+        Usec now = clock_monotonic();
+
+        if (pace->is_sweeping)
+                return TRUE;
+        if (!g_atomic_int_get(&store->is_sparse) || (pace->sweep_at != 0 && now - pace->sweep_at < SWEEP_EVERY))
+                return FALSE;
+        g_atomic_int_set(&store->is_sparse, FALSE);
+        pace->is_sweeping = TRUE;
+        pace->swept = 0;
+        pace->sweep_at = now;
+        return TRUE;
+}
+
+static PackWork
+sweep(Store *store, Usec until, gboolean (*may_go_on)(gpointer data), gpointer data, GError **error)
+{
+        PackWork work = sweep_is_due(store) ? PACK_AGAIN : PACK_IDLE;
+
+        while (work == PACK_AGAIN && clock_monotonic() < until && (may_go_on == NULL || may_go_on(data)))
+                work = pages_repack(store, &store->pace->swept, G_MAXINT64, error);
+        if (work == PACK_IDLE)
+                store->pace->is_sweeping = FALSE;
+        return work;
+}
+
 /* Transactions a second since the last pass. */
 static gboolean
 is_dense(Pace *pace, const DbStats *stats)
@@ -538,6 +575,9 @@ store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer data, GE
         Usec before = is_busy ? clock_real() - DENSE_PATIENCE : G_MAXINT64;
         while (work == PACK_AGAIN && clock_monotonic() < until && (may_go_on == NULL || may_go_on(data)))
                 work = piece(store, before, error);
+        if (work == PACK_IDLE)
+                work = sweep(store, MIN(until, clock_in(is_busy ? SWEEP_DENSE_SPAN : SWEEP_SPAN)), may_go_on, data,
+                             error);
         db_stats(store->db, &stats);
         store->pace->transactions = stats.transactions;
         store->pace->at = clock_monotonic();

@@ -143,6 +143,22 @@ pack_change(Refs *refs, Store *store, DbTxn *txn, gint64 pack, const gint64 *slo
         return pack_refs_write(store, txn, &p, error);
 }
 
+gboolean
+slots_hand_over(Store *store, DbTxn *txn, gint64 pack, const guint *slots, guint n, gboolean *ret_done, GError **error)
+{
+        PackRefs p;
+
+        if (!pack_refs_read(txn, pack, &p, error))
+                return FALSE;
+        for (guint i = 0; i < n; i++) {
+                *ret_done = slots[i] < p.n && p.refs[slots[i]] == 1;
+                if (!*ret_done)
+                        return TRUE;
+                p.refs[slots[i]] = 0;
+        }
+        return pack_refs_write(store, txn, &p, error);
+}
+
 static gboolean
 slots_apply(Refs *refs, Store *store, DbTxn *txn, gboolean is_more, GError **error)
 {

@@ -21,6 +21,7 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->stage_min = 65536;
         store->slice_cost = 5000;
         store->healing = healing_new();
+        store->is_sparse = TRUE; /* nobody knows what was purged before */
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;

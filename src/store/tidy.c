@@ -1,7 +1,8 @@
 /* tidy.c -- what nobody waits for: expunged entries are forgotten for good, deleted mailboxes emptied.
  *
  * A mailbox whose row has `gone_oldest` has entries in its pages that went at that time or later. Each call takes some
- * pages of one mailbox; the one that finds no more sets `gone_oldest` anew.
+ * pages of one mailbox; the one that finds no more sets `gone_oldest` anew. Pages and packs that something is left of are put
+ * together later (repacking.c).
  */
 #include "store/internal.h"
 #include "store/tree.h"
@@ -91,6 +92,7 @@ purge_page(Purge *purge, gint64 key, GError **error)
                 }
         }
         page->n = kept;
+        g_atomic_int_set(&purge->store->is_sparse, TRUE);
         return kept > 0 ? page_save(purge->store, purge->txn, page, MARK_PACKED, error) : page_drop(purge, key, error);
 }
 

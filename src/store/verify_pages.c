@@ -42,6 +42,8 @@ typedef struct Check {
         guint32 uid;        /* of the last entry */
         Counts found;
         guint64 entries;
+        gint n_repacked;        /* when the last snapshot of this mailbox was not yet taken */
+        gint n_repacked_before; /* the same of the one at hand                              */
 } Check;
 
 /* Where one snapshot stands: three lists that rise together. */
@@ -284,6 +286,7 @@ static void
 mailbox_begin(Check *c, const MailboxRow *row, const char *keywords)
 {
         c->state = CHECK_BEGUN;
+        c->n_repacked = c->n_repacked_before;
         c->is_torn = c->is_unsure = c->may_stray = FALSE;
         c->row = *row;
         c->key = (row->id << 32) - 1;
@@ -380,6 +383,16 @@ mailbox_torn(Check *c, const MailboxRow *row, const char *keywords)
         check_keywords(c, keywords);
 }
 
+/* Between the last snapshot and this one, which is taken: then entries may stand in a page that was passed. */
+static gboolean
+is_repacked(Check *c)
+{
+        gint before = c->n_repacked;
+
+        c->n_repacked = c->n_repacked_before;
+        return g_atomic_int_get(&c->v->store->n_repacked) != before;
+}
+
 /* The mailbox that was begun, or the next one. */
 static gboolean
 check_mailbox(Check *c, DbTxn *txn, Usec until, gboolean *ret_over, GError **error)
@@ -402,7 +415,7 @@ check_mailbox(Check *c, DbTxn *txn, Usec until, gboolean *ret_over, GError **err
         }
         if (c->state == CHECK_AGAIN)
                 mailbox_begin(c, &row, db_text(rows, 11));
-        else if (memcmp(&row, &c->row, sizeof(row)) != 0)
+        else if (memcmp(&row, &c->row, sizeof(row)) != 0 || is_repacked(c))
                 mailbox_torn(c, &row, db_text(rows, 11));
         return check_pages(c, txn, until, error);
 }
@@ -413,6 +426,7 @@ check_mailboxes(Check *c, GError **error)
         gboolean is_over = FALSE;
 
         while (!is_over) {
+                c->n_repacked_before = g_atomic_int_get(&c->v->store->n_repacked);
                 g_autoptr(DbTxn) txn = db_begin_read(c->v->store->db, error);
                 Usec until = clock_in(c->v->snapshot);
                 if (txn == NULL)

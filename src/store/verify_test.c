@@ -398,6 +398,18 @@ typedef struct Work {
         guint rounds;
 } Work;
 
+static void
+repack(Site *site)
+{
+        g_autoptr(GError) error = NULL;
+        PackWork work = PACK_AGAIN;
+        gint64 at = 0;
+
+        while (work == PACK_AGAIN)
+                work = pages_repack(site->store, &at, G_MAXINT64, &error);
+        g_assert_no_error(error);
+}
+
 /* Everything that moves rows, pages, counts and references. */
 static void
 work(gpointer data)
@@ -418,6 +430,8 @@ work(gpointer data)
                         tidy(w->site);
                 if (w->rounds % 4 == 0)
                         pack(w->site, from, w->rounds % 8 == 0);
+                if (w->rounds % 4 == 2)
+                        repack(w->site);
         }
         g_rand_free(random);
 }
@@ -439,7 +453,8 @@ test_at_work(Site *site, gconstpointer data)
         }
         g_atomic_int_set(&w.stop, 1);
         thread_take_join(thread);
-        g_test_message("%u rounds of work", w.rounds);
+        g_test_message("%u rounds of work, pages put together %d times", w.rounds, site->store->n_repacked);
+        g_assert_cmpint(site->store->n_repacked, >, 0);
         assert_content(site);
 }
 
