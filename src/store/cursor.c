@@ -195,7 +195,7 @@ pack_find(SummaryCursor *cursor, gint64 id)
 }
 
 static const OpenPack *
-pack_add(SummaryCursor *cursor, const OpenPack *pack)
+packs_push(SummaryCursor *cursor, const OpenPack *pack)
 {
         pack_close(&cursor->packs[PACKS_OPEN - 1]);
         memmove(cursor->packs + 1, cursor->packs, (PACKS_OPEN - 1) * sizeof(OpenPack));
@@ -218,7 +218,7 @@ pack_open_kept(SummaryCursor *cursor, gint64 id)
                         return NULL;
                 }
         }
-        return pack_add(cursor, &pack);
+        return packs_push(cursor, &pack);
 }
 
 /* One that can't be read is like one that is not there: its items are made again; but for the prefixes and cuts, that
@@ -263,7 +263,7 @@ pack_open(SummaryCursor *cursor, DbTxn *txn, gint64 id, const OpenPack **ret, GE
                 pack_close(&pack);
                 return !is_there;
         }
-        *ret = pack_add(cursor, &pack);
+        *ret = packs_push(cursor, &pack);
         return TRUE;
 }
 
