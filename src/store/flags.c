@@ -15,7 +15,8 @@ typedef struct Storing {
         gboolean is_over; /* from here on, what this slice gives: it may be run again */
         guint32 ret_next;
         guint64 wanted, mask;
-        guint64 modseq; /* 0: nothing changed */
+        GString *new_keywords; /* what the mailbox' keywords are when a message gets a new one; empty: as they are */
+        guint64 modseq;        /* 0: nothing changed */
         GArray *modified;
 } Storing;
 
@@ -60,10 +61,12 @@ keywords_write(Store *store, DbTxn *txn, gint64 mailbox, const char *text, GErro
         return db_run(txn, &KEYWORDS_SET, error, "si", text, mailbox) ? CHANGED_DONE : CHANGED_FAILED;
 }
 
-ChangeAnswer
-keywords_bits(Store *store, DbTxn *txn, gint64 mailbox, const Span *names, gsize n, gboolean may_add, guint64 *ret,
+/* ret_text: all keywords when there are new ones, to be written when they are used; else empty. */
+static ChangeAnswer
+keywords_plan(DbTxn *txn, gint64 mailbox, const Span *names, gsize n, gboolean may_add, guint64 *ret, GString *ret_text,
               GError **error)
 {
+        g_string_truncate(ret_text, 0);
         if (n == 0)
                 return CHANGED_DONE;
         Keywords *known = keywords_read(txn, mailbox, error);
@@ -93,9 +96,19 @@ keywords_bits(Store *store, DbTxn *txn, gint64 mailbox, const Span *names, gsize
         }
         keywords_unref(known);
         if (answer == CHANGED_DONE && text->len > before)
-                answer = keywords_write(store, txn, mailbox, text->str, error);
+                g_string_assign(ret_text, text->str);
         *ret |= bits;
         return answer;
+}
+
+ChangeAnswer
+keywords_bits(Store *store, DbTxn *txn, gint64 mailbox, const Span *names, gsize n, gboolean may_add, guint64 *ret,
+              GError **error)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+        ChangeAnswer answer = keywords_plan(txn, mailbox, names, n, may_add, ret, text, error);
+
+        return answer == CHANGED_DONE && text->len > 0 ? keywords_write(store, txn, mailbox, text->str, error) : answer;
 }
 
 /* Pages ------------------------------------------------------------------------------------------------------------ */
@@ -215,11 +228,17 @@ flagging_begin(Flagging *f, DbTxn *txn, const Slot *slot, GError **error)
         return TRUE;
 }
 
+/* A new keyword is one when a message has it: UNCHANGEDSINCE may have left all of them alone (RFC 7162 §3.1.3). */
 static gboolean
 flagging_finish(Flagging *f, DbTxn *txn, Slot *slot, GError **error)
 {
+        const Storing *s = f->storing;
+
         if (!f->is_changed)
                 return TRUE;
+        if (s->new_keywords->len > 0 &&
+            keywords_write(s->store, txn, slot->id, s->new_keywords->str, error) != CHANGED_DONE)
+                return FALSE;
         f->storing->modseq = slot->modseq = f->modseq;
         if (!slot_save(f->storing->store, txn, slot, NULL, error))
                 return FALSE;
@@ -239,8 +258,8 @@ bits_wanted(Storing *s, DbTxn *txn, GError **error)
         s->wanted = change->flags & FLAG_SYSTEM;
         if (!change->may_keywords)
                 return CHANGED_DONE;
-        return keywords_bits(s->store, txn, s->mailbox, change->keywords, change->n_keywords,
-                             change->action != FLAGS_REMOVE, &s->wanted, error);
+        return keywords_plan(txn, s->mailbox, change->keywords, change->n_keywords, change->action != FLAGS_REMOVE,
+                             &s->wanted, s->new_keywords, error);
 }
 
 static ChangeAnswer
@@ -288,12 +307,14 @@ store_change_flags(Store *store, gint64 mailbox, const UidSet *set, const FlagCh
 {
         g_autoptr(GArray) modified = g_array_new(FALSE, FALSE, sizeof(UidRange));
         g_autoptr(GArray) in_slice = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        g_autoptr(GString) new_keywords = g_string_new(NULL);
         Storing s = {
                 .store = store,
                 .mailbox = mailbox,
                 .set = set,
                 .change = change,
                 .next = set_first(set),
+                .new_keywords = new_keywords,
                 .modified = in_slice,
         };
         guint64 modseq = 0;
