@@ -12,6 +12,13 @@
 
 /* GETMETADATA ----------------------------------------------------------------------------------------------------- */
 
+/* Roots are asked for with what is below them (§4.2.2), and have no value of their own. */
+static gboolean
+is_root(Span text)
+{
+        return span_is(text, "/private") || span_is(text, "/shared");
+}
+
 /* §3.2.1, §4.1: others are BAD. */
 static gboolean
 is_entry(Span text)
@@ -34,6 +41,12 @@ read_entry(ImapArgs *a, Span *ret)
 }
 
 static gboolean
+read_asked_entry(ImapArgs *a, Span *ret)
+{
+        return args_astring(a, ret) && (is_entry(*ret) || is_root(*ret));
+}
+
+static gboolean
 read_entries(ImapArgs *a, MetadataAsked *asked)
 {
         gboolean is_list = args_open(a);
@@ -42,7 +55,7 @@ read_entries(ImapArgs *a, MetadataAsked *asked)
         if (asked->entries == NULL)
                 return FALSE;
         do {
-                if (asked->n == ENTRIES_MAX || !read_entry(a, &asked->entries[asked->n]))
+                if (asked->n == ENTRIES_MAX || !read_asked_entry(a, &asked->entries[asked->n]))
                         return FALSE;
                 asked->n++;
         } while (is_list && args_space(a));
