@@ -18,7 +18,7 @@
  */
 
 #define FIND_KEYS_MAX 1000
-#define FIND_DEPTH_MAX 50
+#define FIND_DEPTH_MAX 500   /* clients write a list of addresses as OR a OR b OR c d                               */
 #define FIND_STRING_MAX 1000 /* octets of UTF-8                                                                     */
 #define FIND_WORDS_MAX 16    /* of a FUZZY string that are looked for                                               */
 
