@@ -136,11 +136,16 @@ expected(const StoreTask *t, guint64 flags)
 static void
 put_answer(ImapSession *s, StoreTask *t, guint32 index)
 {
+        gboolean has_modseqs = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0;
+
         if (imap_has_gone(s, index))
+                return;
+        /* news of others: their \Seen changes the MODSEQ alone */
+        if (!bit_of(t->stored, index) && !has_modseqs && view_flags(t->news.now, index) == view_flags(t->before, index))
                 return;
         gboolean has_flags = !t->request.is_silent || !bit_of(t->stored, index) ||
                              view_flags(t->news.now, index) != expected(t, view_flags(t->before, index));
-        if (has_flags || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
+        if (has_flags || has_modseqs)
                 news_put(s, t->news.now, index, index, has_flags);
 }
 

@@ -24,9 +24,11 @@ typedef enum Stage {
 } Stage;
 
 typedef struct Telling {
-        View *older;      /* NULL: only the ending waits */
-        GArray *vanished; /* of IndexRange in it, from the last to the first */
-        GArray *changed;  /* of IndexRange in the newer one, rising          */
+        View *older;          /* NULL: only the ending waits */
+        const View *newer;    /* while they are compared      */
+        gboolean has_modseqs; /* the client is told of those  */
+        GArray *vanished;     /* of IndexRange in it, from the last to the first */
+        GArray *changed;      /* of IndexRange in the newer one, rising          */
         guint32 first_new;
         Stage stage;
         guint range;  /* how far: this one,                      */
@@ -67,10 +69,23 @@ note_vanished(guint32 index, gpointer data)
                 g_array_append_val(ranges, ((IndexRange){index, index}));
 }
 
+/* \Seen of another reader changes the MODSEQ of a message and nothing that this one sees of it. */
+static gboolean
+looks_the_same(const Telling *t, guint32 index)
+{
+        guint32 before = view_index_of(t->older, view_entry(t->newer, index)->uid);
+
+        return view_flags(t->older, before) == view_flags(t->newer, index);
+}
+
 static void
 note_changed(guint32 index, gpointer data)
 {
-        GArray *ranges = ((Telling *) data)->changed;
+        const Telling *t = data;
+        GArray *ranges = t->changed;
+
+        if (!t->has_modseqs && looks_the_same(t, index))
+                return;
         IndexRange *last = ranges->len > 0 ? &g_array_index(ranges, IndexRange, ranges->len - 1) : NULL;
 
         if (last != NULL && last->last + 1 == index)
@@ -205,6 +220,8 @@ begin_telling(ImapSession *s, View *take_newer)
         t->older = view_ref(s->selected->view);
         t->vanished = g_array_new(FALSE, FALSE, sizeof(IndexRange));
         t->changed = g_array_new(FALSE, FALSE, sizeof(IndexRange));
+        t->newer = take_newer;
+        t->has_modseqs = (s->enabled & IMAP_ENABLED_CONDSTORE) != 0;
         view_compare(t->older, take_newer, note_vanished, note_changed, t, &t->first_new);
         s->telling = t;
         move_on(s, take_newer);
