@@ -196,25 +196,20 @@ folder_of(Export *ex, const json_t *row)
         return folder;
 }
 
-static AdminResult
-list_folders(Export *ex, GPtrArray *ret)
+static void
+choose_folders(Export *ex, const json_t *rows, GPtrArray *ret)
 {
-        const char *words[] = {"--", ex->t->address, NULL}, *pattern = admin_option(ex->t->call, "--folders");
-        g_auto(TransferAnswer) answer = {0};
-        AdminResult result = transfer_ask(ex->t, &TRANSFER_LIST, words, NULL, NULL, &answer);
+        const char *pattern = admin_option(ex->t->call, "--folders");
         const json_t *row;
         gsize i;
 
-        if (result != ADMIN_DONE)
-                return result;
-        json_array_foreach(answer.rows, i, row)
+        json_array_foreach(rows, i, row)
         {
                 const char *name = json_string_value(json_object_get(row, "name"));
                 if (name != NULL && json_is_true(json_object_get(row, "exists")) &&
                     (pattern == NULL || text_matches(span_of(pattern), span_of(name))))
                         g_ptr_array_add(ret, folder_of(ex, row));
         }
-        return ADMIN_DONE;
 }
 
 static void
@@ -232,12 +227,13 @@ say_totals(const Export *ex, Usec began)
 }
 
 static AdminResult
-export_all(Export *ex)
+export_all(Export *ex, const json_t *rows)
 {
         g_autoptr(GPtrArray) folders = g_ptr_array_new_with_free_func((GDestroyNotify) transfer_folder_free);
         Usec began = clock_monotonic();
-        AdminResult result = list_folders(ex, folders);
+        AdminResult result = ADMIN_DONE;
 
+        choose_folders(ex, rows, folders);
         ex->n_folders = folders->len;
         for (guint i = 0; i < folders->len && result == ADMIN_DONE; i++) {
                 ex->folder = g_ptr_array_index(folders, i);
@@ -248,7 +244,8 @@ export_all(Export *ex)
                 result = admin_refuse(ex->t->call, "%s", ex->failed->message);
         if (transfer_is_stopped())
                 result = admin_refuse(ex->t->call, "stopped: the same command goes on with the rest");
-        say_totals(ex, began);
+        if (result == ADMIN_DONE || ex->messages + ex->known + ex->skipped > 0)
+                say_totals(ex, began);
         g_clear_error(&ex->failed);
         return result;
 }
@@ -256,13 +253,19 @@ export_all(Export *ex)
 AdminResult
 transfer_export(Transfer *t)
 {
-        const char *path = admin_arg(t->call, "DIR", 0);
+        const char *path = admin_arg(t->call, "DIR", 0), *words[] = {"--", t->address, NULL};
         gboolean is_maildir = admin_operation(t->call) == &EXPORT_MAILDIR;
+        g_auto(TransferAnswer) answer = {0};
         g_autoptr(GError) error = NULL;
+
+        /* first: nothing is made for an account that is not there */
+        AdminResult result = transfer_ask(t, &TRANSFER_LIST, words, NULL, NULL, &answer);
+        if (result != ADMIN_DONE)
+                return result;
         g_autoptr(Target) target = is_maildir ? target_maildir(path, &error) : target_mbox(path, &error);
         Export ex = {.t = t, .target = target};
 
         if (target == NULL)
                 return admin_refuse(t->call, "%s", error->message);
-        return export_all(&ex);
+        return export_all(&ex, answer.rows);
 }

@@ -430,7 +430,8 @@ import_all(Import *im)
         AdminResult result = import_folders(im, folders);
         g_byte_array_unref(im->out);
         g_free(im->key);
-        say_totals(im, began);
+        if (result == ADMIN_DONE || im->totals.messages + im->totals.known + im->totals.skipped > 0)
+                say_totals(im, began);
         return result;
 }
 

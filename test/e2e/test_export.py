@@ -163,4 +163,10 @@ def test_only_an_empty_directory_or_an_export_is_written_to(site, tmp_path):
     assert out.returncode == 1 and "neither empty nor an earlier export" in out.stderr
     assert os.listdir(tmp_path) == ["mine"]
     assert site.try_command("export", "mbox", JOE, "/proc/nowhere").returncode == 1
-    assert site.try_command("export", "mbox", "nobody@uk.example.com", str(tmp_path / "x")).returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_nothing_is_made_for_an_account_that_is_not_there(site, tmp_path, kind):
+    out = site.try_command("export", kind, "nobody@uk.example.com", str(tmp_path / "x"))
+    assert (out.returncode, out.stderr) == (1, "restante: there is no account nobody@uk.example.com\n")
+    assert os.listdir(tmp_path) == []
