@@ -132,8 +132,8 @@ list_deleted(AdminCall *call, const Viewer *who)
         if (!store_mailboxes_deleted(admin_rooms(call)->store, admin_arena(call), who, DELETED_MAX, &at, &n, &error))
                 return admin_refuse(call, "%s", error->message);
         for (gsize i = 0; i < n; i++)
-                admin_row(call,
-                          json_pack("{s:o, s:o}", "name", json_text(at[i].name), "deleted", json_time(at[i].deleted)));
+                admin_row(call, json_pack("{s:o, s:s, s:o}", "name", json_text(at[i].name), "mailbox_id",
+                                          at[i].mailbox_id, "deleted", json_time(at[i].deleted)));
         return ADMIN_DONE;
 }
 
@@ -211,8 +211,9 @@ mailbox_create(AdminCall *call)
 /* What changes one name and answers nothing else. */
 typedef MailboxAnswer (*MailboxFn)(AdminCall *call, const Viewer *who, Span name, GError **error);
 
+/* missing: what is not there when the answer is MAILBOX_MISSING. */
 static AdminResult
-mailbox_change(AdminCall *call, MailboxFn fn, const char *key, const char *value)
+mailbox_change_of(AdminCall *call, MailboxFn fn, const char *key, const char *value, const char *missing)
 {
         g_autoptr(GError) error = NULL;
         const char *name = admin_arg(call, "NAME", 0);
@@ -223,12 +224,18 @@ mailbox_change(AdminCall *call, MailboxFn fn, const char *key, const char *value
                 return result;
         MailboxAnswer answer = fn(call, &who, span_of(name), &error);
         if (answer != MAILBOX_DONE)
-                return admin_mailbox_answer(call, answer, name, error);
+                return admin_mailbox_answer(call, answer, answer == MAILBOX_MISSING ? missing : name, error);
         json_t *object = json_pack("{s:o}", key, json_text(value));
         if ((result = mailbox_record(call, json_incref(object))) == ADMIN_DONE)
                 admin_result(call, json_pack("{s:s, s:o}", "name", name, key, json_text(value)));
         json_decref(object);
         return result;
+}
+
+static AdminResult
+mailbox_change(AdminCall *call, MailboxFn fn, const char *key, const char *value)
+{
+        return mailbox_change_of(call, fn, key, value, admin_arg(call, "NAME", 0));
 }
 
 static MailboxAnswer
@@ -243,16 +250,34 @@ mailbox_delete(AdminCall *call)
         return mailbox_change(call, delete_fn, "state", "deleted");
 }
 
-static MailboxAnswer
-restore_fn(AdminCall *call, const Viewer *who, Span name, GError **error)
-{
-        return store_mailbox_restore(admin_rooms(call)->store, who, name, error);
-}
-
 static AdminResult
 mailbox_restore(AdminCall *call)
 {
-        return mailbox_change(call, restore_fn, "state", "restored");
+        g_autoptr(GError) error = NULL;
+        const char *name = admin_arg(call, "NAME", 0), *id = admin_option(call, "--id");
+        const char *as = admin_option(call, "--as");
+        AdminResult result = ADMIN_DONE;
+        Viewer who;
+
+        if (as != NULL && *as == '\0')
+                return admin_usage(call, "--as: a name is expected");
+        if (!admin_viewer(call, &who, &result))
+                return result;
+        MailboxAnswer answer = store_mailbox_restore(admin_rooms(call)->store, &who, span_of(name), id,
+                                                     as != NULL ? span_of(as) : SPAN_EMPTY, &error);
+        if (answer == MAILBOX_MISSING)
+                return admin_refuse(call, "no deleted mailbox %s%s%s can be restored", name,
+                                    id != NULL ? " with the id " : "", id != NULL ? id : "");
+        if (answer == MAILBOX_EXISTS)
+                return admin_refuse(call, "a mailbox %s stands there already: give another name by --as",
+                                    as != NULL ? as : name);
+        if (answer != MAILBOX_DONE)
+                return admin_mailbox_answer(call, answer, as != NULL ? as : name, error);
+        json_t *object = json_pack("{s:s, s:s}", "state", "restored", "restored_as", as != NULL ? as : name);
+        if ((result = mailbox_record(call, json_incref(object))) == ADMIN_DONE)
+                admin_result(call, json_pack("{s:s, s:s}", "name", as != NULL ? as : name, "state", "restored"));
+        json_decref(object);
+        return result;
 }
 
 static MailboxAnswer
@@ -281,7 +306,9 @@ mailbox_alias(AdminCall *call)
 {
         const char *target = admin_arg(call, "TARGET", 0);
 
-        return mailbox_change(call, alias_fn, "target", strcmp(target, "none") == 0 ? NULL : target);
+        if (strcmp(target, "none") == 0)
+                return mailbox_change(call, alias_fn, "target", NULL);
+        return mailbox_change_of(call, alias_fn, "target", target, target);
 }
 
 static MailboxAnswer
@@ -444,7 +471,8 @@ const Operation MAILBOX_LIST = {
                     {"subscribed", "subscribed", COLUMN_YES_NO},
                     {"alias", "alias", COLUMN_YES_NO},
                     {"rights", "rights"},
-                    {"deleted", "deleted", COLUMN_TIME}},
+                    {"deleted", "deleted", COLUMN_TIME},
+                    {"mailbox_id", "id"}},
         .is_list = TRUE,
         .run = mailbox_list,
 };
@@ -491,10 +519,12 @@ const Operation MAILBOX_RESTORE = {
         .verb = "restore",
         .summary = "bring back a deleted mailbox",
         .manual = "Brings back the mailbox of that name that was deleted last, with its messages, rights and "
-                  "annotations. "
-                  "`mailbox list --deleted` shows which there are.",
-        .example = "restante mailbox restore joe@uk.example.com Old",
+                  "annotations. `mailbox list --deleted` shows which there are, with the id of each: several may have "
+                  "had the same name.",
+        .example = "restante mailbox restore joe@uk.example.com Old --as Old/2026",
         .args = {ARG_ADDRESS, ARG_NAME},
+        .options = {{"--id", "ID", "not the last one that was deleted, but the one with this id"},
+                    {"--as", "NEW", "under another name, in the same account"}},
         .columns = {{"name", "mailbox"}, {"state", "state"}},
         .run = mailbox_restore,
 };

@@ -202,11 +202,25 @@ mailboxes(void)
         expect_mailboxes("joe@box.example", "--deleted", "Old/2026");
         done("mailbox", "restore", WORDS("joe@box.example", "Old/2026"));
         expect_mailboxes("joe@box.example", "--deleted", "");
+        done("mailbox", "delete", WORDS("joe@box.example", "Old/2026"));
+        done("mailbox", "create", WORDS("joe@box.example", "Old/2026"));
+        expect(ADMIN_REFUSED, "Old/2026 stands there already: give another name by --as", NULL, "mailbox", "restore",
+               WORDS("joe@box.example", "Old/2026"));
+        expect(ADMIN_REFUSED, "no deleted mailbox Old/2026 with the id m0-0", NULL, "mailbox", "restore",
+               WORDS("joe@box.example", "Old/2026", "--id", "m0-0"));
+        expect(ADMIN_REFUSED, "no deleted mailbox None can be restored", NULL, "mailbox", "restore",
+               WORDS("joe@box.example", "None", "--as", "New"));
+        done("mailbox", "restore", WORDS("joe@box.example", "Old/2026", "--as", "Old/Again"));
+        expect_mailboxes("joe@box.example", NULL, "INBOX Old Old/2026 Old/Again");
+        expect_mailboxes("joe@box.example", "--deleted", "");
 
         done("mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "2026-01-31T12:00Z"));
         expect(ADMIN_USAGE, "--since", NULL, "mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "noon"));
         expect(ADMIN_REFUSED, "no mailbox", NULL, "mailbox", "undelete", WORDS("joe@box.example", "None"));
-        expect(ADMIN_REFUSED, "may not see it", NULL, "mailbox", "alias", WORDS("ann@box.example", "J", "~joe/Old"));
+        expect(ADMIN_REFUSED, "there is no mailbox ~joe/Old, or this account may not see it", NULL, "mailbox", "alias",
+               WORDS("ann@box.example", "J", "~joe/Old"));
+        expect(ADMIN_REFUSED, "there is no mailbox J,", NULL, "mailbox", "alias",
+               WORDS("ann@box.example", "J", "none"));
         test_call(&site, &answer, NULL, NULL, "mailbox", "acl",
                   WORDS("joe@box.example", "Old", "ann@box.example", "lrs"));
         g_autofree char *who = names_of(&answer, "identifier");

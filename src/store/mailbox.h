@@ -101,11 +101,15 @@ MailboxAnswer store_mailbox_subscribe(Store *store, const Viewer *who, Span name
         G_GNUC_WARN_UNUSED_RESULT;
 /* name in one's own tree; target as the viewer names it; SPAN_EMPTY removes the alias. */
 MailboxAnswer store_mailbox_alias(Store *store, const Viewer *who, Span name, Span target, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-MailboxAnswer store_mailbox_restore(Store *store, const Viewer *who, Span name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Bring back a mailbox that was deleted. mailbox_id: which of those that were called so (DeletedMailbox); NULL: the last. as: under this name of the same tree;
+ * SPAN_EMPTY: its own. MAILBOX_EXISTS: one stands there. MAILBOX_MISSING: none was called so, or has that id. */
+MailboxAnswer store_mailbox_restore(Store *store, const Viewer *who, Span name, const char *mailbox_id, Span as, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
-/* What can be restored in the viewer's own tree, the last deleted first, at most `max`. */
+/* What can be restored in the viewer's own tree, the last deleted first, at most `max`. Several may have had the same name. */
 typedef struct DeletedMailbox {
         const char *name;
+        char mailbox_id[32];
         Usec deleted;
 } DeletedMailbox;
 gboolean store_mailboxes_deleted(Store *store, Arena *arena, const Viewer *who, gsize max, const DeletedMailbox **ret, gsize *ret_n,

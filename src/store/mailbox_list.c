@@ -561,7 +561,7 @@ store_mailboxes(Store *store, Arena *arena, const Viewer *who, const MailboxQuer
 
 /* What could be restored ------------------------------------------------------------------------------------------- */
 
-DB_SQL(DELETED, "SELECT deleted_name, deleted_at FROM mailbox WHERE account = ? AND name < ' '"
+DB_SQL(DELETED, "SELECT deleted_name, deleted_at, id, uid_validity FROM mailbox WHERE account = ? AND name < ' '"
                 " ORDER BY deleted_at DESC, id DESC LIMIT ?");
 
 gboolean
@@ -579,7 +579,8 @@ store_mailboxes_deleted(Store *store, Arena *arena, const Viewer *who, gsize max
                 return too_many(error);
         g_autoptr(DbRows) rows = db_query(txn, &DELETED, error, "ii", who->account, (gint64) max);
         while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW && n < max) {
-                at[n] = (DeletedMailbox){arena_strdup(arena, db_text(rows, 0)), db_int(rows, 1)};
+                at[n] = (DeletedMailbox){.name = arena_strdup(arena, db_text(rows, 0)), .deleted = db_int(rows, 1)};
+                mailbox_id_text(db_int(rows, 2), db_int(rows, 3), at[n].mailbox_id);
                 if (at[n++].name == NULL)
                         return too_many(error);
         }

@@ -218,46 +218,73 @@ store_mailbox_delete(Store *store, const Viewer *who, Span name, GError **error)
         return answer;
 }
 
-DB_SQL(DELETED_LAST, "SELECT id FROM mailbox WHERE account = ? AND name < ' ' AND deleted_name = ?"
-                     " ORDER BY deleted_at DESC, id DESC LIMIT 1");
+DB_SQL(DELETED_SO, "SELECT id, uid_validity FROM mailbox WHERE account = ? AND name < ' ' AND deleted_name = ?"
+                   " ORDER BY deleted_at DESC, id DESC");
 DB_SQL(MAILBOX_RESTORE, "UPDATE mailbox SET name = ?, deleted_name = NULL, deleted_at = NULL WHERE id = ?");
+
+typedef struct Restoring {
+        Look from, to;
+        const char *mailbox_id; /* NULL: the one that was deleted last */
+} Restoring;
+
+/* Of those that were called so. *ret 0: none. */
+static gboolean
+find_deleted(const Restoring *r, DbTxn *txn, gint64 *ret, GError **error)
+{
+        g_autoptr(DbRows) rows = db_query(txn, &DELETED_SO, error, "is", r->from.tree, r->from.name.path);
+        DbStep step = DB_ROW_FAILED;
+
+        *ret = 0;
+        while (*ret == 0 && rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW) {
+                char id[32];
+
+                mailbox_id_text(db_int(rows, 0), db_int(rows, 1), id);
+                if (r->mailbox_id == NULL || strcmp(r->mailbox_id, id) == 0)
+                        *ret = db_int(rows, 0);
+        }
+        return step != DB_ROW_FAILED;
+}
 
 static MailboxAnswer
 restore(Store *store, DbTxn *txn, gpointer data, GError **error)
 {
-        Look *look = data;
+        Restoring *r = data;
         gint64 id = 0;
         Way way;
 
-        DbStep step = db_get_int(txn, &DELETED_LAST, &id, error, "is", look->tree, look->name.path);
-        if (step == DB_ROW_FAILED || !look_row(look, txn, error))
+        if (!find_deleted(r, txn, &id, error) || !look_row(&r->to, txn, error))
                 return MAILBOX_FAILED;
-        MailboxAnswer answer = prepare_place(look, txn, 1, &way, error);
+        if (id == 0)
+                return MAILBOX_MISSING;
+        MailboxAnswer answer = prepare_place(&r->to, txn, 1, &way, error);
         if (answer != MAILBOX_DONE)
                 return answer;
-        if (step == DB_ROW_END)
-                return MAILBOX_MISSING;
-        if (!db_run(txn, &MAILBOX_RESTORE, error, "si", look->name.path, id))
+        if (!db_run(txn, &MAILBOX_RESTORE, error, "si", r->to.name.path, id))
                 return MAILBOX_FAILED;
         touch(store, txn, id, MARK_ROW, 0);
-        tree_changed(store, txn, look->tree);
+        tree_changed(store, txn, r->to.tree);
         return MAILBOX_DONE;
 }
 
 /* What is gone is the owner's affair, or an administrator's. */
 MailboxAnswer
-store_mailbox_restore(Store *store, const Viewer *who, Span name, GError **error)
+store_mailbox_restore(Store *store, const Viewer *who, Span name, const char *mailbox_id, Span as, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(CHANGE_ARENA_OCTETS);
-        Look look;
-        MailboxAnswer answer = look_begin(store, arena, who, name, NAME_LOOK, &look, error);
+        Restoring r = {.mailbox_id = mailbox_id};
+        MailboxAnswer answer = look_begin(store, arena, who, name, NAME_LOOK, &r.from, error);
 
-        if (answer == MAILBOX_DONE && !look.is_own && !(look.office & RIGHT_CREATE))
+        r.to = r.from;
+        if (answer == MAILBOX_DONE && as.len > 0)
+                answer = look_begin(store, arena, who, as, NAME_MAKE, &r.to, error);
+        if (answer == MAILBOX_DONE && r.to.tree != r.from.tree)
+                answer = MAILBOX_BAD_NAME; /* a mailbox stays in its account */
+        if (answer == MAILBOX_DONE && !r.to.is_own && !(r.to.office & RIGHT_CREATE))
                 return MAILBOX_NO_RIGHT;
         if (answer == MAILBOX_DONE)
-                answer = tree_run(store, FALSE, restore, &look, error);
+                answer = tree_run(store, FALSE, restore, &r, error);
         if (answer == MAILBOX_DONE)
-                look_log(&look, RIGHT_CREATE);
+                look_log(&r.to, RIGHT_CREATE);
         return answer;
 }
 

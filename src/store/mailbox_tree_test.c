@@ -143,7 +143,7 @@ test_restore_mailbox(Fixture *f, gconstpointer data)
         test_create(t, &f->joe, "c");
         g_assert_cmpint(test_grant(t, &f->joe, "a/b", "ann", "lr"), ==, MAILBOX_DONE);
         g_autofree char *id = g_strdup(test_mailbox(t, &f->joe, "a/b")->mailbox_id);
-        g_assert_cmpint(test_restore(t, &f->joe, "a/b"), ==, MAILBOX_EXISTS);
+        g_assert_cmpint(test_restore(t, &f->joe, "a/b"), ==, MAILBOX_MISSING); /* it was not deleted */
         g_assert_cmpint(test_delete(t, &f->joe, "a/b"), ==, MAILBOX_DONE);
         g_assert_cmpint(test_delete(t, &f->joe, "a"), ==, MAILBOX_DONE);
         test_expect_list(t, &f->ann, "~", FALSE, TRUE, "");
@@ -154,6 +154,51 @@ test_restore_mailbox(Fixture *f, gconstpointer data)
         test_expect_list(t, &f->joe, "", FALSE, FALSE, "INBOX a+ a/b c");
         test_expect_list(t, &f->ann, "~", FALSE, TRUE, "~joe+- ~joe/a+- ~joe/a/b");
         g_assert_cmpint(test_restore(t, &f->joe, "a"), ==, MAILBOX_EXISTS); /* a level was made */
+}
+
+static MailboxAnswer
+restore_as(Fixture *f, const Viewer *who, const char *name, const char *id, const char *as)
+{
+        g_autoptr(GError) error = NULL;
+        MailboxAnswer answer =
+                store_mailbox_restore(f->site.store, who, span_of(name), id, as ? span_of(as) : SPAN_EMPTY, &error);
+
+        g_assert_no_error(error);
+        return answer;
+}
+
+static void
+test_restore_of_equal_names(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        g_autoptr(GError) error = NULL;
+        const DeletedMailbox *at;
+        char ids[3][32];
+        gsize n;
+
+        for (guint i = 0; i < 3; i++) {
+                test_create(t, &f->joe, "Sent");
+                g_strlcpy(ids[i], test_mailbox(t, &f->joe, "Sent")->mailbox_id, sizeof(ids[i]));
+                g_assert_cmpint(test_delete(t, &f->joe, "Sent"), ==, MAILBOX_DONE);
+        }
+        g_assert_true(store_mailboxes_deleted(t->store, t->arena, &f->joe, 100, &at, &n, &error));
+        g_assert_cmpuint(n, ==, 3);
+        for (guint i = 0; i < 3; i++) {
+                g_assert_cmpstr(at[i].name, ==, "Sent");
+                g_assert_cmpstr(at[i].mailbox_id, ==, ids[2 - i]); /* the last deleted first */
+        }
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", "m0-0", NULL), ==, MAILBOX_MISSING);
+        g_assert_cmpint(restore_as(f, &f->joe, "Other", ids[0], NULL), ==, MAILBOX_MISSING);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", ids[0], NULL), ==, MAILBOX_DONE);
+        g_assert_cmpstr(test_mailbox(t, &f->joe, "Sent")->mailbox_id, ==, ids[0]);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", ids[1], NULL), ==, MAILBOX_EXISTS);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", ids[1], "INBOX"), ==, MAILBOX_EXISTS);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", ids[1], "~ann/Sent"), ==, MAILBOX_BAD_NAME);
+        g_assert_cmpint(restore_as(f, &f->ann, "~joe/Sent", ids[1], "~joe/Mine"), ==, MAILBOX_NO_RIGHT);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", ids[1], "Old/Sent"), ==, MAILBOX_DONE);
+        g_assert_cmpstr(test_mailbox(t, &f->joe, "Old/Sent")->mailbox_id, ==, ids[1]);
+        g_assert_cmpint(restore_as(f, &f->joe, "Sent", NULL, "Sent 3"), ==, MAILBOX_DONE);
+        g_assert_cmpstr(test_mailbox(t, &f->joe, "Sent 3")->mailbox_id, ==, ids[2]);
 }
 
 static void
@@ -438,6 +483,7 @@ main(int argc, char **argv)
         ADD("uidvalidity-rises-and-mailboxid-stays RFC 9051 §2.3.1.1 RFC 8474 §4.1", test_numbers);
         ADD("delete-leaves-children RFC 9051 §6.3.5", test_delete_keeps_children);
         ADD("restore", test_restore_mailbox);
+        ADD("restore-of-equal-names", test_restore_of_equal_names);
         ADD("rename-takes-children-along RFC 9051 §6.3.6", test_renaming);
         ADD("renamed-inbox-is-emptied-and-stays RFC 9051 §6.3.6", test_renaming_inbox);
         ADD("rename-keeps-names-within-limits", test_renaming_too_long);

@@ -133,7 +133,7 @@ static inline MailboxAnswer
 test_restore(TestSite *site, const Viewer *who, const char *name)
 {
         g_autoptr(GError) error = NULL;
-        MailboxAnswer answer = store_mailbox_restore(site->store, who, span_of(name), &error);
+        MailboxAnswer answer = store_mailbox_restore(site->store, who, span_of(name), NULL, SPAN_EMPTY, &error);
 
         g_assert_no_error(error);
         return answer;

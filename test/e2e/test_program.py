@@ -215,6 +215,21 @@ def test_mailboxes_are_made_by_template_shared_and_restored(site):
     assert {r["name"]: r for r in site.json("mailbox", "list", "new@program.example")} == after
     assert site.json("verify")["complaints"] == 0
 
+    # deleted twice: the one with mail is reached by its id, beside the new one
+    site.command("mailbox", "delete", "new@program.example", "Sent")
+    site.command("mailbox", "create", "new@program.example", "Sent")
+    site.command("mailbox", "delete", "new@program.example", "Sent")
+    site.command("mailbox", "create", "new@program.example", "Sent")
+    rows = site.json("mailbox", "list", "new@program.example", "--deleted")
+    assert [r["name"] for r in rows] == ["Sent", "Sent"] and rows[1]["mailbox_id"] == before["mailbox_id"] != rows[0]["mailbox_id"]
+    assert rows[0]["mailbox_id"] in site.command("mailbox", "list", "new@program.example", "--deleted")
+    out = site.try_command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["mailbox_id"])
+    assert out.returncode == 1 and "--as" in out.stderr
+    site.command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["mailbox_id"], "--as", "Sent/Old")
+    assert {r["name"]: r["messages"] for r in site.json("mailbox", "list", "new@program.example")}["Sent/Old"] == 1
+    assert [r["mailbox_id"] for r in site.json("mailbox", "list", "new@program.example", "--deleted")] == [rows[0]["mailbox_id"]]
+    assert site.json("verify")["complaints"] == 0
+
 
 def test_sendmail_takes_recipients_from_the_header_and_hides_bcc(site):
     for user in ("joe", "ann", "eve"):
