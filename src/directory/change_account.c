@@ -13,9 +13,10 @@ const KeyManual DIRECTORY_ACCOUNT_KEYS[] = {
         {"template", "NAME",
          "the template whose mailboxes it is made with and whose quotas it has; its domain's when nothing is said"},
         {"admin", "server|DOMAIN[,DOMAIN...]", "it administers all accounts, or those of these domains; empty: none"},
-        {"admin-rights", "read-mail[,...]",
-         "what it may do as administrator: read-mail opens any mailbox as ~NAME/..., and each opening is logged; empty "
-         "(the default): nothing"},
+        {"admin-rights", "read-mail|write-mail[,...]",
+         "what it may do as administrator: read-mail opens any mailbox as ~NAME/... and changes nothing in it; "
+         "write-mail also marks, adds and deletes messages, and makes, renames and deletes mailboxes; each opening is "
+         "logged; empty (the default): nothing"},
         {NULL, NULL, NULL},
 };
 
@@ -34,7 +35,7 @@ typedef struct Edit {
 static const struct {
         const char *word;
         AdminRight right;
-} ADMIN_RIGHTS[] = {{"read-mail", ADMIN_READ_MAIL}};
+} ADMIN_RIGHTS[] = {{"read-mail", ADMIN_READ_MAIL}, {"write-mail", ADMIN_WRITE_MAIL}};
 
 const char *
 directory_admin_rights_text(Arena *arena, guint rights)
@@ -61,7 +62,8 @@ set_admin_rights(Edit *edit, const char *value, GError **error)
                         if (strcmp(g_strstrip(words[i]), ADMIN_RIGHTS[k].word) == 0)
                                 right = ADMIN_RIGHTS[k].right;
                 if (right == 0)
-                        return directory_refuse(error, CHANGE_INVALID, "admin-rights=%s: read-mail is expected", value);
+                        return directory_refuse(error, CHANGE_INVALID,
+                                                "admin-rights=%s: read-mail or write-mail is expected", value);
                 edit->admin_rights |= right;
         }
         return CHANGE_DONE;

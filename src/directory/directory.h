@@ -140,7 +140,8 @@ gboolean directory_groups_of(Directory *directory, Arena *arena, const Address *
 
 /* Administrators: what an account may do to the accounts of a domain, or of all ("*"). */
 typedef enum AdminRight {
-        ADMIN_READ_MAIL = 1 << 0,       /* open any mailbox of theirs by name */
+        ADMIN_READ_MAIL = 1 << 0,       /* open any mailbox of theirs by name, and change nothing */
+        ADMIN_WRITE_MAIL = 1 << 1,      /* the same, and change what is in it and the mailbox itself */
 } AdminRight;
 typedef struct AdminScope {
         const char *domain;

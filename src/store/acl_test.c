@@ -476,12 +476,18 @@ test_administrator(Fixture *f, gconstpointer data)
 {
         TestSite *t = &f->site;
         Viewer boss = test_account(t, "boss@far.org", "admin-rights", "read-mail");
+        Viewer writer = test_account(t, "writer@far.org", "admin-rights", "write-mail");
         Viewer chief = test_account(t, "chief@ex.org", "admin", "ex.org"); /* without the right */
         const Mailbox *m = NULL;
 
         test_create(t, &f->ann, "Secret");
-        g_assert_cmpstr(rights(f, &boss, "~ann@ex.org/Secret"), ==, "lrswipkxte");
+        g_assert_cmpstr(rights(f, &boss, "~ann@ex.org/Secret"), ==, "lr");
+        g_assert_cmpstr(rights(f, &writer, "~ann@ex.org/Secret"), ==, "lrswipkxte");
         g_assert_cmpstr(rights(f, &chief, "~ann/Secret"), ==, "-");
+        g_assert_cmpint(test_delete(t, &boss, "~ann@ex.org/Secret"), ==, MAILBOX_NO_RIGHT);
+        g_assert_cmpint(test_restore(t, &boss, "~ann@ex.org/Secret"), ==, MAILBOX_NO_RIGHT);
+        g_assert_cmpint(test_delete(t, &writer, "~ann@ex.org/Secret"), ==, MAILBOX_DONE);
+        g_assert_cmpint(test_restore(t, &writer, "~ann@ex.org/Secret"), ==, MAILBOX_DONE);
         g_assert_cmpint(test_find(t, &boss, "~ann@ex.org/Secret", RIGHT_ADMINISTER, &m), ==, MAILBOX_NO_RIGHT);
         g_assert_cmpint(test_find(t, &boss, "~ann@ex.org/None", 0, &m), ==, MAILBOX_MISSING);
         test_expect_list(t, &boss, "", FALSE, TRUE, "INBOX"); /* never in lists */
@@ -489,6 +495,22 @@ test_administrator(Fixture *f, gconstpointer data)
         g_assert_cmpstr(rights(f, &boss, "Secret"), ==, "-");
         test_create(t, &boss, "Own");
         g_assert_cmpstr(rights(f, &boss, "Own"), ==, "lrswipkxtea");
+}
+
+/* It is made when its owner or an administrator looks for it, and only then. */
+static void
+test_administrator_and_inbox(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        Viewer boss = test_account(t, "boss@far.org", "admin-rights", "read-mail");
+        Viewer late = test_account(t, "late@ex.org", NULL, NULL);
+        const Mailbox *m = NULL;
+
+        g_assert_cmpint(test_find(t, &f->joe, "~late/INBOX", RIGHT_READ, &m), ==, MAILBOX_MISSING);
+        g_assert_cmpint(test_find(t, &boss, "~nobody@ex.org/INBOX", RIGHT_READ, &m), ==, MAILBOX_MISSING);
+        g_assert_cmpstr(rights(f, &boss, "~late@ex.org/inbox"), ==, "lr");
+        g_assert_cmpint(test_find(t, &f->joe, "~late/INBOX", RIGHT_READ, &m), ==, MAILBOX_MISSING);
+        test_expect_list(t, &late, "", FALSE, TRUE, "INBOX");
 }
 
 static void
@@ -564,6 +586,7 @@ main(int argc, char **argv)
         ADD("needed-rights RFC 4314 §4", test_needed);
         ADD("not-there-and-not-seen-are-the-same-work RFC 4314 §6", test_same_work);
         ADD("administrators-open-by-name-and-see-nothing-in-lists", test_administrator);
+        ADD("administrators-and-an-inbox-that-is-not-made-yet", test_administrator_and_inbox);
         g_test_add_func("/store/acl/openings-by-administrators-are-logged", test_openings_are_logged);
         ADD("1000-entries-and-not-one-more", test_entries_limit);
         return g_test_run();

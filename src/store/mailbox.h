@@ -5,8 +5,8 @@
  * "~owner@domain/Name" of any; "~owner" alone is the root of its tree. A mailbox alias is a name in one's own tree that stands for any mailbox.
  *
  * Rights (RFC 4314): what an owner grants on each mailbox to an account, to "anyone" (every account here), or with "-" takes away. The owner always has
- * l, r, a at least, and all by default. Administrators with the right `read-mail` for the server or the owner's domain may open any mailbox below "~owner/" by name (lrswipkxte);
- * each opening is logged and they never see it in lists. Without the right `l` a mailbox is not there: MAILBOX_MISSING, after the same work.
+ * l, r, a at least, and all by default. Administrators with the right `read-mail` for the server or the owner's domain may open any mailbox below "~owner/" by name (lr), those with
+ * `write-mail` have lrswipkxte on it; each opening is logged and they never see it in lists. An INBOX that nobody has looked at yet is made for them too. Without the right `l` a mailbox is not there: MAILBOX_MISSING, after the same work.
  *
  * Threads  any; none of the calling thread's transactions may be open except where a DbTxn is a parameter. Memory: results in the caller's arena.
  * RFC      9051 §5.1, §6.3; 4314 (ACL), 5258, 5464 (METADATA), 6154 (SPECIAL-USE), 8474 (MAILBOXID), 9208 (QUOTA).

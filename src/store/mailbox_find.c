@@ -5,8 +5,8 @@
 
 const LogEvent STORE_EVENTS[] = {
         [STORE_EVENT_ADMIN_OPEN] = {"store.admin_open", LOG_INFO,
-                                    "An administrator opened a mailbox of somebody else by his right read-mail: who, "
-                                    "whose, which, from where. Every opening is logged."},
+                                    "An administrator opened a mailbox of somebody else by his right read-mail or "
+                                    "write-mail: who, whose, which, from where. Every opening is logged."},
         [STORE_EVENT_SEARCH_READY] = {"search.ready", LOG_INFO,
                                       "The search index holds all packs of messages, for the first time since the "
                                       "start or since it was made anew. Searching before that reads messages that it "
@@ -68,6 +68,14 @@ address_key(Arena *arena, const Address *a)
                             (const char *) a->domain.data);
 }
 
+static guint
+rights_of_office(guint admin_rights)
+{
+        if (admin_rights & ADMIN_WRITE_MAIL)
+                return RIGHTS_OF_WRITER;
+        return admin_rights & ADMIN_READ_MAIL ? RIGHTS_OF_READER : 0;
+}
+
 /* Somebody else's tree, or one's own by its long name. */
 static MailboxAnswer
 find_tree(Look *look, GError **error)
@@ -87,7 +95,7 @@ find_tree(Look *look, GError **error)
                 return MAILBOX_FAILED;
         look->tree = found == FOUND && entry.account != NULL ? entry.account->id : 0;
         look->is_own = look->tree == look->who->account;
-        look->office = (rights & ADMIN_READ_MAIL) != 0 && !look->is_own ? RIGHTS_OF_OFFICE : 0;
+        look->office = look->is_own ? 0 : rights_of_office(rights);
         return MAILBOX_DONE;
 }
 
@@ -307,7 +315,7 @@ look_mailbox(const Look *look, DbTxn *txn, const Mailbox **ret, GError **error)
         return MAILBOX_DONE;
 }
 
-/* INBOX exists from the first look on ------------------------------------------------------------------------------ */
+/* INBOX exists from the first look on, its owner's or an administrator's ------------------------------------------- */
 
 MailboxAnswer
 tree_run(Store *store, gboolean is_freeing, TreeFn fn, gpointer data, GError **error)
@@ -357,6 +365,13 @@ inbox_make(Store *store, gint64 account, GError **error)
         return tree_run(store, FALSE, inbox_make_in, &account, error) == MAILBOX_DONE;
 }
 
+/* Nobody else can have been granted anything on one that is not there. */
+static gboolean
+may_make_inbox(const Look *look)
+{
+        return look->tree != 0 && (look->is_own || look->office != 0) && strcmp(look->name.path, "INBOX") == 0;
+}
+
 MailboxAnswer
 look_find(Look *look, guint needed, const Mailbox **ret, GError **error)
 {
@@ -369,8 +384,7 @@ look_find(Look *look, guint needed, const Mailbox **ret, GError **error)
                         MailboxAnswer answer = look_answer(look, needed);
                         if (answer == MAILBOX_DONE && ret != NULL)
                                 answer = look_mailbox(look, txn, ret, error);
-                        if (answer != MAILBOX_MISSING || has_made || !look->is_own ||
-                            strcmp(look->name.path, "INBOX") != 0)
+                        if (answer != MAILBOX_MISSING || has_made || !may_make_inbox(look))
                                 return answer;
                 }
                 if (!inbox_make(look->store, look->tree, error))

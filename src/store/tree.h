@@ -111,7 +111,7 @@ gboolean look_row(Look *look, DbTxn *txn, GError **error) G_GNUC_WARN_UNUSED_RES
 gboolean look_row_at(const Look *look, DbTxn *txn, const char *path, Look *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* MAILBOX_DONE when it may be seen and all of `needed` is there. */
 MailboxAnswer look_answer(const Look *look, guint needed);
-/* look_row() and look_answer() in a transaction of their own; INBOX is made when it is missing. ret may be NULL. */
+/* look_row() and look_answer() in a transaction of their own; INBOX is made when it is missing and its owner looks, or an administrator. ret may be NULL. */
 MailboxAnswer look_find(Look *look, guint needed, const Mailbox **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Whose mailbox was found. Asks the directory. */
 gboolean look_owner(const Look *look, const Account **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -139,4 +139,6 @@ MailboxAnswer tree_run(Store *store, gboolean is_freeing, TreeFn fn, gpointer da
 /* What a mailbox can be made for: \All and the like would be views of others (RFC 6154 §2). */
 #define SPECIAL_USES_MADE ((guint) (USE_ARCHIVE | USE_DRAFTS | USE_JUNK | USE_SENT | USE_TRASH))
 
-#define RIGHTS_OF_OFFICE (RIGHTS_ALL & ~(guint) RIGHT_ADMINISTER)
+/* Of administrators. Without s: opening changes nobody's \Seen, not even the administrator's own. */
+#define RIGHTS_OF_READER (RIGHT_LOOKUP | RIGHT_READ)
+#define RIGHTS_OF_WRITER (RIGHTS_ALL & ~(guint) RIGHT_ADMINISTER)
