@@ -187,7 +187,10 @@ typedef struct ImapSelected {
         char *name;             /* as the client named it, UTF-8 */
         gint64 mailbox;
         guint rights;           /* Right */
-        gboolean is_read_only;  /* EXAMINE */
+        guint64 rights_stamp;   /* store_rights_stamp() from before they were looked up */
+        gboolean is_examined;
+        gboolean is_read_only;  /* EXAMINE, or nothing of it may be changed */
+        gboolean is_alias;      /* opened by a name that stands for it */
         View *view;             /* what the client has been told */
         View *latest;           /* when `view` keeps what has vanished already (view_keeping): the one it was made of; otherwise NULL */
         Watch *watch;
@@ -290,6 +293,16 @@ gboolean imap_has_gone(const ImapSession *s, guint32 index);
 void imap_unselect(ImapSession *s);
 /* [CLOSED], where the client may know it. */
 void imap_put_closed(ImapSession *s, const char *text);
+/* May the selected mailbox (if there is one) still be read? Asked before a command begins or news are told; costs something only when rights have changed
+ * somewhere. What may be done with it is as granted now, and the client is told: READ-ONLY or READ-WRITE, PERMANENTFLAGS, CLOSED. */
+typedef enum ImapAccess {
+        IMAP_ACCESS_FAILED = 0, /* could not look: nothing of it is told */
+        IMAP_ACCESS_HELD,
+        IMAP_ACCESS_LOST,       /* it has just been closed */
+} ImapAccess;
+ImapAccess imap_ask_access(ImapSession *s, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same between commands: a fault is logged. FALSE: no news may be told. */
+gboolean imap_has_access(ImapSession *s);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
  * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
 typedef struct IndexRange {

@@ -226,6 +226,18 @@ imap_notify_is_busy(const ImapSession *s)
         return n != NULL && n->fetch != NULL;
 }
 
+/* Groups and administrators change without a change of any tree. */
+static void
+look_again(ImapSession *s, Notify *n)
+{
+        guint64 stamp = store_rights_stamp(imap_store(s));
+
+        if (n->rights_stamp == stamp)
+                return;
+        n->rights_stamp = stamp;
+        g_atomic_int_set(&n->tree_fired, 1);
+}
+
 ImapStep
 imap_step_notify(ImapSession *s)
 {
@@ -235,6 +247,9 @@ imap_step_notify(ImapSession *s)
                 return IMAP_STEP_AGAIN;
         if (n->fetch != NULL)
                 return step_fetch(s, n);
+        if (!imap_has_access(s))
+                return IMAP_STEP_AGAIN;
+        look_again(s, n);
         if (tell_selected(s, n) || begin_fetch(s, n))
                 return IMAP_STEP_DONE;
         if (g_atomic_int_get(&n->tree_fired) != 0)

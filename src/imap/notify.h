@@ -88,6 +88,7 @@ struct Notify {
         NotifySpec spec;
         gint fired;             /* atomic: something is to be told */
         gint tree_fired;        /* atomic: names, subscriptions, rights or annotations */
+        guint64 rights_stamp;   /* store_rights_stamp() before they were looked at last */
         GPtrArray *watched;     /* of Watched, by name */
         GPtrArray *trees;       /* of Watch: whose trees are meant */
         GHashTable *owners;     /* gint64: whose those are */

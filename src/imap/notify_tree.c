@@ -107,6 +107,7 @@ notify_new(ImapSession *s, Arena *take_arena, const NotifySpec *spec)
         n->s = s;
         n->arena = take_arena;
         n->spec = *spec;
+        n->rights_stamp = store_rights_stamp(imap_store(s));
         n->watched = g_ptr_array_new_with_free_func(watched_free);
         n->trees = g_ptr_array_new_with_free_func(free_watch);
         n->owners = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);

@@ -135,6 +135,67 @@ put_code(ImapSession *s, const char *code, guint64 number, const char *text)
         imap_put(s, text);
 }
 
+/* Rights that change (RFC 4314 §4) -------------------------------------------------------------------------------- */
+
+#define RIGHTS_TO_OPEN (RIGHT_LOOKUP | RIGHT_READ)
+
+static void
+set_rights(ImapSelected *selected, guint rights)
+{
+        selected->rights = rights;
+        selected->is_read_only = selected->is_examined || (rights & RIGHTS_TO_CHANGE) == 0;
+}
+
+/* READ-ONLY and READ-WRITE also tell that access has changed (RFC 9051 §7.1). */
+static void
+change_rights(ImapSession *s, guint rights)
+{
+        ImapSelected *selected = s->selected;
+        guint64 before = permanent_flags(s);
+        gboolean was_read_only = selected->is_read_only;
+
+        set_rights(selected, rights);
+        if (selected->is_read_only != was_read_only)
+                imap_printf(s, "* OK [%s] rights have changed\r\n", was_read_only ? "READ-WRITE" : "READ-ONLY");
+        if (permanent_flags(s) != before)
+                imap_put_flag_lists(s);
+}
+
+ImapAccess
+imap_ask_access(ImapSession *s, GError **error)
+{
+        ImapSelected *selected = s->selected;
+        guint rights;
+
+        if (selected == NULL)
+                return IMAP_ACCESS_HELD;
+        guint64 stamp = store_rights_stamp(imap_store(s));
+        if (stamp == selected->rights_stamp)
+                return IMAP_ACCESS_HELD;
+        if (!store_rights_now(imap_store(s), &s->who, selected->mailbox, selected->is_alias, &rights, error))
+                return IMAP_ACCESS_FAILED;
+        if ((rights & RIGHTS_TO_OPEN) != RIGHTS_TO_OPEN) {
+                imap_unselect(s);
+                imap_put(s, "* OK [CLOSED] the mailbox may not be read any more\r\n");
+                return IMAP_ACCESS_LOST;
+        }
+        selected->rights_stamp = stamp;
+        if (rights != selected->rights)
+                change_rights(s, rights);
+        return IMAP_ACCESS_HELD;
+}
+
+gboolean
+imap_has_access(ImapSession *s)
+{
+        g_autoptr(GError) error = NULL;
+        ImapAccess access = imap_ask_access(s, &error);
+
+        if (access == IMAP_ACCESS_FAILED)
+                imap_log_fault(s, "look for rights", error);
+        return access != IMAP_ACCESS_FAILED;
+}
+
 /* The first message without \Seen, for IMAP4rev1 (RFC 3501 §7.1). */
 static void
 put_first_unseen(ImapSession *s, const View *view)
@@ -421,16 +482,24 @@ start_resync(ImapSession *s, const Params *p, GError **error)
 
 /* Selecting ------------------------------------------------------------------------------------------------------- */
 
+typedef struct Opening {
+        Span as_named;
+        gboolean is_read_only;
+        guint64 rights_stamp; /* from before the look-up */
+} Opening;
+
 /* The watch comes before the view, so that nothing falls between them. */
 static StoreAnswer
-open_mailbox(ImapSession *s, const Mailbox *mailbox, gboolean is_read_only, GError **error)
+open_mailbox(ImapSession *s, const Mailbox *mailbox, const Opening *opening, GError **error)
 {
         ImapSelected *selected = g_new0(ImapSelected, 1);
 
         selected->name = g_strdup(mailbox->name);
         selected->mailbox = mailbox->id;
-        selected->rights = mailbox->rights;
-        selected->is_read_only = is_read_only || (mailbox->rights & RIGHTS_TO_CHANGE) == 0;
+        selected->is_alias = mailbox->is_alias;
+        selected->is_examined = opening->is_read_only;
+        selected->rights_stamp = opening->rights_stamp;
+        set_rights(selected, mailbox->rights);
         selected->watch = store_watch(imap_store(s), mailbox->id, 0, imap_watch_fired, s);
         s->selected = selected;
         StoreAnswer answer = store_view_open(imap_store(s), mailbox->id, s->who.account, &selected->view, error);
@@ -444,11 +513,11 @@ open_mailbox(ImapSession *s, const Mailbox *mailbox, gboolean is_read_only, GErr
 }
 
 static void
-select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, Span as_named, gboolean is_read_only)
+select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, const Opening *opening)
 {
         g_autoptr(GError) error = NULL;
 
-        switch (open_mailbox(s, mailbox, is_read_only, &error)) {
+        switch (open_mailbox(s, mailbox, opening, &error)) {
         case STORE_DONE:
                 break;
         case STORE_NO_MAILBOX:
@@ -461,7 +530,7 @@ select_mailbox(ImapSession *s, const Params *p, const Mailbox *mailbox, Span as_
         }
         if (p->has_condstore || p->has_qresync)
                 s->enabled |= IMAP_ENABLED_CONDSTORE; /* HIGHESTMODSEQ is told anyway */
-        put_mailbox(s, mailbox, as_named);
+        put_mailbox(s, mailbox, opening->as_named);
         if (!p->has_qresync || p->uid_validity != view_uid_validity(s->selected->view)) {
                 answer_selected(s);
         } else if (!start_resync(s, p, &error)) {
@@ -488,13 +557,14 @@ select_or_examine(ImapSession *s, ImapArgs *args, gboolean is_read_only)
                 imap_unselect(s);
                 imap_put_closed(s, "that was the mailbox before");
         }
+        const Opening opening = {name, is_read_only, store_rights_stamp(imap_store(s))};
         MailboxAnswer answer =
                 is_bad ? MAILBOX_BAD_NAME
                        : store_mailbox(imap_store(s), s->arena, &s->who, name, RIGHT_READ, &mailbox, &error);
         if (answer == MAILBOX_DONE && mailbox->id == 0)
                 answer = MAILBOX_MISSING;
         if (answer == MAILBOX_DONE)
-                select_mailbox(s, &params, mailbox, name, is_read_only);
+                select_mailbox(s, &params, mailbox, &opening);
         else
                 imap_no_mailbox(s, answer, error, "select");
 }

@@ -290,6 +290,23 @@ imap_args(const ImapSession *s, Arena *arena, Span text)
                           .recent = imap_recent(s)};
 }
 
+/* FALSE has answered: the mailbox that the command is for may not be read any more. A command that has begun is
+ * finished. */
+static gboolean
+keeps_access(ImapSession *s)
+{
+        g_autoptr(GError) error = NULL;
+        ImapAccess access = imap_ask_access(s, &error);
+
+        if (access == IMAP_ACCESS_HELD || s->command == NULL || s->command->states != IMAP_STATE_SELECTED)
+                return TRUE;
+        if (access == IMAP_ACCESS_LOST)
+                imap_no(s, "NOPERM", "the mailbox may not be read any more");
+        else
+                imap_no_fault(s, "look for rights", error);
+        return FALSE;
+}
+
 static void
 run_command(ImapSession *s)
 {
@@ -297,8 +314,10 @@ run_command(ImapSession *s)
 
         s->gathering = IMAP_GATHERING_NOTHING;
         s->arena = arena_new(is_in(s) ? ARENA_AFTER_LOGIN : ARENA_BEFORE_LOGIN);
-        ImapArgs args = imap_args(s, s->arena, text);
-        s->command->run(s, &args);
+        if (keeps_access(s)) { /* literals may have taken their time */
+                ImapArgs args = imap_args(s, s->arena, text);
+                s->command->run(s, &args);
+        }
         g_assert(s->is_answered || s->phase != IMAP_PHASE_COMMAND);
 }
 
@@ -511,6 +530,8 @@ begin_command(ImapSession *s, Span *line)
                 g_strlcpy(s->tag, "*", sizeof(s->tag));
         else
                 s->command = choose(s, &scan, &is_uid, &why);
+        if (!keeps_access(s))
+                return FALSE;
         if (s->command == NULL) {
                 imap_bad(s, why);
                 return FALSE;

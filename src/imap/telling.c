@@ -452,6 +452,7 @@ end_idle(ImapSession *s, Span line)
 {
         s->phase = IMAP_PHASE_COMMAND;
         g_atomic_int_set(&s->wants_wake, s->notify != NULL);
+        (void) imap_has_access(s);
         if (span_is(line, "DONE"))
                 imap_ok(s, "", "it was quiet");
         else
@@ -468,7 +469,8 @@ imap_step_idle(ImapSession *s)
                 if (g_atomic_int_get(&s->woken) == 0)
                         return imap_step_notify(s);
                 g_atomic_int_set(&s->woken, 0);
-                (void) imap_tell_changes(s, TRUE);
+                if (imap_has_access(s))
+                        (void) imap_tell_changes(s, TRUE);
                 break;
         case STREAM_TOO_LONG:
         case STREAM_OK:

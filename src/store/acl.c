@@ -256,6 +256,32 @@ write_entry(const AclChange *change, DbTxn *txn, gboolean is_there, gboolean is_
                        : MAILBOX_FAILED;
 }
 
+static void
+count_change(gpointer store)
+{
+        __atomic_add_fetch(&((Store *) store)->acl_changes, 1, __ATOMIC_ACQ_REL);
+}
+
+/* The count comes before the wake-ups: who is woken by a change asks again. */
+static void
+acl_changed(const AclChange *change, DbTxn *txn)
+{
+        Store *store = change->look.store;
+
+        db_on_commit(txn, count_change, store, NULL);
+        touch(store, txn, change->look.id, MARK_ROW, 0); /* who has it selected may have lost it */
+        tree_changed(store, txn, change->look.owner);
+        if (change->grantee != 0)
+                tree_changed(store, txn, change->grantee); /* there is more to be seen from it */
+}
+
+guint64
+store_rights_stamp(const Store *store)
+{
+        /* both only rise, so their sum is another one when either is */
+        return __atomic_load_n(&store->acl_changes, __ATOMIC_ACQUIRE) + directory_generation(store->directory);
+}
+
 static MailboxAnswer
 change_acl(Store *store, DbTxn *txn, gpointer data, GError **error)
 {
@@ -276,9 +302,7 @@ change_acl(Store *store, DbTxn *txn, gpointer data, GError **error)
                 had = RIGHTS_ALL;
         answer = write_entry(change, txn, step == DB_ROW, is_owner, changed_rights(change, (guint) had), error);
         if (answer == MAILBOX_DONE)
-                tree_changed(store, txn, change->look.owner);
-        if (answer == MAILBOX_DONE && change->grantee != 0)
-                tree_changed(store, txn, change->grantee); /* there is more to be seen from it */
+                acl_changed(change, txn);
         return answer;
 }
 

@@ -513,6 +513,49 @@ test_administrator_and_inbox(Fixture *f, gconstpointer data)
         test_expect_list(t, &late, "", FALSE, TRUE, "INBOX");
 }
 
+static guint
+rights_now(Fixture *f, const Viewer *who, gint64 mailbox, gboolean through_alias)
+{
+        g_autoptr(GError) error = NULL;
+        guint rights = 0;
+
+        g_assert_true(store_rights_now(f->site.store, who, mailbox, through_alias, &rights, &error));
+        g_assert_no_error(error);
+        return rights;
+}
+
+/* What a session asks that has a mailbox open: the stamp is another one after each change, and only then. */
+static void
+test_rights_now(Fixture *f, gconstpointer data)
+{
+        TestSite *t = &f->site;
+        Viewer boss = test_account(t, "boss@far.org", "admin-rights", "read-mail");
+
+        test_create(t, &f->ann, "M");
+        grant(f, "M", "joe", "lrs");
+        gint64 id = test_mailbox(t, &f->ann, "M")->id;
+        guint64 stamp = store_rights_stamp(t->store);
+        g_assert_cmpuint(rights_now(f, &f->ann, id, FALSE), ==, RIGHTS_ALL);
+        g_assert_cmpuint(rights_now(f, &f->joe, id, FALSE), ==, RIGHT_LOOKUP | RIGHT_READ | RIGHT_SEEN);
+        g_assert_cmpuint(rights_now(f, &boss, id, FALSE), ==, RIGHT_LOOKUP | RIGHT_READ);
+        g_assert_cmpuint(rights_now(f, &boss, id, TRUE), ==, 0); /* the office opens no alias */
+        g_assert_cmpint(test_rename(t, &f->ann, "M", "N"), ==, MAILBOX_DONE);
+        g_assert_cmpuint(rights_now(f, &f->joe, id, FALSE), ==, RIGHT_LOOKUP | RIGHT_READ | RIGHT_SEEN);
+        g_assert_cmpuint(store_rights_stamp(t->store), ==, stamp);
+        grant(f, "N", "joe", "l");
+        g_assert_cmpuint(store_rights_stamp(t->store), !=, stamp);
+        g_assert_cmpuint(rights_now(f, &f->joe, id, FALSE), ==, RIGHT_LOOKUP);
+        stamp = store_rights_stamp(t->store);
+        g_assert_cmpint(test_grant(t, &f->joe, "~ann/N", "joe", "lr"), ==, MAILBOX_NO_RIGHT);
+        g_assert_cmpuint(store_rights_stamp(t->store), ==, stamp);
+        (void) test_account(t, "new@ex.org", NULL, NULL);
+        g_assert_cmpuint(store_rights_stamp(t->store), !=, stamp);
+        g_assert_cmpint(test_delete(t, &f->ann, "N"), ==, MAILBOX_DONE);
+        g_assert_cmpuint(rights_now(f, &f->ann, id, FALSE), ==, 0);
+        const Viewer gone = {.account = 999999, .address = "gone@ex.org", .client = "127.0.0.1"};
+        g_assert_cmpuint(rights_now(f, &gone, id, FALSE), ==, 0);
+}
+
 static void
 open_as_administrator(void)
 {
@@ -587,6 +630,7 @@ main(int argc, char **argv)
         ADD("not-there-and-not-seen-are-the-same-work RFC 4314 §6", test_same_work);
         ADD("administrators-open-by-name-and-see-nothing-in-lists", test_administrator);
         ADD("administrators-and-an-inbox-that-is-not-made-yet", test_administrator_and_inbox);
+        ADD("rights-of-who-has-it-open RFC 4314 §4", test_rights_now);
         g_test_add_func("/store/acl/openings-by-administrators-are-logged", test_openings_are_logged);
         ADD("1000-entries-and-not-one-more", test_entries_limit);
         return g_test_run();

@@ -37,6 +37,7 @@ struct Store {
         gint is_sparse;         /* atomic: something was purged since all pages were last gone through      */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
+        guint64 acl_changes;    /* atomic: commits that changed access lists */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
 };
 

@@ -136,6 +136,14 @@ MailboxAnswer store_acl(Store *store, Arena *arena, const Viewer *who, Span name
 MailboxAnswer store_acl_set(Store *store, const Viewer *who, Span name, Span identifier, AclAction action, guint rights, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Who has a mailbox open asks for his rights again when this number is another one than before it asked last: access lists, groups, accounts or administrators
+ * have changed, here or elsewhere. Two atomic loads. It is higher before a watch of the mailbox fires for a change of its access list. */
+guint64 store_rights_stamp(const Store *store) G_GNUC_WARN_UNUSED_RESULT;
+/* What the viewer may do now with a mailbox that he has open, whatever it is called by now. through_alias: as Mailbox.is_alias said. *ret 0: nothing, also when the
+ * mailbox or the viewer's account is gone. FALSE: could not look. */
+gboolean store_rights_now(Store *store, const Viewer *who, gint64 mailbox, gboolean through_alias, guint *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Nobody grants anything to this address any more: an account or group that is removed. In the transaction that removes it. */
 gboolean store_forget_address(Store *store, DbTxn *txn, const char *address, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

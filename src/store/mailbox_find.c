@@ -406,6 +406,58 @@ store_mailbox(Store *store, Arena *arena, const Viewer *who, Span name, guint ne
         return answer;
 }
 
+/* Rights of one who has it open ------------------------------------------------------------------------------------ */
+
+#define RIGHTS_ARENA_OCTETS ((gsize) 256 * 1024)
+
+/* What his office adds: by the domain of the mailbox' owner. */
+static gboolean
+add_office(Look *look, GError **error)
+{
+        const Account *owner;
+        guint rights = 0;
+
+        switch (directory_account_by_id(look->store->directory, look->arena, look->owner, &owner, error)) {
+        case FOUND_FAILED:
+                return FALSE;
+        case FOUND_NOT: /* just being removed */
+                return TRUE;
+        case FOUND:
+                break;
+        }
+        if (!directory_admin_rights(look->store->directory, look->arena, look->who->account, owner->address.domain,
+                                    &rights, error))
+                return FALSE;
+        look->rights |= rights_of_office(rights);
+        return TRUE;
+}
+
+gboolean
+store_rights_now(Store *store, const Viewer *who, gint64 mailbox, gboolean through_alias, guint *ret, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(RIGHTS_ARENA_OCTETS);
+        Look look = {.store = store, .arena = arena, .who = who};
+        const Account *viewer;
+        Found found = directory_account_by_id(store->directory, arena, who->account, &viewer, error);
+
+        if (found == FOUND_NOT)
+                *ret = 0;
+        if (found != FOUND)
+                return found == FOUND_NOT;
+        if (!identity_load(store, arena, who, &look.identity, error))
+                return FALSE;
+        {
+                g_autoptr(DbTxn) txn = db_begin_read(store->db, error);
+
+                if (txn == NULL || !read_rows(&look, db_query(txn, &ROW_BY_ID, error, "i", mailbox), error))
+                        return FALSE;
+        }
+        if (look.id != 0 && !through_alias && look.owner != who->account && !add_office(&look, error))
+                return FALSE;
+        *ret = look.rights;
+        return TRUE;
+}
+
 gboolean
 look_owner(const Look *look, const Account **ret, GError **error)
 {
