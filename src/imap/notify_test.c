@@ -229,6 +229,12 @@ test_annotations(void)
         hear(&site.joe, "* METADATA Archive /shared/comment\r\n");
         talk_ends(&site.other, "d SETMETADATA \"\" (/private/comment \"x\")", "kept\r\n");
         hear(&site.joe, "* METADATA \"\" /private/comment\r\n");
+        /* those of a mailbox that goes are not told */
+        talk_ends(&site.other, "e SETMETADATA Archive (/private/comment \"x\")", "kept\r\n");
+        hear(&site.joe, "* METADATA Archive /private/comment\r\n");
+        talk_ends(&site.other, "f DELETE Archive", "deleted\r\n");
+        talk_ends(&site.other, "g SETMETADATA INBOX (/private/comment \"x\")", "kept\r\n");
+        hear(&site.joe, "* METADATA INBOX /private/comment\r\n");
         talk_close(&site);
 }
 

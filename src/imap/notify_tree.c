@@ -394,9 +394,23 @@ put_annotation(ImapSession *s, const char *key)
         imap_put(s, "\r\n");
 }
 
+/* Of a mailbox that is gone, or may not be seen any more, LIST tells enough. */
+static gboolean
+is_of_somewhere(const Notify *n, const char *key)
+{
+        gsize len = (gsize) (strchr(key, '\n') - key);
+
+        for (guint i = 0; len > 0 && i < n->watched->len; i++) {
+                const Watched *w = n->watched->pdata[i];
+                if (w->id != 0 && strncmp(w->name, key, len) == 0 && w->name[len] == '\0')
+                        return TRUE;
+        }
+        return len == 0; /* the server */
+}
+
 /* Those of `a` that are otherwise in b; is_gone: that are not there. */
 static void
-tell_annotations(ImapSession *s, GHashTable *a, GHashTable *b, gboolean is_gone)
+tell_annotations(const Notify *n, GHashTable *a, GHashTable *b, gboolean is_gone)
 {
         GHashTableIter iter;
         gpointer key, hash;
@@ -404,8 +418,8 @@ tell_annotations(ImapSession *s, GHashTable *a, GHashTable *b, gboolean is_gone)
         g_hash_table_iter_init(&iter, a);
         while (g_hash_table_iter_next(&iter, &key, &hash)) {
                 gpointer other = g_hash_table_lookup(b, key);
-                if (is_gone ? other == NULL : other != hash)
-                        put_annotation(s, key);
+                if (is_gone ? other == NULL && is_of_somewhere(n, key) : other != hash)
+                        put_annotation(n->s, key);
         }
 }
 
@@ -420,8 +434,8 @@ look_at_annotations(Notify *n, gboolean tells, GError **error)
         if (g_hash_table_size(now) > NOTIFY_ANNOTATIONS_MAX)
                 return NOTIFY_LOOK_OVERFLOW;
         if (tells && n->annotations != NULL) {
-                tell_annotations(n->s, now, n->annotations, FALSE);
-                tell_annotations(n->s, n->annotations, now, TRUE);
+                tell_annotations(n, now, n->annotations, FALSE);
+                tell_annotations(n, n->annotations, now, TRUE);
         }
         if (n->annotations != NULL)
                 g_hash_table_unref(n->annotations);
