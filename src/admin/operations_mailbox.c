@@ -132,8 +132,8 @@ list_deleted(AdminCall *call, const Viewer *who)
         if (!store_mailboxes_deleted(admin_rooms(call)->store, admin_arena(call), who, DELETED_MAX, &at, &n, &error))
                 return admin_refuse(call, "%s", error->message);
         for (gsize i = 0; i < n; i++)
-                admin_row(call, json_pack("{s:o, s:s, s:o}", "name", json_text(at[i].name), "mailbox_id",
-                                          at[i].mailbox_id, "deleted", json_time(at[i].deleted)));
+                admin_row(call, json_pack("{s:o, s:s, s:o}", "name", json_text(at[i].name), "id", at[i].mailbox_id,
+                                          "deleted", json_time(at[i].deleted)));
         return ADMIN_DONE;
 }
 
@@ -472,7 +472,7 @@ const Operation MAILBOX_LIST = {
                     {"alias", "alias", COLUMN_YES_NO},
                     {"rights", "rights"},
                     {"deleted", "deleted", COLUMN_TIME},
-                    {"mailbox_id", "id"}},
+                    {"id", "id"}},
         .is_list = TRUE,
         .run = mailbox_list,
 };

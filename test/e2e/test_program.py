@@ -221,14 +221,22 @@ def test_mailboxes_are_made_by_template_shared_and_restored(site):
     site.command("mailbox", "delete", "new@program.example", "Sent")
     site.command("mailbox", "create", "new@program.example", "Sent")
     rows = site.json("mailbox", "list", "new@program.example", "--deleted")
-    assert [r["name"] for r in rows] == ["Sent", "Sent"] and rows[1]["mailbox_id"] == before["mailbox_id"] != rows[0]["mailbox_id"]
-    assert rows[0]["mailbox_id"] in site.command("mailbox", "list", "new@program.example", "--deleted")
-    out = site.try_command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["mailbox_id"])
+    assert [r["name"] for r in rows] == ["Sent", "Sent"] and rows[1]["id"] == before["mailbox_id"] != rows[0]["id"]
+    assert rows[0]["id"] in site.command("mailbox", "list", "new@program.example", "--deleted")
+    out = site.try_command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["id"])
     assert out.returncode == 1 and "--as" in out.stderr
-    site.command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["mailbox_id"], "--as", "Sent/Old")
+    site.command("mailbox", "restore", "new@program.example", "Sent", "--id", rows[1]["id"], "--as", "Sent/Old")
     assert {r["name"]: r["messages"] for r in site.json("mailbox", "list", "new@program.example")}["Sent/Old"] == 1
-    assert [r["mailbox_id"] for r in site.json("mailbox", "list", "new@program.example", "--deleted")] == [rows[0]["mailbox_id"]]
+    assert [r["id"] for r in site.json("mailbox", "list", "new@program.example", "--deleted")] == [rows[0]["id"]]
     assert site.json("verify")["complaints"] == 0
+
+
+def test_words_that_are_no_text_are_refused(site):
+    site.account("joe@program.example")
+    out = subprocess.run([RESTANTE, "-c", str(site.conf), "mailbox", "create", "joe@program.example", b"a\xff\xfe"], capture_output=True)
+    assert out.returncode == 2 and b"is not UTF-8" in out.stderr and out.stderr.count(b"\n") == 1 and b"\xff" not in out.stderr
+    site.command("mailbox", "create", "joe@program.example", "Büro")
+    assert "Büro" in [row["name"] for row in site.json("mailbox", "list", "joe@program.example")]
 
 
 def test_sendmail_takes_recipients_from_the_header_and_hides_bcc(site):
