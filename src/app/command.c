@@ -151,6 +151,18 @@ command_call(const Settings *settings, const AdminRequest *request, gboolean as_
         return !is_answered || (result == ADMIN_DONE && !is_written) ? ADMIN_REFUSED : (int) result;
 }
 
+/* What would be sent as JSON. Files to import may be called anything: they are not sent. */
+static gboolean
+args_are_text(const Operation *operation, const char *const *args)
+{
+        for (gsize i = 0; operation->run != NULL && args[i] != NULL; i++)
+                if (!text_is_utf8(span_of(args[i]))) {
+                        command_complain("%s is not UTF-8", log_text(span_of(args[i])));
+                        return FALSE;
+                }
+        return TRUE;
+}
+
 int
 command_run(const Operation *operation, const char *const *args, const char *config, gboolean as_json, int message)
 {
@@ -162,6 +174,8 @@ command_run(const Operation *operation, const char *const *args, const char *con
                 command_complain("%s", reason);
                 return ADMIN_USAGE;
         }
+        if (!args_are_text(operation, args))
+                return ADMIN_USAGE;
         if (config == NULL) {
                 command_complain("which site? Give -c CONF, or set RESTANTE_CONFIG to its restante.conf");
                 return ADMIN_USAGE;
