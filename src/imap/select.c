@@ -176,7 +176,7 @@ imap_ask_access(ImapSession *s, GError **error)
                 return IMAP_ACCESS_FAILED;
         if ((rights & RIGHTS_TO_OPEN) != RIGHTS_TO_OPEN) {
                 imap_unselect(s);
-                imap_put(s, "* OK [CLOSED] the mailbox may not be read any more\r\n");
+                imap_put_closed(s, "the mailbox may not be read any more");
                 return IMAP_ACCESS_LOST;
         }
         selected->rights_stamp = stamp;
