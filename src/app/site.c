@@ -55,6 +55,45 @@ site_tls(const Settings *settings, GError **error)
         return tls;
 }
 
+gboolean
+site_authorities(const Settings *settings, GError **error)
+{
+        g_autoptr(TlsContext) tls = NULL;
+
+        if (settings->authorities == NULL || (tls = tls_client_new(TRUE, settings->authorities, error)) != NULL)
+                return TRUE;
+        g_autofree char *where = settings_where(settings, "tls", "authorities");
+        fault_prefix(error, "%s: ", where);
+        return FALSE;
+}
+
+char *
+site_postmaster_warning(const SiteRooms *rooms)
+{
+        g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
+        const char *postmaster = rooms->settings->postmaster;
+        gboolean is_there = FALSE;
+
+        if (!router_has_postmaster(rooms->router, arena, &is_there, NULL) || is_there)
+                return NULL;
+        g_autofree char *where = settings_where(rooms->settings, "site", "postmaster");
+        return g_strdup_printf("%s = %s: nobody is there, so mail for postmaster and abuse waits outside (451); "
+                               "`restante account add %s`, or name an account that exists",
+                               where, postmaster, postmaster);
+}
+
+static gboolean
+rooms_router(Site *site, SiteRooms *rooms, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(256 * 1024);
+        RouterSettings settings;
+
+        if (!settings_router(rooms->settings, arena, &settings))
+                return fault(error, FAULT_FULL, "no room for the addresses of this server");
+        rooms->router = router_new(site->directory, site->db, &settings);
+        return TRUE;
+}
+
 static gboolean
 rooms_fetch(Site *site, SiteRooms *rooms, GError **error)
 {
@@ -88,8 +127,10 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                 site_rooms_free(rooms);
                 return NULL;
         }
-        RouterSettings router = {.hostname = s->hostname, .smart_host = s->smart_host, .postmaster = s->postmaster};
-        rooms->router = router_new(site->directory, site->db, &router);
+        if (!rooms_router(site, rooms, error)) {
+                site_rooms_free(rooms);
+                return NULL;
+        }
         AuthSettings auth = {.is_loopback_site = s->is_loopback};
         rooms->auth = auth_new(site->directory, &auth);
         IntakeRooms intake = {site->db, site->blob, site->directory, rooms->router, site->store, site->queue};
@@ -116,7 +157,7 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                                     .hostname = s->hostname,
                                     .is_loopback_site = s->is_loopback,
                                     .check = check_settings,
-                                    .app = s};
+                                    .app = rooms};
         return rooms;
 }
 

@@ -52,3 +52,8 @@ gboolean site_become_owner(const Settings *settings, GError **error) G_GNUC_WARN
 
 /* Certificate and key as the settings name them; the error names file and line. */
 TlsContext *site_tls(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Can [tls] authorities be read, if there are any? */
+gboolean site_authorities(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What is to be said when nobody is there who gets mail for postmaster (RFC 5321 §4.5.1), or NULL. Free with g_free(). */
+char *site_postmaster_warning(const SiteRooms *rooms) G_GNUC_WARN_UNUSED_RESULT;
