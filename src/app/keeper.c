@@ -434,6 +434,8 @@ keeper_look(const Settings *settings, GError **error)
                              settings->data);
         if (access(settings->data, R_OK | W_OK | X_OK) < 0)
                 return fault_errno(error, "%s: %s can't be written", data, settings->data);
+        if (!site_has_database(settings, error))
+                return FALSE;
         if (geteuid() == 0 && settings->user != NULL && getpwnam(settings->user) == NULL)
                 return fault(error, FAULT_INPUT, "%s: there is no user %s; name one that exists", user, settings->user);
         if (geteuid() == 0 && !settings->is_loopback && settings->user == NULL)

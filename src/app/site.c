@@ -186,10 +186,25 @@ site_swap(Site *site, SiteRooms *take_rooms)
         log_set_level(take_rooms->settings->log_level);
 }
 
+gboolean
+site_has_database(const Settings *settings, GError **error)
+{
+        g_autofree char *database = g_build_filename(settings->data, "restante.db", NULL);
+        g_autofree char *segments = g_build_filename(settings->data, "segments", NULL);
+
+        return g_file_test(database, G_FILE_TEST_EXISTS) || !g_file_test(segments, G_FILE_TEST_EXISTS) ||
+               fault(error, FAULT_INPUT,
+                     "%s is missing, though the site has been in use (%s is there): take it back from a backup, or "
+                     "make "
+                     "a new site with `restante init` elsewhere",
+                     database, segments);
+}
+
 static gboolean
 site_open_core(Site *site, const Settings *settings, GError **error)
 {
-        if (!site_keys(site, settings->data, error) || (site->db = db_open(settings->data, error)) == NULL ||
+        if (!site_has_database(settings, error) || !site_keys(site, settings->data, error) ||
+            (site->db = db_open(settings->data, error)) == NULL ||
             (site->blob = blob_open(settings->data, site->db, error)) == NULL)
                 return FALSE;
         site->directory = directory_new(site->db);
