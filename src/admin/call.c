@@ -302,6 +302,6 @@ admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_
         case ADDRESS_NOT_ASCII:
                 break;
         }
-        *ret_result = admin_refuse(call, "%s is no address, it should look like joe@example.com", text);
+        *ret_result = admin_refuse(call, "'%s' is no address, it should look like joe@example.com", text);
         return FALSE;
 }

@@ -168,7 +168,7 @@ templates(void)
         test_answer_clear(&answer);
         done("mailbox", "acl", WORDS("boss@tem.example", "Team", "anyone", "none"));
         expect_mailboxes("late@tem.example", NULL, "INBOX Sent Work Work/2026");
-        expect(ADMIN_REFUSED, "still have the template", NULL, "template", "remove", WORDS("office"));
+        expect(ADMIN_REFUSED, "1 domain still has the template", NULL, "template", "remove", WORDS("office"));
         expect(ADMIN_REFUSED, "not removed", NULL, "template", "remove", WORDS("default"));
         done("template", "add", WORDS("brief"));
         done("template", "remove", WORDS("brief"));

@@ -227,7 +227,9 @@ listen_one(const Settings *settings, const char *word, ListenAddress *ret, GErro
         }
         if (colon == NULL || !span_to_number(span_of(colon + 1), 65535, &port) || port == 0)
                 return fault(error, FAULT_INPUT,
-                             "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH", word);
+                             "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH; a port is 1 "
+                             "to 65535",
+                             word);
         gboolean is_bracketed = word[0] == '[' && colon > word && colon[-1] == ']';
         g_autofree char *inner =
                 g_strndup(word + (is_bracketed ? 1 : 0), (gsize) (colon - word) - (is_bracketed ? 2 : 0));

@@ -80,7 +80,7 @@ read_target(Arena *arena, const char *text, const char **ret, GError **error)
         Address address;
 
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK || address.domain.len == 0)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
+                return directory_refuse(error, CHANGE_INVALID, "'%s' is no address; joe@ex.org would be", text);
         if (directory_is_via(address.domain))
                 return directory_refuse(error, CHANGE_INVALID,
                                         "%s: .via is understood only in records of the route table", text);

@@ -52,8 +52,10 @@ read_target(PolicyReader *r, Span text)
         const char *at = (const char *) text.data;
 
         if (policy == NULL || policy->word != POLICY_DELIVER)
-                return fault(r->error, FAULT_INPUT,
-                             "%.*s: reject, bounce, deliver:ADDRESS[,ADDRESS...] or discard is expected", len, at);
+                return fault(
+                        r->error, FAULT_INPUT,
+                        "there is no policy '%.*s'; there are reject, bounce, deliver:ADDRESS[,ADDRESS...] and discard",
+                        len, at);
         if (text.len > by_name.len && span_is(span_slice(text, text.len - by_name.len, text.len), "/by-name"))
                 return fault(r->error, FAULT_INPUT, "%.*s: /by-name is not there yet; deliver:ADDRESS is", len, at);
         if (r->n_targets >= POLICY_TARGETS_MAX)
