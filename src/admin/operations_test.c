@@ -414,7 +414,11 @@ fetches(void)
         expect(ADMIN_REFUSED, NULL, NULL, "fetch", "run", WORDS("one")); /* nobody listens there */
         expect(ADMIN_REFUSED, "there is no source two", NULL, "fetch", "run", WORDS("two"));
         done("fetch", "remove", WORDS("one"));
-        expect(ADMIN_REFUSED, "one", NULL, "fetch", "remove", WORDS("one"));
+        expect(ADMIN_REFUSED, "there is no source one", NULL, "fetch", "remove", WORDS("one"));
+        /* a password is asked for when all else is right */
+        expect(ADMIN_REFUSED, "host", NULL, "fetch", "add", WORDS("one", "user=joe", "owner=joe@fet.example"));
+        expect(ADMIN_REFUSED, "password is wanted", NULL, "fetch", "add",
+               WORDS("one", "host=127.0.0.1", "port=1", "tls=none", "user=joe", "owner=joe@fet.example"));
         g_assert_cmpint(
                 count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') LIKE '%canary%'"),
                 ==, 0);
@@ -557,6 +561,11 @@ announced(void)
         done("account", "remove", WORDS("g@ca.example"));
         g_assert_true(check_says("g@ca.example leads back to itself"));
 
+        says(ADMIN_DONE, "gone.example is no domain here", "account", "set",
+             WORDS("joe@fet.example", "admin=gone.example"));
+        says(ADMIN_DONE, NULL, "account", "set", WORDS("joe@fet.example", "admin=fet.example"));
+        says(ADMIN_DONE, NULL, "account", "set", WORDS("joe@fet.example", "admin=server"));
+
         done("domain", "add", WORDS("cb.example"));
         says(ADMIN_DONE, "leads back to itself", "alias", "add", WORDS("*@cb.example", "nobody@cb.example"));
         g_assert_true(check_says("*@cb.example leads back to itself"));
@@ -581,6 +590,9 @@ unknown_names(void)
         g_assert_cmpstr(text_of(json_array_get(answer.rows, 0), "address"), ==, "often@unk.example");
         g_assert_cmpint(json_integer_value(json_object_get(json_array_get(answer.rows, 0), "times")), ==, 2);
         test_answer_clear(&answer);
+        expect(ADMIN_REFUSED, "there is no domain none.example", NULL, "unknown", "list", WORDS("none.example"));
+        expect(ADMIN_REFUSED, "there is no domain none.example", NULL, "account", "list", WORDS("none.example"));
+        expect(ADMIN_REFUSED, "'notip' is no address of a client", NULL, "guess", "release", WORDS("notip"));
         test_call(&site, &answer, NULL, NULL, "unknown", "list", NULL);
         g_assert_cmpuint(json_array_size(answer.rows), >=, 3);
         test_answer_clear(&answer);
