@@ -310,7 +310,7 @@ alias_remove(AdminCall *call)
 #define ALIAS_COLUMNS                                                                                                  \
         {                                                                                                              \
                 {"address", "address"}, {"kind", "kind"}, {"targets", "goes to"}, {"post", "may post"},                \
-                        {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "from", COLUMN_TIME},             \
+                        {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "refuses from", COLUMN_TIME},             \
                         {"after", "after", COLUMN_NUMBER}, {"seen", "seen", COLUMN_NUMBER}                             \
         }
 /* clang-format on */

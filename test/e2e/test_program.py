@@ -360,3 +360,9 @@ def test_every_command_has_help():
     for page in ("restante.1", "restante.conf.5"):
         roff = subprocess.run([RESTANTE, "man", page], capture_output=True, text=True, check=True).stdout
         assert roff.startswith(".TH ")
+
+
+def test_manual_pages_go_by_their_names():
+    for names, title in ((("restante", "restante.1"), "RESTANTE 1"), (("restante.conf", "restante.conf.5"), "RESTANTE.CONF 5")):
+        pages = {subprocess.run([RESTANTE, "man", name], capture_output=True, text=True, check=True).stdout for name in names}
+        assert len(pages) == 1 and title.lower() in pages.pop().lower().replace('"', "")
