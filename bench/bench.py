@@ -7,13 +7,16 @@ Rates are medians of N runs (three unless told), peers measured between ours so 
 system time of all the server's processes. Postfix and Dovecot come from ./.dev/peers and listen on loopback only.
 """
 import argparse
+import concurrent.futures
 import contextlib
+import imaplib
 import json
 import os
 import pathlib
-import shutil
 import poplib
 import re
+import shutil
+import smtplib
 import statistics
 import subprocess
 import sys
@@ -401,7 +404,7 @@ class ImapDovecot(Dovecot):
 
     def after_start(self, total):
         if self.mail != "maildir":
-            append_all(self.imap_port, "u0", total)
+            fill_by_many(append_some, (self.imap_port, "u0"), total)
 
     def imap(self):
         return self.imap_port
@@ -422,12 +425,7 @@ class ImapRestante(Restante):
 
     def after_start(self, total):
         """By SMTP, so that the mailbox fills among a hundred others."""
-        import smtplib
-        with smtplib.SMTP("127.0.0.1", self.port("smtp")) as client:
-            client.ehlo("load.example")
-            for i in range(total):
-                others = [f"u{1 + (i * 10 + k) % 100}@{DOMAIN}" for k in range(10)]
-                client.sendmail("load@sender.example", [f"u0@{DOMAIN}"] + others, imap_text(i))
+        fill_by_many(send_some, (self.port("smtp"), 10 if total <= 10000 else 1), total)
 
     def imap(self):
         return self.port("imap")
@@ -452,12 +450,26 @@ class ImapRestante(Restante):
         return sum(f.stat().st_size for f in (self.path / "data").glob("search.db*"))
 
 
-def append_all(port, user, total):
-    import imaplib
+def append_some(port, user, numbers):
     with imaplib.IMAP4("127.0.0.1", port) as client:
         client.login(user, "password")
-        for i in range(total):
+        for i in numbers:
             client.append("INBOX", None, None, imap_text(i))
+
+
+def send_some(port, n_others, numbers):
+    with smtplib.SMTP("127.0.0.1", port) as client:
+        client.ehlo("load.example")
+        for i in numbers:
+            others = [f"u{1 + (i * n_others + k) % 100}@{DOMAIN}" for k in range(n_others)]
+            client.sendmail("load@sender.example", [f"u0@{DOMAIN}"] + others, imap_text(i))
+
+
+def fill_by_many(work, arguments, total, processes=4):
+    """Python is slower than the servers: several of it fill a mailbox."""
+    with concurrent.futures.ProcessPoolExecutor(processes) as pool:
+        for done in [pool.submit(work, *arguments, range(k, total, processes)) for k in range(processes)]:
+            done.result()
 
 
 def imap_run(server, user, total):

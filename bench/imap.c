@@ -30,7 +30,7 @@
 #define SIZE 4096
 
 typedef struct Reader { /* finds the ends of lines and literals in what a server sends */
-        char line[2048]; /* of a line, its beginning */
+        char line[256];  /* of a line, its beginning */
         char tail[24];   /* and its end, for {n} */
         unsigned line_len, tail_len;
         unsigned long long skip; /* octets of a literal still to come */
@@ -358,15 +358,25 @@ next_command(Conn *c)
         }
 }
 
+/* "* 23 EXISTS" */
+static void
+look_for_exists(Conn *c, const char *line)
+{
+        char *end;
+
+        if (line[0] != '*' || line[1] != ' ' || line[2] < '0' || line[2] > '9')
+                return;
+        unsigned long n = strtoul(line + 2, &end, 10);
+        if (strncmp(end, " EXISTS", 7) == 0)
+                c->exists = (unsigned) n;
+}
+
 static int
 mix_line(void *arg, const char *line)
 {
         Conn *c = arg;
-        unsigned exists;
-        char word[16];
 
-        if (sscanf(line, "* %u %15s", &exists, word) == 2 && strcmp(word, "EXISTS") == 0)
-                c->exists = exists;
+        look_for_exists(c, line);
         if (strncmp(line, "M ", 2) != 0)
                 return 0;
         if (strncmp(line, "M OK", 4) != 0) {
@@ -381,11 +391,7 @@ mix_line(void *arg, const char *line)
 static int
 count_line(void *arg, const char *line)
 {
-        unsigned exists;
-        char word[16];
-
-        if (sscanf(line, "* %u %15s", &exists, word) == 2 && strcmp(word, "EXISTS") == 0)
-                ((Conn *) arg)->exists = exists;
+        look_for_exists(arg, line);
         return strncmp(line, "S ", 2) == 0 ? ((Conn *) arg)->step = 1 : 0;
 }
 

@@ -4,11 +4,14 @@
  *      store look DIR                      a new process: opens the view and reads all envelopes and structures
  *                                          (drop the kernel's caches before, for the cold figures)
  *      store change DIR                    STORE, COPY, MOVE, EXPUNGE of all; DIR is another afterwards
+ *      store many DIR MESSAGES             COPY, MOVE and EXPUNGE of so many, made of copies: what they cost, and the
+ *                                          longest stretch of CPU between two slices, which has one transaction in it
  *
  * Prints milliseconds, and those of CPU, of this process. It needs no server.
  */
 #include "store/change.h"
 #include "store/internal.h"
+#include "store/mailbox.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,7 +270,7 @@ copy_all(gint64 from, gint64 to, gboolean is_move, const char *what)
         must(store_copy(store, &request, &(UidSet){&all, 1}, &copied, &error) == CHANGED_DONE, error);
         end(what);
         printf("%u messages\n", copied.n);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
 }
 
 static void
@@ -291,11 +294,79 @@ change(void)
         end("EXPUNGE");
 }
 
+/* Many ------------------------------------------------------------------------------------------------------------- */
+
+static struct timespec slice;
+static double longest;
+static guint slices;
+
+static void
+slice_end(guint64 done, guint64 total, gpointer data)
+{
+        longest = MAX(longest, since(CLOCK_PROCESS_CPUTIME_ID, &slice));
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &slice);
+        slices++;
+}
+
+static const ChangeProgress progress = {slice_end, NULL};
+
+static void
+begin_slices(void)
+{
+        longest = 0;
+        slices = 0;
+        begin();
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &slice);
+}
+
+static void
+end_slices(const char *what)
+{
+        slice_end(0, 0, NULL);
+        end(what);
+        printf("  %u slices, the longest %.1f ms of CPU\n", slices, longest);
+}
+
+static void
+copy_many(gint64 from, gint64 to, gboolean is_move, const char *what)
+{
+        GError *error = NULL;
+        const UidRange all = {1, G_MAXUINT32};
+        const CopyRequest request = {
+                .from = from, .to = to, .reader = 1, .is_move = is_move, .mask = FLAG_SYSTEM, .progress = &progress};
+        g_auto(Copied) copied = {0};
+
+        begin_slices();
+        must(store_copy(store, &request, &(UidSet){&all, 1}, &copied, &error) == CHANGED_DONE, error);
+        end_slices(what);
+        printf("  %u messages\n", copied.n);
+}
+
+static void
+many(guint messages)
+{
+        GError *error = NULL;
+        gint64 inbox = inbox_of(1), a = inbox_of(2), b = inbox_of(3);
+        guint64 modseq;
+        MailboxStatus status = {0};
+
+        do {
+                copy_many(inbox, a, FALSE, "COPY of some");
+                must(store_mailbox_status(store, a, 2, &status, &error) == STORE_DONE, error);
+        } while (status.messages < messages);
+        copy_many(a, b, FALSE, "COPY");
+        copy_many(a, b, TRUE, "MOVE");
+        flag_all(b, FLAG_DELETED, "STORE +FLAGS \\Deleted");
+        begin_slices();
+        must(store_expunge_telling(store, b, NULL, &progress, &modseq, &error) == CHANGED_DONE, error);
+        end_slices("EXPUNGE");
+}
+
 int
 main(int argc, char **argv)
 {
-        if (argc < 3 || (strcmp(argv[1], "fill") == 0 && argc < 4)) {
-                fprintf(stderr, "usage: store fill DIR MESSAGES [pack] | look DIR | change DIR\n");
+        if (argc < 3 || (argc < 4 && (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "many") == 0))) {
+                fprintf(stderr, "usage: store fill DIR MESSAGES [pack] | look DIR | change DIR | many DIR MESSAGES\n");
                 return 2;
         }
         mkdir(argv[2], 0700);
@@ -304,6 +375,8 @@ main(int argc, char **argv)
                 fill((guint) atoi(argv[3]), argc > 4);
         else if (strcmp(argv[1], "look") == 0)
                 look();
+        else if (strcmp(argv[1], "many") == 0)
+                many((guint) atoi(argv[3]));
         else
                 change();
         site_close();

@@ -50,8 +50,8 @@ class CommandFailed(Exception):
 class Site:
     """with Site("mx.example") as s: s.command("domain", "add", ...), s.port("smtp"), s.json("queue", "list")."""
 
-    def __init__(self, hostname="mx.site.example", directory=None, settings=""):
-        self.hostname, self.settings = hostname, settings
+    def __init__(self, hostname="mx.site.example", directory=None, settings="", files=None):
+        self.hostname, self.settings, self.files = hostname, settings, files or {}
         self.directory = pathlib.Path(directory or tempfile.mkdtemp(prefix="restante-test-", dir=os.environ.get("SITE_DIR", "/var/tmp")))
         self.keeps_directory = directory is not None
         self.path = self.directory / "site"
@@ -67,6 +67,8 @@ class Site:
         self.base = free_base()
         subprocess.run([RESTANTE, "init", str(self.path), "--hostname", self.hostname, "--loopback", "--port-base", str(self.base)],
                        check=True, stdout=subprocess.DEVNULL)
+        for name, text in self.files.items():
+            (self.path / name).write_text(text)
         if self.settings:
             with open(self.conf, "a") as f:
                 f.write(self.settings)

@@ -78,7 +78,7 @@ gssize wire_read(Wire *wire, void *buffer, gsize len, Usec deadline, GError **er
 gboolean wire_write(Wire *wire, Span octets, Usec deadline, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean wire_write_json(Wire *wire, json_t *take_value, Usec deadline, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean wire_has_input(Wire *wire);    /* something can be read now, or the end */
-/* One line of JSON that is an object nested at most `depth` deep; NULL otherwise. jansson recurses, so depth is counted first. */
+/* One line of JSON that is an object nested at most `depth` deep; NULL otherwise. */
 json_t *wire_parse(Span line, guint depth);
 
 enum {                                  /* of ADMIN_EVENTS */

@@ -186,7 +186,8 @@ account_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         if (directory_template_of(txn, admin_arena(call), change->id, &change->template, error) != FOUND)
                 return CHANGE_FAILED;
         const Viewer who = account_viewer(call, change->id);
-        if (!store_make_account(rooms->store, txn, &who, &change->template, error))
+        if (!store_make_account(rooms->store, txn, &who, &change->template, error) ||
+            (change->forget != NULL && !store_forget_address(rooms->store, txn, change->forget, error)))
                 return CHANGE_FAILED;
         return account_keep_scram(call, txn, change, error);
 }
@@ -218,6 +219,23 @@ account_warn_domains(AdminCall *call)
                 admin_warn_domains(call, admin, "until it is, there is nothing to administer");
 }
 
+/* What is granted to its address goes with it and is not there when it comes, unless it is a group's too. */
+static gboolean
+account_to_forget(AdminCall *call, const char *text, const char **ret, GError **error)
+{
+        Arena *arena = admin_arena(call);
+        Address address;
+        Entry entry = {0};
+
+        *ret = NULL;
+        if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK || address.domain.len == 0)
+                return TRUE; /* it is refused */
+        if (directory_entry(admin_rooms(call)->directory, arena, &address, &entry, error) == FOUND_FAILED)
+                return FALSE;
+        *ret = entry.n_group == 0 ? arena_strndup(arena, address_text(arena, &address)) : NULL;
+        return TRUE;
+}
+
 static AdminResult
 account_add(AdminCall *call)
 {
@@ -232,6 +250,8 @@ account_add(AdminCall *call)
         if (hash != NULL)
                 scram = auth_scram_keys(admin_password(call));
         AccountChange change = {.hash = hash, .scram = scram};
+        if (!account_to_forget(call, address, &change.forget, &error))
+                return admin_refuse(call, "%s", error->message);
         AdminResult result = account_changed(call, NULL, json_pairs(pairs, n), account_add_fn, &change);
         if (result != ADMIN_DONE)
                 return result;
@@ -354,19 +374,6 @@ account_may_go(AdminCall *call, GError **error)
                            : CHANGE_FAILED;
 }
 
-/* What is granted to its address goes with it, unless a group of that address stays. */
-static gboolean
-account_to_forget(AdminCall *call, const Account *account, const char **ret, GError **error)
-{
-        Arena *arena = admin_arena(call);
-        Entry entry = {0};
-
-        if (directory_entry(admin_rooms(call)->directory, arena, &account->address, &entry, error) == FOUND_FAILED)
-                return FALSE;
-        *ret = entry.n_group == 0 ? arena_strndup(arena, address_text(arena, &account->address)) : NULL;
-        return TRUE;
-}
-
 static AdminResult
 account_remove(AdminCall *call)
 {
@@ -386,7 +393,7 @@ account_remove(AdminCall *call)
         if (!account_empty(call, before, &error))
                 return admin_refuse(call, "%s", error->message);
         AccountChange change = {0};
-        if (!account_to_forget(call, before, &change.forget, &error))
+        if (!account_to_forget(call, address, &change.forget, &error))
                 return admin_refuse(call, "%s", error->message);
         result = account_changed(call, before, NULL, account_remove_fn, &change);
         if (result == ADMIN_DONE)

@@ -49,6 +49,26 @@ alias_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         return directory_alias_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), targets, n, error);
 }
 
+/* What is granted to a group goes with it and is not there when it comes, unless it is an account's too. */
+static gboolean
+alias_to_forget(AdminCall *call, const char **ret, GError **error)
+{
+        Arena *arena = admin_arena(call);
+        Address address;
+        Entry entry = {0};
+
+        *ret = NULL;
+        if (address_parse(arena, span_of(admin_arg(call, "ADDRESS", 0)), TRUE, &address) != ADDRESS_OK)
+                return TRUE; /* of another form, then: no group */
+        if (directory_entry(admin_rooms(call)->directory, arena, &address, &entry, error) == FOUND_FAILED)
+                return FALSE;
+        if (entry.account == NULL)
+                *ret = arena_printf(arena, "%.*s@%.*s", (int) address.local.len, (const char *) address.local.data,
+                                    (int) address.domain.len, (const char *) address.domain.data);
+        return TRUE;
+}
+
+/* data: address to which nothing is granted any more, or NULL. */
 static Change
 group_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
@@ -56,8 +76,12 @@ group_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         gsize n, n_pairs = admin_pairs(call, &pairs);
         const char **members = alias_words(call, "MEMBER", &n);
 
-        return directory_group_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), members, n, pairs,
-                                   n_pairs, error);
+        Change answer = directory_group_add(admin_rooms(call)->directory, txn, admin_arg(call, "ADDRESS", 0), members,
+                                            n, pairs, n_pairs, error);
+
+        if (answer == CHANGE_DONE && data != NULL && !store_forget_address(admin_rooms(call)->store, txn, data, error))
+                answer = CHANGE_FAILED;
+        return answer;
 }
 
 static Change
@@ -71,9 +95,9 @@ bouncer_add_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 
 /* What was made, for the history and for the person. */
 static AdminResult
-alias_added(AdminCall *call, json_t *take_after, ChangeFn fn)
+alias_added(AdminCall *call, json_t *take_after, ChangeFn fn, gpointer data)
 {
-        AdminChange change = {.object = admin_arg(call, "ADDRESS", 0), .after = take_after, .fn = fn};
+        AdminChange change = {.object = admin_arg(call, "ADDRESS", 0), .after = take_after, .fn = fn, .data = data};
         AdminResult result = admin_change(call, &change);
 
         if (result == ADMIN_DONE)
@@ -158,7 +182,7 @@ alias_add(AdminCall *call)
         result = alias_added(call,
                              json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
                                        "alias", "targets", json_strings(targets, n)),
-                             alias_add_fn);
+                             alias_add_fn, NULL);
         if (result == ADMIN_DONE)
                 alias_warn(call, "TARGET");
         return result;
@@ -169,16 +193,19 @@ group_add(AdminCall *call)
 {
         gsize n;
         const char **members = alias_words(call, "MEMBER", &n);
-        const char *post = admin_pair(call, "post");
+        const char *post = admin_pair(call, "post"), *forget;
+        g_autoptr(GError) error = NULL;
         AdminResult result = ADMIN_DONE;
 
         if (!alias_is_right(call, members, n, &result))
                 return result;
+        if (!alias_to_forget(call, &forget, &error))
+                return admin_refuse(call, "%s", error->message);
         result = alias_added(call,
                              json_pack("{s:o, s:s, s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
                                        "kind", "group", "targets", json_strings(members, n), "post",
                                        post != NULL ? post : "anyone"),
-                             group_add_fn);
+                             group_add_fn, (gpointer) forget);
         if (result == ADMIN_DONE)
                 alias_warn(call, "MEMBER");
         return result;
@@ -193,7 +220,7 @@ bouncer_add(AdminCall *call)
 
         json_put(after, "address", json_text(admin_arg(call, "ADDRESS", 0)));
         json_put(after, "kind", json_string("bouncer"));
-        return alias_added(call, after, bouncer_add_fn);
+        return alias_added(call, after, bouncer_add_fn, NULL);
 }
 
 /* Pages of aliases; each(row, data) says whether to go on. */
@@ -249,7 +276,7 @@ alias_keep_same(AdminCall *call, const AliasRow *row, gpointer data)
         return TRUE;
 }
 
-/* data: address of a group to which nothing is granted any more, or NULL. */
+/* data: as for group_add_fn(). */
 static Change
 alias_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
 {
@@ -259,32 +286,6 @@ alias_remove_fn(AdminCall *call, DbTxn *txn, gpointer data, GError **error)
         if (answer == CHANGE_DONE && data != NULL && !store_forget_address(rooms->store, txn, data, error))
                 answer = CHANGE_FAILED;
         return answer;
-}
-
-/* What is granted to a group goes with it, unless an account of that address stays. */
-static gboolean
-alias_to_forget(AdminCall *call, const char **ret, GError **error)
-{
-        Arena *arena = admin_arena(call);
-        Address address;
-        Entry entry = {0};
-
-        *ret = NULL;
-        if (address_parse(arena, span_of(admin_arg(call, "ADDRESS", 0)), TRUE, &address) != ADDRESS_OK)
-                return TRUE; /* of another form, then: no group */
-        switch (directory_entry(admin_rooms(call)->directory, arena, &address, &entry, error)) {
-        case FOUND_FAILED:
-                return FALSE;
-        case FOUND:
-                if (entry.n_group > 0 && entry.account == NULL)
-                        *ret = arena_printf(arena, "%.*s@%.*s", (int) address.local.len,
-                                            (const char *) address.local.data, (int) address.domain.len,
-                                            (const char *) address.domain.data);
-                break;
-        case FOUND_NOT:
-                break;
-        }
-        return TRUE;
 }
 
 static AdminResult

@@ -1,5 +1,6 @@
 /* wire.c -- lines and pieces over the control socket, bounded, each call with a deadline. */
 #include "admin/internal.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -150,34 +151,8 @@ wire_has_input(Wire *wire)
         return wire->in->len > wire->used || poll(&p, 1, 0) > 0;
 }
 
-static gboolean
-depth_is_within(Span line, guint max)
-{
-        gboolean in_string = FALSE;
-        guint depth = 0;
-
-        for (gsize i = 0; i < line.len; i++) {
-                guint8 c = line.data[i];
-
-                if (in_string && c == '\\')
-                        i++;
-                else if (c == '"')
-                        in_string = !in_string;
-                else if (!in_string && (c == '[' || c == '{') && ++depth > max)
-                        return FALSE;
-                else if (!in_string && (c == ']' || c == '}') && depth > 0)
-                        depth--;
-        }
-        return TRUE;
-}
-
 json_t *
 wire_parse(Span line, guint depth)
 {
-        if (!depth_is_within(line, depth))
-                return NULL;
-        json_t *value = json_loadb((const char *) line.data, line.len, JSON_REJECT_DUPLICATES, NULL);
-        if (value != NULL && !json_is_object(value))
-                g_clear_pointer(&value, json_decref);
-        return value;
+        return json_read_object(line, depth);
 }

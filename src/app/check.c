@@ -67,6 +67,18 @@ check_secrecy(const char *path, AddFinding add, gpointer data)
                 add_finding(add, data, "warning", "%s: other users have rights on it (chmod go= %s)", path, path);
 }
 
+static void
+check_oauth(const Settings *settings, AddFinding add, gpointer data)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Oauth) oauth = NULL;
+
+        if (!site_oauth(settings, &oauth, &error))
+                add("error", error->message, data);
+        else if (oauth != NULL && oauth_has_secret(oauth))
+                check_secrecy(settings->oauth_keys, add, data);
+}
+
 void
 check_settings(AddFinding add, gpointer data, gpointer app)
 {
@@ -82,6 +94,7 @@ check_settings(AddFinding add, gpointer data, gpointer app)
         check_doors(settings, add, data);
         check_secrecy(settings->key, add, data);
         check_secrecy(secret, add, data);
+        check_oauth(settings, add, data);
         if (log_dropped() > 0)
                 add_finding(add, data, "warning",
                             "%" G_GUINT64_FORMAT " lines of the log were lost: stderr did not take them",

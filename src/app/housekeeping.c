@@ -25,7 +25,7 @@ struct Housekeeping {
         Thread *thread;
         gboolean is_full, has_reserve;
         gboolean has_given_up; /* the reserve: its room is for deleting, not for mail */
-        Usec last[9];          /* by task */
+        Usec last[16];         /* by task */
 };
 
 typedef struct Task {
@@ -165,6 +165,12 @@ task_packs(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 }
 
 static gboolean
+task_recent(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
+{
+        return store_recent_keep(keeping->site->store, error);
+}
+
+static gboolean
 task_local(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
 {
         return intake_retry_local(rooms->intake, error);
@@ -193,6 +199,7 @@ static const Task TASKS[] = {
         {"certificate", USEC_PER_DAY, task_certificate},
         {"mailboxes", USEC_PER_SEC, task_store},
         {"packs", USEC_PER_SEC, task_packs},
+        {"recent messages", USEC_PER_MINUTE, task_recent},
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(TASKS) <= G_N_ELEMENTS(((Housekeeping *) 0)->last));
 

@@ -95,15 +95,18 @@ doors_imap(const Doors *doors, const Site *site, const SiteRooms *rooms)
         return imap_door_new(&settings, site->store, rooms->auth, site->directory);
 }
 
+/* What the settings name is read here, so that commands that need no door need none of it. */
 static Doors *
 doors_new(const Site *site, const SiteRooms *rooms, GError **error)
 {
-        TlsContext *tls = site_tls(rooms->settings, error);
+        g_autoptr(TlsContext) tls = site_tls(rooms->settings, error);
+        Oauth *oauth;
 
-        if (tls == NULL)
+        if (tls == NULL || !site_oauth(rooms->settings, &oauth, error))
                 return NULL;
+        auth_take_oauth(rooms->auth, oauth);
         Doors *doors = g_new0(Doors, 1);
-        doors->tls = tls;
+        doors->tls = tls_context_ref(tls);
         doors->mx = doors_smtp(doors, SMTP_MX, site, rooms);
         doors->submission = doors_smtp(doors, SMTP_SUBMISSION, site, rooms);
         doors->lmtp = doors_smtp(doors, SMTP_LMTP, site, rooms);
@@ -204,10 +207,16 @@ serve_sandbox(const Settings *settings, GError **error)
         g_autofree char *key_dir = g_path_get_dirname(settings->key);
         g_autofree char *authorities_dir =
                 settings->authorities != NULL ? g_path_get_dirname(settings->authorities) : NULL;
+        g_autofree char *oauth_dir = settings->oauth_keys != NULL ? g_path_get_dirname(settings->oauth_keys) : NULL;
         const char *write[] = {settings->data, NULL};
-        const char *read[] = {settings->dir, certificate_dir, key_dir, authorities_dir, NULL};
+        const char *read[6] = {settings->dir, certificate_dir, key_dir};
+        guint n = 3;
         SandboxReport report;
 
+        if (authorities_dir != NULL)
+                read[n++] = authorities_dir;
+        if (oauth_dir != NULL)
+                read[n++] = oauth_dir;
         sandbox_preload();
         if (!sandbox_enter(write, read, &report, error))
                 return FALSE;

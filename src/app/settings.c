@@ -43,6 +43,8 @@ set_path(const Setting *setting, Settings *settings, const ConfEntry *entry, GEr
         *field = entry->value[0] == '\0' ? NULL : g_canonicalize_filename(entry->value, settings->dir);
         if (strcmp(entry->key, "certificate") == 0 && entry->line > 0)
                 settings->tls_line = entry->line;
+        if (strcmp(entry->section, "oauth") == 0)
+                settings->oauth_line = entry->line;
         return TRUE;
 }
 
@@ -82,6 +84,58 @@ set_address(const Setting *setting, Settings *settings, const ConfEntry *entry, 
         g_free(*field);
         *field = entry->value[0] != '\0' ? g_strdup(entry->value) : NULL;
         return TRUE;
+}
+
+#define OAUTH_OCTETS_MAX 500 /* clients are told some of it in one line of base64 */
+
+/* Printable ASCII; with spaces only where the form has them. */
+static gboolean
+is_printable(const char *text, gboolean with_spaces)
+{
+        for (const char *c = text; *c != '\0'; c++)
+                if (*c < (with_spaces ? ' ' : '!') || *c > '~' || *c == '"' || *c == '\\')
+                        return FALSE;
+        return strlen(text) <= OAUTH_OCTETS_MAX;
+}
+
+static gboolean
+set_word(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (!is_printable(entry->value, FALSE))
+                return fault(error, FAULT_INPUT, "give at most %d printable characters without spaces, quotes and \\",
+                             OAUTH_OCTETS_MAX);
+        return set_text(setting, settings, entry, error);
+}
+
+static gboolean
+set_claim(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (entry->value[0] == '\0')
+                return fault(error, FAULT_INPUT, "give the name of a claim, such as email");
+        return set_word(setting, settings, entry, error);
+}
+
+/* "mail, imap.example.com" */
+static gboolean
+set_audience(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        gsize n = strspn(entry->value, ", ");
+
+        if (!is_printable(entry->value, TRUE) || (n > 0 && entry->value[n] == '\0'))
+                return fault(error, FAULT_INPUT,
+                             "give one name or more, of printable characters without quotes and \\, at most %d in all",
+                             OAUTH_OCTETS_MAX);
+        return set_text(setting, settings, entry, error);
+}
+
+static gboolean
+set_words(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (!is_printable(entry->value, TRUE))
+                return fault(error, FAULT_INPUT,
+                             "give words of printable characters without quotes and \\, at most %d in all",
+                             OAUTH_OCTETS_MAX);
+        return set_text(setting, settings, entry, error);
 }
 
 static gboolean
@@ -164,34 +218,14 @@ set_bare_newline(const Setting *setting, Settings *settings, const ConfEntry *en
         return TRUE;
 }
 
-static gboolean
-imap_has_capability(Span name)
-{
-        for (gsize i = 0; imap_capability(i) != NULL; i++)
-                if (span_is(name, imap_capability(i)->name))
-                        return TRUE;
-        return FALSE;
-}
-
 /* "QRESYNC client=Outlook/16*, UTF8=ACCEPT account=joe@example.com, NOTIFY" */
 static gboolean
 set_imap_off(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
 {
         g_auto(GStrv) rules = g_strsplit(entry->value, ",", -1);
 
-        for (gsize i = 0; rules[i] != NULL && entry->value[0] != '\0'; i++) {
-                g_auto(GStrv) words = g_strsplit(g_strstrip(rules[i]), " ", 2);
-                const char *condition = words[0] != NULL && words[1] != NULL ? g_strchug(words[1]) : NULL;
-
-                if (words[0] == NULL || !imap_has_capability(span_of(words[0])))
-                        return fault(error, FAULT_INPUT, "'%s': there is no capability of that name",
-                                     words[0] != NULL ? words[0] : "");
-                if (condition != NULL && !g_str_has_prefix(condition, "client=") &&
-                    !g_str_has_prefix(condition, "account="))
-                        return fault(error, FAULT_INPUT,
-                                     "'%s': give client=NAME/VERSION or account=ADDRESS, with * for anything",
-                                     condition);
-        }
+        if (!imap_check_off((const char *const *) rules, error))
+                return FALSE;
         return set_text(setting, settings, entry, error);
 }
 
@@ -354,10 +388,40 @@ const Setting SETTINGS[] = {
          "What happens to mail from other servers in which a line ends in a bare CR or LF.", set_bare_newline,
          AT(bare_newline_normalise), 0, 0},
 
+        {"oauth", "issuer", "URL", NULL,
+         "Whose access tokens log in (OAUTHBEARER, RFC 7628): signed JWTs with exactly this in iss. Without it no "
+         "tokens "
+         "are taken, and the mechanism is not offered.",
+         set_word, AT(oauth_issuer), 0, 0},
+        {"oauth", "audience", "NAME[, ...]", NULL,
+         "What tokens for this server have in aud: one of these. A token for something else does not open mailboxes.",
+         set_audience, AT(oauth_audience), 0, 0},
+        {"oauth", "keys", "FILE", NULL,
+         "The issuer's keys, a JWK Set (RFC 7517) as its jwks_uri gives it, for RS256, RS384, RS512, PS256, ES256, "
+         "ES384, "
+         "EdDSA, and HS256 with keys of type oct. It is read at the start and with every reload; nothing is fetched. "
+         "When "
+         "the issuer changes keys, put the new ones there and reload, and leave the old ones in as long as their "
+         "tokens "
+         "last. A file in another directory than those named at the start needs a restart.",
+         set_path, AT(oauth_keys), 0, 0},
+        {"oauth", "account-claim", "NAME", "email",
+         "Claim of a token that has the address one logs in with. It must be one that people can't choose for "
+         "themselves at the issuer.",
+         set_claim, AT(oauth_account_claim), 0, 0},
+        {"oauth", "scope", "WORD[ ...]", NULL,
+         "What scope of a token must contain, every word of it; clients that fail are told.", set_words,
+         AT(oauth_scope), 0, 0},
+        {"oauth", "discovery", "URL", NULL,
+         "Where clients that fail learn how tokens are had: .../.well-known/openid-configuration of the issuer.",
+         set_word, AT(oauth_discovery), 0, 0},
+
         {"imap", "off", "CAPABILITY [client=NAME/VERSION|account=ADDRESS][, ...]", NULL,
-         "Extensions that are neither offered nor taken: for all, for clients that call themselves so (ID command, "
-         "seen "
-         "in the log as id=), or for accounts. * stands for anything.",
+         "Extensions that are neither offered nor taken, as if the server had never had them: for all, for clients "
+         "that "
+         "call themselves so (ID command, seen in the log as id=), or for accounts. * stands for anything. What needs "
+         "an "
+         "extension goes with it. IMAP4rev1 or IMAP4rev2 may be among them, not both.",
          set_imap_off, AT(imap_off), 0, 0},
         {"imap", "message-limit", "N", "0",
          "Most messages that one command may work on (RFC 9738); 0: as many as there are.", set_number,
@@ -551,6 +615,27 @@ settings_finish_smart_host(const Settings *s, GError **error)
                               s->smart_host);
 }
 
+/* All that is needed, or nothing. */
+static gboolean
+settings_finish_oauth(const Settings *s, GError **error)
+{
+        const struct {
+                const char *key, *form, *value;
+        } needed[] = {{"issuer", "URL", s->oauth_issuer},
+                      {"audience", "NAME", s->oauth_audience},
+                      {"keys", "FILE", s->oauth_keys}};
+        guint n = 0;
+
+        for (guint i = 0; i < G_N_ELEMENTS(needed); i++)
+                n += needed[i].value != NULL;
+        for (guint i = 0; i < G_N_ELEMENTS(needed) && n > 0; i++)
+                if (needed[i].value == NULL)
+                        return fault(error, FAULT_INPUT,
+                                     "%s: [oauth] %s = %s is missing: issuer, audience and keys go together", s->path,
+                                     needed[i].key, needed[i].form);
+        return TRUE;
+}
+
 static gboolean
 settings_finish(Settings *settings, GError **error)
 {
@@ -560,7 +645,7 @@ settings_finish(Settings *settings, GError **error)
         if (settings->postmaster == NULL)
                 settings->postmaster = g_strconcat("postmaster@", settings->hostname, NULL);
         return settings_finish_paths(settings, error) && settings_finish_doors(settings, error) &&
-               settings_finish_smart_host(settings, error);
+               settings_finish_smart_host(settings, error) && settings_finish_oauth(settings, error);
 }
 
 Settings *
@@ -634,6 +719,12 @@ settings_free(Settings *settings)
                           &settings->key,
                           &settings->authorities,
                           &settings->resolver_server,
+                          &settings->oauth_issuer,
+                          &settings->oauth_audience,
+                          &settings->oauth_keys,
+                          &settings->oauth_account_claim,
+                          &settings->oauth_scope,
+                          &settings->oauth_discovery,
                           &settings->imap_off};
         for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
                 g_free(*texts[i]);

@@ -55,6 +55,9 @@ typedef struct Settings {
         guint64 connections, connections_per_address, connections_per_second, workers, disk_minimum;
         gboolean bare_newline_normalise;
         char *resolver_server;
+        char *oauth_issuer;     /* NULL: no tokens are taken; else audience and keys are there */
+        char *oauth_audience, *oauth_keys, *oauth_account_claim, *oauth_scope, *oauth_discovery;
+        guint oauth_line;       /* of [oauth] keys, for messages */
         char *imap_off;         /* rules of imap/imap.h, comma separated */
         guint64 imap_message_limit;
         guint64 fetch_parallel;

@@ -60,6 +60,29 @@ imap_rules(void)
         g_assert_cmpuint(s->imap_message_limit, ==, 5000);
 }
 
+#define OAUTH "[site]\nhostname = a.example\n[oauth]\n"
+
+static void
+oauth(void)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Settings) s =
+                parse(OAUTH "issuer = https://id.example/a\naudience = mail, imap.a.example\nkeys = keys.json\n"
+                            "scope = mail openid\ndiscovery = https://id.example/x\n",
+                      &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpstr(s->oauth_issuer, ==, "https://id.example/a");
+        g_assert_cmpstr(s->oauth_audience, ==, "mail, imap.a.example");
+        g_assert_cmpstr(s->oauth_keys, ==, "/etc/restante/keys.json");
+        g_assert_cmpuint(s->oauth_line, ==, 6);
+        g_assert_cmpstr(s->oauth_account_claim, ==, "email");
+        g_assert_cmpstr(s->oauth_scope, ==, "mail openid");
+        g_autoptr(Settings) none = parse("[site]\nhostname = a.example\n", &error);
+        g_assert_no_error(error);
+        g_assert_null(none->oauth_issuer);
+}
+
 /* A wrong file is one line that names file, line and what would be right. */
 static void
 mistakes(void)
@@ -72,6 +95,9 @@ mistakes(void)
                 {"[site]\nhostname =\n", ":2: [site] hostname"},
                 {"[site]\nhostname = [127.0.0.1]\n", "host name such as"},
                 {"[site]\nhostname = a.example\n[imap]\noff = FOO client=x\n", "'FOO': there is no capability"},
+                {"[site]\nhostname = a.example\n[imap]\noff = IMAP4rev1, IMAP4rev2 client=x\n",
+                 "IMAP4rev1 and IMAP4rev2"},
+                {"[site]\nhostname = a.example\n[imap]\noff = LOGINDISABLED\n", "'LOGINDISABLED' is no extension"},
                 {"[site]\nhostname = a.example\n[imap]\noff = ID,\n", "'': there is no capability"},
                 {"[site]\nhostname = a.example\n[imap]\noff = ID user=x\n", "'user=x': give client=NAME/VERSION"},
                 {"[site]\nhostname = a.example\nhostnam = b\n",
@@ -116,6 +142,14 @@ mistakes(void)
                 {"[resolver]\nserver = foo\n", ":2: [resolver] server = foo: give the address of a DNS server"},
                 {"[resolver]\nserver = 192.0.2.1:53\n", "ADDRESS@PORT"},
                 {"[resolver]\nserver = 192.0.2.1@0\n", "ADDRESS@PORT"},
+                {OAUTH "issuer = https://id.example\n", "[oauth] audience = NAME is missing"},
+                {OAUTH "issuer = https://id.example\naudience = mail\n", "[oauth] keys = FILE is missing"},
+                {OAUTH "keys = keys.json\n", "[oauth] issuer = URL is missing"},
+                {OAUTH "issuer = id example\n", ":4: [oauth] issuer = id example: give at most 500 printable"},
+                {OAUTH "account-claim =\n", ":4: [oauth] account-claim = : give the name of a claim"},
+                {OAUTH "audience = \"mail\"\n", "without quotes"},
+                {OAUTH "audience = , ,\n", ":4: [oauth] audience = , ,: give one name or more"},
+                {OAUTH "discovery = https://id.example/\303\244\n", "printable"},
                 {"[site\n", ":1:"},
         };
 
@@ -216,6 +250,7 @@ main(int argc, char **argv)
         g_test_add_func("/app/settings/standards-hold-where-nothing-is-set", standards);
         g_test_add_func("/app/settings/addresses-to-listen-on", addresses);
         g_test_add_func("/app/settings/imap.off and its rules", imap_rules);
+        g_test_add_func("/app/settings/oauth RFC 7628", oauth);
         g_test_add_func("/app/settings/a-mistake-names-file-line-and-what-is-right", mistakes);
         g_test_add_func("/app/settings/sizes-take-units", sizes);
         g_test_add_func("/app/settings/what-init-writes-is-read-back", template);

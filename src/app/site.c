@@ -94,6 +94,27 @@ rooms_router(Site *site, SiteRooms *rooms, GError **error)
         return TRUE;
 }
 
+gboolean
+site_oauth(const Settings *settings, Oauth **ret, GError **error)
+{
+        const OauthSettings oauth = {.issuer = settings->oauth_issuer,
+                                     .audience = settings->oauth_audience,
+                                     .scope = settings->oauth_scope,
+                                     .account_claim = settings->oauth_account_claim,
+                                     .discovery = settings->oauth_discovery,
+                                     .keys = settings->oauth_keys};
+
+        *ret = NULL;
+        if (settings->oauth_issuer == NULL)
+                return TRUE;
+        *ret = oauth_new(&oauth, error);
+        if (*ret == NULL) {
+                g_autofree char *place = settings_place(settings, settings->oauth_line);
+                fault_prefix(error, "%s: [oauth] keys: ", place);
+        }
+        return *ret != NULL;
+}
+
 static gboolean
 rooms_fetch(Site *site, SiteRooms *rooms, GError **error)
 {
@@ -241,6 +262,8 @@ site_close(Site *site)
                 return;
         if (site->directory != NULL)
                 (void) !directory_flush_unknown(site->directory, NULL);
+        if (site->store != NULL)
+                (void) !store_recent_keep(site->store, NULL);
         site_rooms_free(site->rooms);
         g_ptr_array_unref(site->old_rooms);
         if (site->guesses != NULL)

@@ -10,6 +10,7 @@
 #include "admin/admin.h"
 #include "app/settings.h"
 #include "auth/auth.h"
+#include "auth/oauth.h"
 #include "net/resolver.h"
 #include "net/tls.h"
 
@@ -59,3 +60,5 @@ gboolean site_authorities(const Settings *settings, GError **error) G_GNUC_WARN_
 
 /* What is to be said when nobody is there who gets mail for postmaster (RFC 5321 §4.5.1), or NULL. Free with g_free(). */
 char *site_postmaster_warning(const SiteRooms *rooms) G_GNUC_WARN_UNUSED_RESULT;
+/* Whose tokens log in; *ret NULL: nobody's, by the settings. The error names file and line. */
+gboolean site_oauth(const Settings *settings, Oauth **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;

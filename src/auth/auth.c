@@ -29,6 +29,7 @@ auth_new(Directory *directory, const AuthSettings *settings)
         auth->directory = directory;
         auth->is_loopback_site = settings->is_loopback_site;
         auth->now = clock_monotonic;
+        auth->now_real = clock_real;
         turns_init(&auth->turns);
         remembered_init(&auth->remembered);
         delays_init(&auth->delays, settings->delay_first > 0 ? settings->delay_first : USEC_PER_SEC,
@@ -44,6 +45,7 @@ auth_free(Auth *auth)
         delays_done(&auth->delays);
         remembered_done(&auth->remembered);
         turns_done(&auth->turns);
+        oauth_free(auth->oauth);
         g_free(auth);
 }
 

@@ -1,4 +1,5 @@
-/* auth.h -- is this really them? Passwords, and what guessing costs. How doors ask for them by SASL is auth/exchange.h.
+/* auth.h -- is this really them? Passwords, and what guessing costs. How doors ask for them by SASL is auth/exchange.h; access tokens instead of
+ * passwords are auth/oauth.h.
  *
  * Same answer and about the same time for an unknown user and a wrong password; the delay after a failure grows per address and
  * is returned to the session, which parks for it (no thread is held). Argon2id (19 MiB, t=2): two are computed at once, 64
@@ -43,6 +44,9 @@ typedef enum AuthAnswer {
         AUTH_CANCELLED,         /* the client sent "*": 501                                            */
         AUTH_NO_MECHANISM,      /* unknown, or not on this connection: 504 5.5.4                       */
         AUTH_NEEDS_TLS,         /* a password would be sent in the clear: 538 5.7.11                   */
+        AUTH_EXPLAINED,         /* as AUTH_WRONG, and the client is told why: after the delay send it the explanation and wait for its
+                                   next message, which ends the exchange                               */
+        AUTH_REFUSED,           /* it has heard why: 535 5.7.8 at once; AUTH_EXPLAINED has been logged         */
 } AuthAnswer;
 
 /* A success also makes the keys of SCRAM that the account's domain wants and that are not there yet (its password was set before):
@@ -57,6 +61,9 @@ gboolean auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_lo
 
 /* Does any domain here have keys of SCRAM kept? */
 gboolean auth_has_scram(const Auth *auth);
+
+/* Are access tokens taken (auth/oauth.h)? */
+gboolean auth_has_oauth(const Auth *auth);
 
 /* May this account write as `sender`? FOUND: it is the account's own address, one of its sub-addresses, or an alias with the account
  * among its targets; a domain alias stands for its domain. FOUND_NOT: somebody else's, or nobody's. account_address: as defined. */

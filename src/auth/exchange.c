@@ -18,6 +18,7 @@ typedef struct Mechanism {
 static AuthAnswer objection_to_password(const AuthPeer *peer);
 static AuthAnswer objection_to_scram(const AuthPeer *peer);
 static AuthAnswer objection_to_scram_plus(const AuthPeer *peer);
+static AuthAnswer objection_to_bearer(const AuthPeer *peer);
 static AuthAnswer take_password(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);
 
 /* In the order in which they are shown: who takes the first that it knows gets one that every account has. */
@@ -27,6 +28,7 @@ static const Mechanism MECHANISMS[SASL_MECHANISMS] = {
         [SASL_LOGIN] = {"LOGIN", objection_to_password, take_password},
         [SASL_SCRAM] = {"SCRAM-SHA-256", objection_to_scram, sasl_take_scram},
         [SASL_SCRAM_PLUS] = {"SCRAM-SHA-256-PLUS", objection_to_scram_plus, sasl_take_scram},
+        [SASL_BEARER] = {"OAUTHBEARER", objection_to_bearer, sasl_take_bearer},
 };
 
 SaslMechanism
@@ -66,6 +68,12 @@ static AuthAnswer
 objection_to_scram_plus(const AuthPeer *peer)
 {
         return is_tls(peer) && auth_has_scram(peer->auth) && sasl_can_bind(peer) ? AUTH_OK : AUTH_NO_MECHANISM;
+}
+
+static AuthAnswer
+objection_to_bearer(const AuthPeer *peer)
+{
+        return auth_has_oauth(peer->auth) ? objection_to_password(peer) : AUTH_NO_MECHANISM;
 }
 
 static AuthAnswer
@@ -134,7 +142,7 @@ take_password(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret
         return AUTH_MALFORMED;
 }
 
-/* One message, still in base64. Whatever is not a challenge ends the exchange. */
+/* One message, still in base64. Whatever the client need not answer ends the exchange. */
 static AuthAnswer
 take_message(SaslExchange **exchange, Arena *arena, SaslMessage m, AuthTurn *ret, GError **error)
 {
@@ -147,7 +155,7 @@ take_message(SaslExchange **exchange, Arena *arena, SaslMessage m, AuthTurn *ret
         }
         if (answer == AUTH_CHALLENGE)
                 ret->challenge = text_base64(arena, ret->challenge);
-        else
+        else if (answer != AUTH_EXPLAINED)
                 sasl_end(exchange);
         return answer;
 }

@@ -1,19 +1,21 @@
 /* exchange.h -- one SASL exchange, the server's side, the same at every door.
  *
  * PLAIN and LOGIN show the password: with TLS only (auth_allows_plaintext()). SCRAM-SHA-256 does not, so it is there without TLS too, once
- * any domain has its keys kept (directory.h, `scram`); -PLUS needs TLS to be bound to. Failures cost the same with all of them.
+ * any domain has its keys kept (directory.h, `scram`); -PLUS needs TLS to be bound to. OAUTHBEARER shows a token (auth/oauth.h), so it is where
+ * PLAIN is, once tokens are taken at all. Failures cost the same with all of them.
  *
  * The door reads lines and writes challenges in the form of its protocol, and chooses what its client reads. Everything else is
  * here: base64, the initial response, "*", mechanisms and when they may be used, the check, its cost, and wiping.
  *
  *      AUTH PLAIN xyz   sasl_begin()  AUTH_CHALLENGE -> send it, wait for a line (of at most SASL_LINE_MAX octets)
  *      that line        sasl_next()   AUTH_CHALLENGE -> the same again; any other answer: the exchange is over
+ *                                     (but for AUTH_EXPLAINED: log it, let the delay pass, send sasl_explanation(), wait for a line)
  *
  * An exchange exists only while it waits for its client: a door keeps one pointer, NULL otherwise, which the functions set.
  *
  * Threads  one at a time; the calls may hold their thread for a password hash, as auth_check() does.
  * Memory   an exchange is under 2 KiB. What a turn says lives in the arena (SASL_ARENA_MAX is enough).
- * RFC      4422, 4648 §4 (base64), 4616 (PLAIN), draft-murchison-sasl-login, 5802 and 7677 (SCRAM); profiles: 4954 §4, 5034 §4, 9051 §6.2.2 with 4959.
+ * RFC      4422, 4648 §4 (base64), 4616 (PLAIN), draft-murchison-sasl-login, 5802 and 7677 (SCRAM), 7628 (OAUTHBEARER); profiles: 4954 §4, 5034 §4, 9051 §6.2.2 with 4959.
  */
 #pragma once
 
@@ -38,8 +40,9 @@ typedef struct AuthPeer {
 typedef struct AuthTurn {
         Span challenge;                 /* CHALLENGE: base64                                    */
         const Account *account;         /* OK                                                   */
-        Span login;                     /* WRONG: the name as it was given, for the log         */
-        Usec delay;                     /* WRONG: so long the session parks before it answers   */
+        Span login;                     /* WRONG, EXPLAINED: the name as it was given, for the log; empty: there was none */
+        const char *reason;             /* EXPLAINED: for the log                               */
+        Usec delay;                     /* WRONG, EXPLAINED: so long the session parks before it answers */
 } AuthTurn;
 
 /* Mechanisms ------------------------------------------------------------------------------------------------------- */
@@ -50,6 +53,7 @@ typedef enum SaslMechanism {
         SASL_LOGIN,
         SASL_SCRAM,                     /* SCRAM-SHA-256                              */
         SASL_SCRAM_PLUS,                /* SCRAM-SHA-256-PLUS: bound to TLS           */
+        SASL_BEARER,                    /* OAUTHBEARER                                */
         SASL_MECHANISMS,
 } SaslMechanism;
 SaslMechanism sasl_mechanism(Span name);                /* in any case; SASL_NONE: no such one */
@@ -67,6 +71,8 @@ AuthAnswer sasl_begin(SaslExchange **exchange, const AuthPeer *peer, Arena *aren
                       AuthTurn *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* line: what came for the challenge, without its end. "*": AUTH_CANCELLED. */
 AuthAnswer sasl_next(SaslExchange **exchange, Arena *arena, Span line, AuthTurn *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* After AUTH_EXPLAINED, when its delay is over: what is sent as a challenge, in base64; g_free. */
+char *sasl_explanation(const SaslExchange *exchange) G_GNUC_WARN_UNUSED_RESULT;
 /* The client has gone, or its line was too long. Wipes. NULL inside is fine. */
 void sasl_end(SaslExchange **exchange);
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "auth/exchange.h"
+#include "auth/jwt.h"
+#include "auth/oauth.h"
 #include "auth/scram.h"
 #include "base/thread.h"
 
@@ -87,10 +89,21 @@ SaslStep sasl_continue(Sasl *sasl, Arena *arena, Span response, Span *ret_challe
         G_GNUC_WARN_UNUSED_RESULT;
 void sasl_done(Sasl *sasl);     /* wipes */
 
+/* oauth.c */
+struct Oauth {
+        Jwks *keys;
+        JwtRules rules; /* made of the following */
+        char *issuer, *account_claim;
+        char **audiences, **scopes;
+        char *invalid_token, *insufficient_scope; /* what is said to who fails (bearer.h) */
+};
+
 struct Auth {
         Directory *directory;
         gboolean is_loopback_site;
-        Usec (*now)(void); /* clock_monotonic; tests set it */
+        Usec (*now)(void);      /* clock_monotonic; tests set it */
+        Usec (*now_real)(void); /* clock_real; tests set it      */
+        Oauth *oauth;           /* NULL: no tokens are taken     */
         Turns turns;
         Remembered remembered;
         Delays delays;
@@ -115,6 +128,7 @@ struct SaslExchange {
         SaslMechanism mechanism;
         Sasl sasl;
         ScramTalk scram;
+        const char *explanation; /* OAUTHBEARER: the client is told this, and then refused; the Oauth's */
 };
 
 /* One message of the client's, base64 taken off. */
@@ -131,3 +145,6 @@ AuthAnswer sasl_refuse(SaslExchange *x, Arena *arena, Span login, AuthTurn *ret)
 AuthAnswer sasl_take_scram(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);
 gboolean sasl_can_bind(const AuthPeer *peer);
 void sasl_end_scram(SaslExchange *x);
+
+/* exchange_bearer.c */
+AuthAnswer sasl_take_bearer(SaslExchange *x, Arena *arena, const SaslMessage *m, AuthTurn *ret, GError **error);

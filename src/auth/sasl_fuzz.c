@@ -1,6 +1,8 @@
 /* sasl_fuzz.c -- a whole exchange: the first octet chooses mechanism and initial response, messages are divided by
- * 0xff. */
+ * 0xff. With its bit 3: one message of OAUTHBEARER. */
 #include "auth/internal.h"
+
+#include "auth/bearer.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
@@ -9,6 +11,18 @@ check(SaslStep step, Span login, Span password)
 {
         if (step == SASL_COMPLETE)
                 g_assert(login.len > 0 && login.len <= 1000 && password.len <= 1000);
+}
+
+static void
+check_bearer(Arena *arena, Span message)
+{
+        BearerMessage m = {SPAN_EMPTY, SPAN_EMPTY};
+        BearerStep step = bearer_parse(arena, message, &m);
+
+        g_assert((step == BEARER_TOKEN) == (m.token.len > 0));
+        g_assert(m.authzid.len <= 1000);
+        for (gsize i = 0; i < m.token.len; i++)
+                g_assert(octet_in(&CLASS_PRINT, m.token.data[i]));
 }
 
 int
@@ -20,6 +34,8 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
         guint8 choice;
         Span message, challenge = SPAN_EMPTY, login = SPAN_EMPTY, password = SPAN_EMPTY;
 
+        if (size > 0 && (data[0] & 8) != 0)
+                check_bearer(arena, span_make(data + 1, size - 1));
         if (!scan_any(&s, &choice) || !scan_until(&s, 0xff, &message))
                 return 0;
         SaslStep step = sasl_start(&sasl, arena, choice % 3, choice & 4, message, &challenge, &login, &password);

@@ -8,6 +8,7 @@
  */
 #include "auth/scram.h"
 
+#include "auth/gs2.h"
 #include "base/text.h"
 
 #include <openssl/evp.h>
@@ -15,6 +16,7 @@
 #include <openssl/sha.h>
 
 #define KEYS_PREFIX "SCRAM-SHA-256$"
+G_STATIC_ASSERT(SCRAM_NAME_MAX == GS2_NAME_MAX);
 
 /* Arithmetic ------------------------------------------------------------------------------------------------------ */
 
@@ -191,58 +193,6 @@ is_nonce(Span s)
         return s.len > 0 && s.len <= SCRAM_NONCE_MAX;
 }
 
-/* saslname (§5.1): "=2C" and "=3D" and no other "=". */
-static gboolean
-read_name(Arena *arena, Span name, Span *ret)
-{
-        guint8 *octets = arena_alloc(arena, name.len + 1);
-        Scan s = scan_from(name);
-        gsize n = 0;
-        guint8 octet;
-
-        if (octets == NULL || name.len > 3 * SCRAM_NAME_MAX || text_has_control(name) || !text_is_utf8(name))
-                return FALSE;
-        while (scan_any(&s, &octet)) {
-                if (octet == '=' && scan_word(&s, "2C"))
-                        octet = ',';
-                else if (octet == '=' && !scan_word(&s, "3D"))
-                        return FALSE;
-                octets[n++] = octet;
-        }
-        *ret = span_make(octets, n);
-        return n > 0 && n <= SCRAM_NAME_MAX;
-}
-
-/* gs2-header: "n,," or "y,," or "p=tls-exporter,,", with an authorization identity between the commas. */
-typedef struct Gs2 {
-        Span whole;
-        guint8 flag;
-        Span binding;
-        Span authzid; /* SPAN_EMPTY: none */
-} Gs2;
-
-static gboolean
-scan_gs2(Scan *s, Arena *arena, Gs2 *ret)
-{
-        const guint8 *mark = scan_mark(s);
-        Span authzid;
-
-        *ret = (Gs2){.flag = 0};
-        if (scan_octet(s, 'n'))
-                ret->flag = 'n';
-        else if (scan_octet(s, 'y'))
-                ret->flag = 'y';
-        else if (scan_named(s, 'p', &ret->binding))
-                ret->flag = 'p';
-        if (ret->flag == 0 || !scan_octet(s, ','))
-                return FALSE;
-        if (scan_named(s, 'a', &authzid) && !read_name(arena, authzid, &ret->authzid))
-                return FALSE;
-        gboolean is_whole = scan_octet(s, ',');
-        ret->whole = scan_since(s, mark);
-        return is_whole;
-}
-
 static const ScramBinding *
 find_binding(const ScramChannel *channel, Span name)
 {
@@ -278,11 +228,11 @@ scram_take_first(Scram *scram, Arena *arena, Span message, const ScramChannel *c
         Span name, nonce, authcid;
         Gs2 gs2;
 
-        if (!scan_gs2(&s, arena, &gs2))
+        if (!gs2_scan(&s, arena, &gs2))
                 return SCRAM_MALFORMED;
         Span bare = scan_rest(&s); /* begins with n=: an m= would be an extension that must be known */
         if (!scan_named(&s, 'n', &name) || !scan_octet(&s, ',') || !scan_named(&s, 'r', &nonce) || !is_nonce(nonce) ||
-            (!scan_at_end(&s) && scan_peek(&s) != ',') || !read_name(arena, name, &authcid) ||
+            (!scan_at_end(&s) && scan_peek(&s) != ',') || !gs2_read_name(arena, name, &authcid) ||
             memchr(bare.data, '\0', bare.len) != NULL)
                 return SCRAM_MALFORMED;
         ScramStep step = bind(scram, &gs2, channel);

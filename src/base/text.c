@@ -354,6 +354,26 @@ text_base64_decode(Arena *arena, Span s, gsize max, Span *ret)
         return TRUE;
 }
 
+/* Two letters are others, and the padding is left out. */
+gboolean
+text_base64url_decode(Arena *arena, Span s, gsize max, Span *ret)
+{
+        gsize padding = s.len % 4 == 0 ? 0 : 4 - s.len % 4;
+        guint8 *text = padding < 3 && s.len / 4 * 3 <= max ? arena_alloc(arena, s.len + 3) : NULL;
+
+        if (text == NULL)
+                return FALSE;
+        memset(text, '=', s.len + padding);
+        for (gsize i = 0; i < s.len; i++) {
+                if (s.data[i] == '+' || s.data[i] == '/' || s.data[i] == '=')
+                        return FALSE;
+                text[i] = s.data[i] == '-' ? '+' : s.data[i] == '_' ? '/' : s.data[i];
+        }
+        gboolean is_decoded = text_base64_decode(arena, span_make(text, s.len + padding), max, ret);
+        text_wipe(text, s.len);
+        return is_decoded;
+}
+
 gboolean
 text_equal_secret(Span a, Span b)
 {

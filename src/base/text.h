@@ -44,6 +44,8 @@ char *text_hex(Span s) G_GNUC_WARN_UNUSED_RESULT;
  * result would be longer than max. */
 Span text_base64(Arena *arena, Span s);
 gboolean text_base64_decode(Arena *arena, Span s, gsize max, Span *ret);
+/* The same of base64url without padding (RFC 4648 §5, RFC 7515 §2), as strict. */
+gboolean text_base64url_decode(Arena *arena, Span s, gsize max, Span *ret);
 
 /* Constant-time comparison of secrets of known equal length; lengths themselves may leak. */
 gboolean text_equal_secret(Span a, Span b);

@@ -25,6 +25,8 @@ check_base64(Arena *arena, Span s)
         g_assert(text_base64_decode(arena, coded, s.len, &plain) && span_equal(plain, s));
         if (text_base64_decode(arena, s, s.len, &plain)) /* what decodes has one spelling */
                 g_assert(span_equal(text_base64(arena, plain), s));
+        if (text_base64url_decode(arena, s, s.len, &plain))
+                g_assert(plain.len == s.len / 4 * 3 + (s.len % 4 == 0 ? 0 : s.len % 4 - 1));
 }
 
 static void

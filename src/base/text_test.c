@@ -196,6 +196,26 @@ test_base64_strict(void)
 }
 
 static void
+test_base64url(void)
+{
+        static const char *const PAIRS[][2] = {{"", ""},         {"f", "Zg"},           {"fo", "Zm8"},
+                                               {"foo", "Zm9v"},  {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "-_-_"}};
+        static const char *const WRONG[] = {"Z", "Zg==", "Zm8=", "+/+/", "Zh", "Zm9", "Zm9v\n", "Zm9v*", "=", "Zm9vY"};
+        g_autoptr(Arena) arena = arena_new(1 << 12);
+        Span back = span_of("before");
+
+        for (gsize i = 0; i < G_N_ELEMENTS(WRONG); i++)
+                g_assert_false(text_base64url_decode(arena, span_of(WRONG[i]), 100, &back));
+        g_assert_false(text_base64url_decode(arena, span_make("Zm\0v", 4), 100, &back));
+        g_assert_false(text_base64url_decode(arena, span_of("Zm9vYg"), 3, &back));
+        g_assert_true(span_equal(back, span_of("before")));
+        for (gsize i = 0; i < G_N_ELEMENTS(PAIRS); i++) {
+                g_assert_true(text_base64url_decode(arena, span_of(PAIRS[i][1]), strlen(PAIRS[i][0]), &back));
+                g_assert_true(span_equal(back, span_of(PAIRS[i][0])));
+        }
+}
+
+static void
 test_secrets(void)
 {
         char secret[] = "hunter2";
@@ -280,6 +300,7 @@ main(int argc, char **argv)
         g_test_add_func("/base/text/hex", test_hex);
         g_test_add_func("/base/text/base64 RFC 4648 §10", test_base64);
         g_test_add_func("/base/text/base64-decoding-is-strict RFC 4648 §3", test_base64_strict);
+        g_test_add_func("/base/text/base64url-without-padding RFC 4648 §5", test_base64url);
         g_test_add_func("/base/text/secrets-compared-and-wiped", test_secrets);
         g_test_add_func("/base/text/utf8-next RFC 3629 §4", test_utf8_next);
         return g_test_run();

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #define UNPACK_MAX_OCTETS SINGLE_MIN_OCTETS
+#define AT_ONCE_MAX_OCTETS ((guint64) 8 * 1024) /* most messages are no longer */
 
 struct BlobBody {
         Blob *blob;
@@ -11,6 +12,8 @@ struct BlobBody {
         guint64 offset; /* of the record's head */
         RecordHead head;
         guint8 *unpacked; /* the whole body, once a compressed record was read */
+        gsize n_read;     /* of the record: all of a short one, of others the head */
+        guint8 record[];
 };
 
 DB_SQL(GET_PLACE, "SELECT segment, offset, stored, size FROM body WHERE id = ?");
@@ -38,27 +41,38 @@ place_look_up(Blob *blob, gint64 body, BlobPlace *ret, GError **error)
         return TRUE;
 }
 
+/* One read for who looks whether it is there and for who wants its octets. */
+static BlobBody *
+body_new(Blob *blob, Segment *segment, const BlobPlace *place)
+{
+        gsize len = place->stored <= AT_ONCE_MAX_OCTETS ? (gsize) place->stored : 0;
+        BlobBody *body = g_malloc(sizeof(BlobBody) + MAX(len, RECORD_HEAD_OCTETS));
+
+        *body = (BlobBody){
+                .blob = blob, .segment = segment, .offset = place->offset, .n_read = MAX(len, RECORD_HEAD_OCTETS)};
+        return body;
+}
+
 /* The body at this very place, or NULL when something else is there. */
 static BlobBody *
 body_at(Blob *blob, gint64 body, const BlobPlace *place, GError **error)
 {
-        guint8 octets[RECORD_HEAD_OCTETS];
-        RecordHead head;
         Segment *segment = segment_pin(blob, place->segment, error);
 
         if (segment == NULL)
                 return NULL;
+        g_autofree BlobBody *found = body_new(blob, segment, place);
+        RecordHead *head = &found->head;
         errno = 0;
-        if (!blob_file_read(segment->fd, place->offset, octets, sizeof octets) && errno != 0) {
+        if (!blob_file_read(segment->fd, place->offset, found->record, found->n_read) && errno != 0) {
                 fault_errno(error, "segment %u", place->segment);
-        } else if (!record_head_read(span_make(octets, sizeof octets), &head) || head.id != (guint64) body ||
-                   head.size != place->size || record_stored(head.length) != place->stored) {
+        } else if (!record_head_read(span_make(found->record, RECORD_HEAD_OCTETS), head) ||
+                   head->id != (guint64) body || head->size != place->size ||
+                   record_stored(head->length) != place->stored) {
                 fault(error, FAULT_INTERNAL, "segment %u has no body %" G_GINT64_FORMAT " at %" G_GUINT64_FORMAT,
                       place->segment, body, place->offset);
         } else {
-                BlobBody *found = g_new0(BlobBody, 1);
-                *found = (BlobBody){.blob = blob, .segment = segment, .offset = place->offset, .head = head};
-                return found;
+                return g_steal_pointer(&found);
         }
         segment_unpin(blob, segment);
         return NULL;
@@ -109,6 +123,13 @@ body_head(const BlobBody *body)
 gboolean
 body_read_stored(BlobBody *body, guint64 offset, void *buffer, gsize len, GError **error)
 {
+        Span read = span_slice(span_make(body->record, body->n_read), RECORD_HEAD_OCTETS, body->n_read);
+
+        if (offset <= read.len && len <= read.len - offset) {
+                if (len > 0)
+                        memcpy(buffer, read.data + offset, len);
+                return TRUE;
+        }
         errno = 0;
         if (blob_file_read(body->segment->fd, body->offset + RECORD_HEAD_OCTETS + offset, buffer, len))
                 return TRUE;

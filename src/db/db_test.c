@@ -402,6 +402,7 @@ test_newer_schema(Site *site, gconstpointer data)
 }
 
 DB_SQL(LATER_OF, "SELECT length(hashes) FROM trace_later WHERE message = 7");
+DB_SQL(RECENT_OF, "SELECT recent FROM mailbox WHERE id = 5");
 DB_SQL(ADDRESS_KEY, "SELECT count(*) FROM alias_target WHERE address_key = 'joe@ex.org'");
 
 /* A site of the first schema, with rows in tables that later steps change. */
@@ -418,6 +419,8 @@ test_first_schema(void)
         g_assert_cmpint(sqlite3_exec(handle, DB_MIGRATIONS[0].sql, NULL, NULL, NULL), ==, SQLITE_OK);
         g_assert_cmpint(sqlite3_exec(handle,
                                      "INSERT INTO trace_later VALUES (7, 0, '[]'); INSERT INTO trace_key VALUES (1, 7);"
+                                     "INSERT INTO mailbox (id, account, name, uid_validity, uid_next, created)"
+                                     " VALUES (5, 1, 'INBOX', 9, 42, 0);"
                                      "INSERT INTO alias_target VALUES (1, 0, 'Joe@Ex.org'); PRAGMA user_version = 1",
                                      NULL, NULL, NULL),
                         ==, SQLITE_OK);
@@ -431,6 +434,46 @@ test_first_schema(void)
                 g_assert_cmpint(n, ==, 0);
                 g_assert_cmpint(db_get_int(txn, &ADDRESS_KEY, &n, NULL, ""), ==, DB_ROW);
                 g_assert_cmpint(n, ==, 1);
+                g_assert_cmpint(db_get_int(txn, &RECENT_OF, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 42); /* what was there before is not \Recent */
+        }
+        db_close(db);
+        test_dir_remove(dir);
+}
+
+DB_SQL(LAST_ACCOUNT, "SELECT id FROM account_last WHERE one = 1");
+DB_SQL(SEEN_BY, "SELECT count(*) FROM reader_seen WHERE account <> 2");
+
+/* A site made before ids of accounts were given once: what is kept of one that has gone shows that its id was given. */
+static void
+test_ids_of_gone_accounts(void)
+{
+        g_autofree char *dir = test_dir_make();
+        g_autofree char *path = g_build_filename(dir, "restante.db", NULL);
+        g_autoptr(GError) error = NULL;
+        sqlite3 *handle = NULL;
+        gint64 n = -1;
+
+        g_assert_cmpint(sqlite3_open(path, &handle), ==, SQLITE_OK);
+        for (int i = 0; i < 7; i++)
+                g_assert_cmpint(sqlite3_exec(handle, DB_MIGRATIONS[i].sql, NULL, NULL, NULL), ==, SQLITE_OK);
+        g_assert_cmpint(sqlite3_exec(handle,
+                                     "INSERT INTO account (id, domain, local, local_key, created)"
+                                     " VALUES (2, 'ex.org', 'joe', 'joe', 0);"
+                                     "INSERT INTO reader_seen VALUES (9, 2, x''), (9, 5, x'');"
+                                     "PRAGMA user_version = 7",
+                                     NULL, NULL, NULL),
+                        ==, SQLITE_OK);
+        sqlite3_close(handle);
+
+        Db *db = db_open(dir, &error);
+        g_assert_no_error(error);
+        {
+                g_autoptr(DbTxn) txn = db_begin_read(db, NULL);
+                g_assert_cmpint(db_get_int(txn, &LAST_ACCOUNT, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 5);
+                g_assert_cmpint(db_get_int(txn, &SEEN_BY, &n, NULL, ""), ==, DB_ROW);
+                g_assert_cmpint(n, ==, 0);
         }
         db_close(db);
         test_dir_remove(dir);
@@ -943,6 +986,7 @@ main(int argc, char **argv)
         site_test("/db/newer-schema-is-refused", test_newer_schema);
         site_test("/db/damaged-file-is-refused", test_damaged);
         g_test_add_func("/db/a site of the first schema opens", test_first_schema);
+        g_test_add_func("/db/ids of accounts that have gone are not given again", test_ids_of_gone_accounts);
         g_test_add_func("/db/no-directory", test_no_directory);
         site_test("/db/integrity-finds-a-damaged-page", test_integrity);
         site_test("/db/sixteen-threads-sums-are-right", test_concurrent);

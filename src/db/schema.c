@@ -252,6 +252,28 @@ const DbMigration DB_MIGRATIONS[] = {
          "CREATE TABLE body_redo (slot INTEGER PRIMARY KEY, body INTEGER NOT NULL, piece INTEGER NOT NULL, octets BLOB NOT NULL);"
          "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 95)"
          " INSERT INTO body_redo SELECT i, 0, 0, zeroblob(4032) FROM n;"},
+        {9,
+         /* directory: the last id given to any account; it is never used again, so that nobody inherits what is kept by
+            an account's id; one row */
+         "CREATE TABLE account_last (one INTEGER PRIMARY KEY, id INTEGER NOT NULL);"
+         "INSERT INTO account_last (one, id)"
+         " SELECT 1, coalesce(max(used.id), 0) FROM (SELECT id FROM account"
+         "  UNION ALL SELECT account FROM mailbox UNION ALL SELECT account FROM reader_seen"
+         "  UNION ALL SELECT account FROM subscription UNION ALL SELECT account FROM mailbox_alias"
+         "  UNION ALL SELECT account FROM metadata UNION ALL SELECT account FROM admin_right) AS used;"
+         /* store: what an account has seen goes with it; what those left who have gone already goes now. */
+         "CREATE INDEX reader_seen_by_account ON reader_seen (account);"
+         "DELETE FROM reader_seen WHERE account NOT IN (SELECT id FROM account);"},
+        {10,
+         /* store: the first UID that no session which may write was told of (store/recent.c) */
+         "ALTER TABLE mailbox ADD COLUMN recent INTEGER NOT NULL DEFAULT 1;"
+         "UPDATE mailbox SET recent = max(uid_next,"
+         " coalesce((SELECT max(uid) + 1 FROM entry e WHERE e.mailbox = mailbox.id), 1));"},
+        {11,
+         /* store: the first UID of a block of pages that a COPY of many messages is making behind everything else, for
+            nobody to see before it is whole (store/copy_stage.c); NULL: none. */
+         "ALTER TABLE mailbox ADD COLUMN copying INTEGER;"
+         "CREATE INDEX mailbox_by_copying ON mailbox (copying) WHERE copying IS NOT NULL;"},
 };
 
-const int DB_SCHEMA_VERSION = 8;
+const int DB_SCHEMA_VERSION = 11;

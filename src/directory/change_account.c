@@ -218,9 +218,29 @@ read_address(Arena *arena, const char *text, Address *ret, GError **error)
         return CHANGE_DONE;
 }
 
+DB_SQL(LAST_RAISE, "UPDATE account_last SET id = id + 1 WHERE one = 1");
+DB_SQL(LAST_GET, "SELECT id FROM account_last WHERE one = 1");
+
+/* An id is given once: sessions and rows of other rooms may outlive the account that had it. */
+static Change
+take_id(DbTxn *txn, gint64 *ret, GError **error)
+{
+        if (!db_run(txn, &LAST_RAISE, error, ""))
+                return CHANGE_FAILED;
+        switch (db_get_int(txn, &LAST_GET, ret, error, "")) {
+        case DB_ROW:
+                return CHANGE_DONE;
+        case DB_ROW_END:
+                return fault(error, FAULT_INTERNAL, "the table account_last is empty"), CHANGE_FAILED;
+        case DB_ROW_FAILED:
+        default:
+                return CHANGE_FAILED;
+        }
+}
+
 DB_SQL(ACCOUNT_INSERT,
-       "INSERT INTO account (domain, local, local_key, password, may_send, atrn, is_disabled, template, created)"
-       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+       "INSERT INTO account (id, domain, local, local_key, password, may_send, atrn, is_disabled, template, created)"
+       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 DB_SQL(ACCOUNT_QUOTA, "UPDATE account SET quota = ? WHERE id = ?");
 DB_SQL(ACCOUNT_QUOTA_NONE, "UPDATE account SET quota = NULL WHERE id = ?");
 DB_SQL(ACCOUNT_QUOTA_MESSAGES, "UPDATE account SET quota_messages = ? WHERE id = ?");
@@ -228,12 +248,12 @@ DB_SQL(ACCOUNT_QUOTA_MESSAGES_NONE, "UPDATE account SET quota_messages = NULL WH
 DB_SQL(TEMPLATE_OF_DOMAIN, "SELECT template FROM domain WHERE name = ?");
 
 static Change
-insert(Arena *arena, DbTxn *txn, const char *address, const char *hash, const Edit *edit, GError **error)
+insert(Arena *arena, DbTxn *txn, gint64 id, const char *address, const char *hash, const Edit *edit, GError **error)
 {
         const Account *a = &edit->account;
         g_autoptr(GError) fault = NULL;
 
-        if (db_run(txn, &ACCOUNT_INSERT, &fault, "tttsisisi", a->address.domain, a->address.local,
+        if (db_run(txn, &ACCOUNT_INSERT, &fault, "itttsisisi", id, a->address.domain, a->address.local,
                    text_lower(arena, a->address.local), hash, (gint64) a->may_send, a->atrn, (gint64) a->is_disabled,
                    edit->template_name, (gint64) clock_real()))
                 return CHANGE_DONE;
@@ -291,8 +311,9 @@ directory_account_add(Directory *directory, DbTxn *txn, const char *address, con
         if (answer == CHANGE_DONE)
                 answer = find_template(arena, txn, &edit, error);
         if (answer == CHANGE_DONE)
-                answer = insert(arena, txn, address, password_hash, &edit, error);
-        id = answer == CHANGE_DONE ? db_last_id(txn) : 0;
+                answer = take_id(txn, &id, error);
+        if (answer == CHANGE_DONE)
+                answer = insert(arena, txn, id, address, password_hash, &edit, error);
         if (answer == CHANGE_DONE)
                 answer = write_quotas(txn, &edit.account, id, error);
         if (answer == CHANGE_DONE)

@@ -138,6 +138,42 @@ test_postmaster_account(void)
         test_site_close(&t);
 }
 
+static gint64
+id_of_new(TestSite *t, const char *address)
+{
+        g_autoptr(GError) error = NULL;
+        DbTxn *txn = db_begin(t->db, &error);
+        gint64 id = 0;
+
+        g_assert_cmpint(directory_account_add(t->directory, txn, address, NULL, NULL, 0, &id, &error), ==, CHANGE_DONE);
+        g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
+        return id;
+}
+
+/* Sessions and rows of other rooms go by the id. */
+static void
+test_ids_are_given_once(void)
+{
+        TestSite t;
+        g_autoptr(GError) error = NULL;
+        gint64 last = 0;
+
+        test_site_open(&t);
+        test_make(&t, TEST_DOMAIN, "ex.org", NULL);
+        for (guint i = 0; i < 3; i++) {
+                gint64 removed, id = id_of_new(&t, i == 1 ? "ann@ex.org" : "joe@ex.org");
+                g_assert_cmpint(id, >, last);
+                last = id;
+                DbTxn *txn = db_begin(t.db, &error);
+                g_assert_cmpint(directory_account_remove(t.directory, txn, i == 1 ? "ann@ex.org" : "joe@ex.org",
+                                                         &removed, &error),
+                                ==, CHANGE_DONE);
+                g_assert_cmpint(removed, ==, id);
+                g_assert_cmpint(db_take_commit(txn, &error), ==, DB_COMMITTED);
+        }
+        test_site_close(&t);
+}
+
 static void
 test_aliases(void)
 {
@@ -431,6 +467,7 @@ main(int argc, char **argv)
         g_test_add_func("/directory/change/a-domain-in-use-stays", test_removing_domains);
         g_test_add_func("/directory/change/accounts", test_accounts);
         g_test_add_func("/directory/change/the-postmasters-account-stays RFC 5321 §4.5.1", test_postmaster_account);
+        g_test_add_func("/directory/change/an-id-of-an-account-is-given-once", test_ids_are_given_once);
         g_test_add_func("/directory/change/aliases-groups-bouncers", test_aliases);
         g_test_add_func("/directory/change/1000-targets-and-not-one-more", test_too_many_targets);
         g_test_add_func("/directory/change/templates", test_templates);

@@ -4,7 +4,8 @@
  */
 #include "imap/names.h"
 
-#include "base/text.h"
+/* Those that RFC 4314 has made of c and d; who knows them not is told the old ones only. */
+#define RIGHTS_NEW ((guint) (RIGHT_CREATE | RIGHT_DELETE_MAILBOX | RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE))
 
 /* RFC 4314 §2.1.1: who knows only RFC 2086 sees the obsolete rights too. */
 void
@@ -12,7 +13,7 @@ imap_acl_put_rights(ImapSession *s, guint rights)
 {
         char letters[20];
 
-        (void) rights_text(rights, letters);
+        (void) rights_text(imap_has(s, "RIGHTS=kxte") ? rights : rights & ~RIGHTS_NEW, letters);
         if ((rights & (RIGHT_CREATE | RIGHT_DELETE_MAILBOX)) != 0)
                 g_strlcat(letters, "c", sizeof(letters));
         if ((rights & (RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE)) != 0)
@@ -20,52 +21,14 @@ imap_acl_put_rights(ImapSession *s, guint rights)
         imap_put_astring(s, span_of(letters));
 }
 
-/* " mailbox"; FALSE: not there, *ret_is_bad: a name that is none. */
-static gboolean
-read_name(ImapArgs *a, Span *ret, gboolean *ret_is_bad)
-{
-        *ret_is_bad = FALSE;
-        return args_space(a) && args_mailbox(a, ret, ret_is_bad);
-}
-
-static void
-answer_syntax(ImapSession *s, gboolean is_bad, const char *syntax)
-{
-        if (is_bad)
-                imap_no_mailbox(s, MAILBOX_BAD_NAME, NULL, "read a name");
-        else
-                imap_bad(s, syntax);
-}
-
-/* Identifiers are UTF-8 (§3). */
-static gboolean
-read_identifier(ImapArgs *a, Span *ret)
-{
-        return args_space(a) && args_astring(a, ret) && ret->len > 0 && text_is_utf8(*ret);
-}
-
 /* Changing -------------------------------------------------------------------------------------------------------- */
 
-/* "+lr", "-lr" or "lr". A letter that is none is BAD (§3.1). */
-static gboolean
-read_change(ImapArgs *a, AclAction *ret_action, guint *ret_rights)
-{
-        Span text;
-
-        if (!args_space(a) || !args_astring(a, &text))
-                return FALSE;
-        guint8 sign = text.len > 0 ? text.data[0] : 0;
-        *ret_action = sign == '+' ? ACL_ADD : sign == '-' ? ACL_REMOVE : ACL_REPLACE;
-        if (*ret_action != ACL_REPLACE)
-                text = span_slice(text, 1, text.len);
-        return rights_parse(text, ret_rights);
-}
-
 static void
-change(ImapSession *s, Span name, Span identifier, AclAction action, guint rights)
+change(ImapSession *s, const AclRequest *r)
 {
         g_autoptr(GError) error = NULL;
-        MailboxAnswer answer = store_acl_set(imap_store(s), &s->who, name, identifier, action, rights, &error);
+        MailboxAnswer answer =
+                store_acl_set(imap_store(s), &s->who, r->mailbox, r->identifier, r->action, r->rights, &error);
 
         if (answer == MAILBOX_DONE)
                 imap_ok(s, "", "granted as you wish");
@@ -78,28 +41,25 @@ change(ImapSession *s, Span name, Span identifier, AclAction action, guint right
 void
 imap_setacl(ImapSession *s, ImapArgs *args)
 {
-        Span name, identifier;
-        AclAction action;
+        AclRequest r;
         gboolean is_bad;
-        guint rights;
 
-        if (read_name(args, &name, &is_bad) && read_identifier(args, &identifier) &&
-            read_change(args, &action, &rights) && args_end(args))
-                change(s, name, identifier, action, rights);
+        if (imap_acl_parse(args, ACL_FORM_RIGHTS, &r, &is_bad))
+                change(s, &r);
         else
-                answer_syntax(s, is_bad, "syntax: SETACL mailbox identifier [+|-]rights");
+                imap_bad_arguments(s, is_bad);
 }
 
 void
 imap_deleteacl(ImapSession *s, ImapArgs *args)
 {
-        Span name, identifier;
+        AclRequest r;
         gboolean is_bad;
 
-        if (read_name(args, &name, &is_bad) && read_identifier(args, &identifier) && args_end(args))
-                change(s, name, identifier, ACL_REPLACE, 0);
+        if (imap_acl_parse(args, ACL_FORM_IDENTIFIER, &r, &is_bad))
+                change(s, &r);
         else
-                answer_syntax(s, is_bad, "syntax: DELETEACL mailbox identifier");
+                imap_bad_arguments(s, is_bad);
 }
 
 /* Looking --------------------------------------------------------------------------------------------------------- */
@@ -109,21 +69,21 @@ imap_getacl(ImapSession *s, ImapArgs *args)
 {
         g_autoptr(GError) error = NULL;
         const AclEntry *entries;
+        AclRequest r;
         gboolean is_bad;
-        Span name;
         gsize n;
 
-        if (!read_name(args, &name, &is_bad) || !args_end(args)) {
-                answer_syntax(s, is_bad, "syntax: GETACL mailbox");
+        if (!imap_acl_parse(args, ACL_FORM_MAILBOX, &r, &is_bad)) {
+                imap_bad_arguments(s, is_bad);
                 return;
         }
-        MailboxAnswer answer = store_acl(imap_store(s), s->arena, &s->who, name, &entries, &n, &error);
+        MailboxAnswer answer = store_acl(imap_store(s), s->arena, &s->who, r.mailbox, &entries, &n, &error);
         if (answer != MAILBOX_DONE) {
                 imap_no_mailbox(s, answer, error, "look at rights");
                 return;
         }
         imap_put(s, "* ACL ");
-        imap_put_mailbox(s, name);
+        imap_put_mailbox(s, r.mailbox);
         for (gsize i = 0; i < n; i++) {
                 imap_put(s, " ");
                 imap_put_astring(s, span_of(entries[i].identifier));
@@ -144,31 +104,39 @@ names_owner(const AclEntry *owner, Span identifier)
                span_equal_nocase(identifier, local);
 }
 
+static void
+put_grantable(ImapSession *s, gboolean is_owner)
+{
+        imap_put(s, is_owner ? " lra s w i p" : " \"\" l r s w i p");
+        if (imap_has(s, "RIGHTS=kxte"))
+                imap_put(s, " k x t e");
+        imap_put(s, is_owner ? " c d\r\n" : " a c d\r\n");
+}
+
 /* §3.7: what is always granted, then what can be granted one by one. The owner keeps l, r and a (store/mailbox.h). */
 void
 imap_listrights(ImapSession *s, ImapArgs *args)
 {
         g_autoptr(GError) error = NULL;
         const AclEntry *entries;
-        Span name, identifier;
+        AclRequest r;
         gboolean is_bad;
         gsize n;
 
-        if (!read_name(args, &name, &is_bad) || !read_identifier(args, &identifier) || !args_end(args)) {
-                answer_syntax(s, is_bad, "syntax: LISTRIGHTS mailbox identifier");
+        if (!imap_acl_parse(args, ACL_FORM_IDENTIFIER, &r, &is_bad)) {
+                imap_bad_arguments(s, is_bad);
                 return;
         }
-        MailboxAnswer answer = store_acl(imap_store(s), s->arena, &s->who, name, &entries, &n, &error);
+        MailboxAnswer answer = store_acl(imap_store(s), s->arena, &s->who, r.mailbox, &entries, &n, &error);
         if (answer != MAILBOX_DONE) {
                 imap_no_mailbox(s, answer, error, "look at rights");
                 return;
         }
         imap_put(s, "* LISTRIGHTS ");
-        imap_put_mailbox(s, name);
+        imap_put_mailbox(s, r.mailbox);
         imap_put(s, " ");
-        imap_put_astring(s, identifier);
-        imap_put(s, names_owner(&entries[0], identifier) ? " lra s w i p k x t e c d\r\n"
-                                                         : " \"\" l r s w i p k x t e a c d\r\n");
+        imap_put_astring(s, r.identifier);
+        put_grantable(s, names_owner(&entries[0], r.identifier));
         imap_ok(s, "", "that is all");
 }
 
@@ -177,20 +145,21 @@ imap_myrights(ImapSession *s, ImapArgs *args)
 {
         g_autoptr(GError) error = NULL;
         const Mailbox *mailbox = NULL;
+        AclRequest r;
         gboolean is_bad;
-        Span name;
 
-        if (!read_name(args, &name, &is_bad) || !args_end(args)) {
-                answer_syntax(s, is_bad, "syntax: MYRIGHTS mailbox");
+        if (!imap_acl_parse(args, ACL_FORM_MAILBOX, &r, &is_bad)) {
+                imap_bad_arguments(s, is_bad);
                 return;
         }
-        MailboxAnswer answer = store_mailbox(imap_store(s), s->arena, &s->who, name, RIGHT_LOOKUP, &mailbox, &error);
+        MailboxAnswer answer =
+                store_mailbox(imap_store(s), s->arena, &s->who, r.mailbox, RIGHT_LOOKUP, &mailbox, &error);
         if (answer != MAILBOX_DONE) {
                 imap_no_mailbox(s, answer, error, "look at rights");
                 return;
         }
         imap_put(s, "* MYRIGHTS ");
-        imap_put_mailbox(s, name);
+        imap_put_mailbox(s, r.mailbox);
         imap_put(s, " ");
         imap_acl_put_rights(s, mailbox->rights);
         imap_put(s, "\r\n");

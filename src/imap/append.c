@@ -155,11 +155,15 @@ begin_message(ImapSession *s, ImapAppend *p, const AppendAction *begin)
         char code[LIMIT_CODE_OCTETS];
 
         if (messages_are_over_limit(s, p->messages->len + 1)) {
-                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_settings(s)->message_limit);
+                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_message_limit(s));
                 return refuse(s, code, "too many messages at once");
         }
         if (p->is_replace && p->messages->len > 0) {
                 imap_bad(s, "REPLACE takes one message");
+                return FALSE;
+        }
+        if (p->messages->len > 0 && !imap_has(s, "MULTIAPPEND")) {
+                imap_bad(s, "one message at a time");
                 return FALSE;
         }
         message.flags = begin->flags & flags_permitted(p->target->rights, &may_keywords);
@@ -216,7 +220,7 @@ carry_out(ImapSession *s, ImapAppend *p, const AppendText *text)
 static ImapArgs
 args_of(ImapSession *s, const ImapAppend *p, Span text)
 {
-        return (ImapArgs){.scan = scan_from(text), .arena = p->arena, .enabled = s->enabled};
+        return imap_args(s, p->arena, text);
 }
 
 static ImapLiteral
@@ -318,12 +322,13 @@ finish(ImapSession *s, ImapAppend *p)
         if (!commit(s, p, &uid_validity))
                 return;
         g_autofree char *code = appenduid(p, uid_validity);
-        if (p->is_replace) { /* RFC 8508 §3.3: before the old one vanishes */
+        if (p->is_replace && imap_has(s, "UIDPLUS")) { /* RFC 8508 §3.3: before the old one vanishes */
                 imap_put(s, "* OK [");
                 imap_put(s, code);
                 imap_put(s, "] replacement is there\r\n");
         }
-        imap_ok(s, p->is_replace ? "" : code, p->is_replace ? "REPLACE completed" : "APPEND completed");
+        imap_ok(s, p->is_replace ? "" : imap_code(s, "UIDPLUS", code),
+                p->is_replace ? "REPLACE completed" : "APPEND completed");
 }
 
 static void

@@ -16,6 +16,13 @@ at_literal(const Reading *r)
         return r->has_literal && args_end(r->a);
 }
 
+/* The octets of a message or of a part: RFC 3516 §4.4 has literal8. */
+static gboolean
+at_octets(const Reading *r)
+{
+        return at_literal(r) && (!r->is_binary || args_has(r->a, "BINARY"));
+}
+
 static gboolean
 end_with(Reading *r, AppendWants wants, AppendPlace next)
 {
@@ -73,7 +80,7 @@ read_mailbox(Reading *r)
 static gboolean
 begin_utf8(Reading *r)
 {
-        return args_space(r->a) && args_open(r->a) && at_literal(r) && r->is_binary &&
+        return args_has(r->a, "UTF8=ACCEPT") && args_space(r->a) && args_open(r->a) && at_literal(r) && r->is_binary &&
                (r->a->enabled & (IMAP_ENABLED_UTF8 | IMAP_ENABLED_REV2)) != 0 &&
                end_with(r, APPEND_WANTS_OCTETS, APPEND_AFTER_UTF8);
 }
@@ -97,12 +104,12 @@ read_message(Reading *r)
         }
         if (!act(r, &begin))
                 return FALSE;
-        if (at_literal(r))
+        if (at_octets(r))
                 return end_with(r, APPEND_WANTS_OCTETS, APPEND_AFTER_OCTETS);
         if (args_word(r->a, "UTF8"))
                 return begin_utf8(r);
         r->text.place = APPEND_AT_PART;
-        return args_word(r->a, "CATENATE") && args_space(r->a) && args_open(r->a);
+        return args_has(r->a, "CATENATE") && args_word(r->a, "CATENATE") && args_space(r->a) && args_open(r->a);
 }
 
 static gboolean
@@ -111,7 +118,7 @@ read_part(Reading *r)
         AppendAction url = {.what = APPEND_URL};
 
         if (args_word(r->a, "TEXT"))
-                return args_space(r->a) && at_literal(r) && end_with(r, APPEND_WANTS_OCTETS, APPEND_AFTER_PART);
+                return args_space(r->a) && at_octets(r) && end_with(r, APPEND_WANTS_OCTETS, APPEND_AFTER_PART);
         if (!args_word(r->a, "URL") || !args_space(r->a))
                 return FALSE;
         if (at_literal(r))

@@ -80,11 +80,12 @@ open_section(ImapSession *s, const View *view, guint32 index, const MessageUrl *
 {
         g_autoptr(SummaryCursor) cursor = store_summary_cursor(imap_store(s), SUMMARY_STRUCTURE);
         StoredSummary summary = {0};
+        StoredMessage *message;
 
-        if (url->section.n_path > 0 && !summary_cursor_get(cursor, view, index, &summary, error))
+        if ((url->section.n_path > 0 && !summary_cursor_get(cursor, view, index, &summary, error)) ||
+            !store_message_of(imap_store(s), view, index, &message, error))
                 return SECTION_FAILED;
-        SectionAnswer answer =
-                section_open(r, imap_store(s), view, index, &url->section, SECTION_AS_STORED, summary.structure, error);
+        SectionAnswer answer = section_open(r, message, &url->section, SECTION_AS_STORED, summary.structure, error);
         return answer == SECTION_READY ? measure(r, error) : answer;
 }
 

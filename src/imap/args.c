@@ -505,7 +505,8 @@ args_set(ImapArgs *a, ImapSet *ret)
         gsize n = 0;
         Span text;
 
-        if (scan_octet(&a->scan, '$')) {
+        if (scan_peek(&a->scan) == '$' && args_has(a, "SEARCHRES")) {
+                scan_skip(&a->scan, 1);
                 *ret = (ImapSet){.is_saved = TRUE};
                 return TRUE;
         }

@@ -69,10 +69,42 @@ copyuid(const Copied *copied)
 
         g_string_append_printf(code, "COPYUID %u ", copied->uid_validity);
         messages_append_ranges(code, copied->sources);
-        g_string_append_printf(code, " %u", copied->first_uid);
-        if (copied->n > 1)
-                g_string_append_printf(code, ":%u", copied->first_uid + copied->n - 1);
+        g_string_append_c(code, ' ');
+        messages_append_ranges(code, copied->targets);
         return g_string_free(code, FALSE);
+}
+
+/* RFC 9585: said at once, the command goes on. Nobody who does not read holds it up. */
+static void
+tell_progress(guint64 done, guint64 total, gpointer data)
+{
+        ImapSession *s = data;
+
+        if (imap_is_full(s))
+                return;
+        imap_progress(s, done, total);
+        (void) stream_flush(s->session.stream);
+}
+
+/* What is done of a MOVE is told, whatever its end (RFC 6851 §4.3). */
+static void
+put_moved(ImapSession *s, const Copied *copied)
+{
+        if (copied->n == 0 || !imap_has(s, "UIDPLUS"))
+                return;
+        g_autofree char *code = copyuid(copied);
+        imap_put(s, "* OK [");
+        imap_put(s, code);
+        imap_put(s, "] moved\r\n");
+}
+
+static void
+notify_copied(ImapSession *s, gint64 mailbox, const Copied *copied)
+{
+        for (guint i = 0; i < copied->targets->len; i++) {
+                const UidRange *range = &g_array_index(copied->targets, UidRange, i);
+                imap_notify_own(s, mailbox, range->first, range->last);
+        }
 }
 
 /* FALSE has answered. Nothing to copy: n is 0. */
@@ -80,8 +112,12 @@ static gboolean
 copy(ImapSession *s, const CopyArgs *c, gboolean is_move, Copied *ret)
 {
         g_autoptr(GError) error = NULL;
-        CopyRequest request = {
-                .from = s->selected->mailbox, .to = c->target->id, .reader = s->who.account, .is_move = is_move};
+        const ChangeProgress progress = {tell_progress, s};
+        CopyRequest request = {.from = s->selected->mailbox,
+                               .to = c->target->id,
+                               .reader = s->who.account,
+                               .is_move = is_move,
+                               .progress = &progress};
 
         *ret = (Copied){0};
         if (c->messages.n == 0)
@@ -92,12 +128,13 @@ copy(ImapSession *s, const CopyArgs *c, gboolean is_move, Copied *ret)
                 imap_no(s, "LIMIT", "too complex");
                 return FALSE;
         }
+        imap_begin_progress(s);
         ChangeAnswer answer = store_copy(imap_store(s), &request, &uids, ret, &error);
-        if (answer == CHANGED_DONE) {
-                if (ret->n > 0)
-                        imap_notify_own(s, c->target->id, ret->first_uid, ret->first_uid + ret->n - 1);
+        notify_copied(s, c->target->id, ret);
+        if (answer == CHANGED_DONE)
                 return TRUE;
-        }
+        if (is_move)
+                put_moved(s, ret);
         imap_no_change(s, answer, error, is_move ? "move" : "copy");
         return FALSE;
 }
@@ -106,15 +143,14 @@ void
 imap_copy(ImapSession *s, ImapArgs *a)
 {
         g_autofree char *code = NULL;
+        g_auto(Copied) copied = {0};
         CopyArgs c = {0};
-        Copied copied;
 
         if (!parse(s, a, &c) || !is_within_limit(s, &c.messages) || !copy(s, &c, FALSE, &copied))
                 return;
         if (copied.n > 0)
                 code = copyuid(&copied);
-        imap_ok(s, code != NULL ? code : "", "COPY completed");
-        g_clear_pointer(&copied.sources, g_array_unref);
+        imap_ok(s, code != NULL ? imap_code(s, "UIDPLUS", code) : "", "COPY completed");
 }
 
 /* MOVE ------------------------------------------------------------------------------------------------------------ */
@@ -151,8 +187,8 @@ answer_removed(ImapSession *s, guint64 modseq, const Messages *m, const char *te
 void
 imap_move(ImapSession *s, ImapArgs *a)
 {
+        g_auto(Copied) copied = {0};
         CopyArgs c = {0};
-        Copied copied;
 
         if (!parse(s, a, &c) || !may_remove(s, RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE))
                 return;
@@ -162,14 +198,8 @@ imap_move(ImapSession *s, ImapArgs *a)
         }
         if (!copy(s, &c, TRUE, &copied))
                 return;
-        if (copied.n > 0) {
-                g_autofree char *code = copyuid(&copied);
-                imap_put(s, "* OK [");
-                imap_put(s, code);
-                imap_put(s, "] moved\r\n");
-        }
+        put_moved(s, &copied);
         answer_removed(s, copied.modseq, &c.messages, "MOVE completed");
-        g_clear_pointer(&copied.sources, g_array_unref);
 }
 
 /* EXPUNGE --------------------------------------------------------------------------------------------------------- */
@@ -211,8 +241,12 @@ static void
 expunge(ImapSession *s, const UidSet *uids, const Messages *m)
 {
         g_autoptr(GError) error = NULL;
+        const ChangeProgress progress = {tell_progress, s};
         guint64 modseq = 0;
-        ChangeAnswer answer = store_expunge(imap_store(s), s->selected->mailbox, uids, &modseq, &error);
+
+        imap_begin_progress(s);
+        ChangeAnswer answer =
+                store_expunge_telling(imap_store(s), s->selected->mailbox, uids, &progress, &modseq, &error);
 
         if (answer == CHANGED_DONE)
                 answer_removed(s, modseq, m, "EXPUNGE completed");

@@ -30,6 +30,26 @@ talk_validity(TalkSite *site, const char *say, const char *format)
         talk(&site->joe, say, answer);
 }
 
+/* RFC 9585: with a span of nothing, each slice is told. */
+static void
+test_progress(void)
+{
+        TalkSite site;
+
+        talk_open(&site);
+        fill(&site, 4);
+        talk_select(&site.joe, "INBOX");
+        site.joe.session->progress_span = 0;
+        talk_ends(&site.joe, "s STORE 2:3 +FLAGS.SILENT (\\Deleted)", "s OK STORE completed\r\n");
+        talk(&site.joe, "x EXPUNGE",
+             "* OK [INPROGRESS (\"x\" 2 NIL)] at work\r\n* 3 EXPUNGE\r\n* 2 EXPUNGE\r\nx OK EXPUNGE completed\r\n");
+        /* UIDs that are not there any more count, too */
+        talk_validity(&site, "m MOVE 1:2 Archive",
+                      "* OK [INPROGRESS (\"m\" 2 4)] at work\r\n* OK [COPYUID %u 1,4 1:2] moved\r\n* 2 EXPUNGE\r\n* 1 "
+                      "EXPUNGE\r\nm OK MOVE completed\r\n");
+        talk_close(&site);
+}
+
 static void
 test_copy(void)
 {
@@ -166,6 +186,7 @@ main(int argc, char **argv)
         log_set_level(LOG_ERROR);
         g_test_add_func("/imap/copy/COPY (RFC 9051 §6.4.7, 4315 §3)", test_copy);
         g_test_add_func("/imap/copy/MOVE (RFC 6851)", test_move);
+        g_test_add_func("/imap/copy/how far it is (RFC 9585)", test_progress);
         g_test_add_func("/imap/copy/EXPUNGE (RFC 9051 §6.4.3, §6.4.9)", test_expunge);
         g_test_add_func("/imap/copy/rights (RFC 4314 §4)", test_rights);
         g_test_add_func("/imap/copy/MESSAGELIMIT (RFC 9738 §3)", test_limit);

@@ -3,9 +3,10 @@
 
 const LogEvent IMAP_EVENTS[] = {
         [IMAP_EVENT_LOGIN] = {"imap.login", LOG_INFO, "a client has logged in; id: what it calls itself"},
-        [IMAP_EVENT_AUTH_FAILED] = {"imap.auth-failed", LOG_WARNING,
-                                    "somebody gave a wrong name or password; repeated from one address it is guessing, "
-                                    "slowed down by itself"},
+        [IMAP_EVENT_AUTH_FAILED] =
+                {"imap.auth-failed", LOG_WARNING,
+                 "somebody gave a wrong name, password or token (then with the reason); repeated from one "
+                 "address it is guessing, slowed down by itself"},
         [IMAP_EVENT_LOGOUT] = {"imap.logout", LOG_INFO, "a client has logged out"},
         [IMAP_EVENT_TLS_FAILED] =
                 {"imap.tls-failed", LOG_INFO,

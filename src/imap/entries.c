@@ -126,50 +126,70 @@ imap_uids(ImapSession *s, const IndexRange *ranges, gsize n)
 
 /* The system flags, by their bits. */
 static const char *const SYSTEM_FLAGS[] = {"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"};
+#define SYSTEM_FLAGS_OCTETS 64 /* all of them, spaces and parentheses */
 
-static gsize
-put_word(guint8 *out, gsize n, const char *word)
+static guint8 *
+write_word(guint8 *at, const char *word, gboolean is_first)
 {
-        gsize len = strlen(word);
-
-        if (n > 0)
-                out[n++] = ' ';
-        memcpy(out + n, word, len);
-        return n + len;
+        if (!is_first)
+                *at++ = ' ';
+        return imap_write_span(at, span_of(word));
 }
 
-static void
-put_keywords(ImapSession *s, const View *view, guint64 flags, gboolean is_first)
+static guint8 *
+write_keywords(guint8 *at, const View *view, guint64 flags, gboolean is_first)
 {
-        for (guint bit = FLAG_KEYWORD_FIRST; bit < 64; bit++) {
-                const char *keyword = (flags >> bit & 1) != 0 ? view_keyword(view, bit) : NULL;
-                if (keyword == NULL)
+        for (guint64 left = flags & ~FLAG_SYSTEM; left != 0; left &= left - 1) {
+                const char *keyword = view_keyword(view, (guint) __builtin_ctzll(left));
+                if (keyword == NULL || strlen(keyword) > KEYWORD_OCTETS_MAX) /* no longer one can be set */
                         continue;
-                if (!is_first)
-                        imap_put(s, " ");
+                at = write_word(at, keyword, is_first);
                 is_first = FALSE;
-                imap_put(s, keyword);
         }
+        return at;
+}
+
+static guint8 *
+write_bare_flags(guint8 *at, const View *view, guint64 flags)
+{
+        const guint8 *start = at;
+
+        for (guint64 left = flags & FLAG_SYSTEM; left != 0; left &= left - 1)
+                at = write_word(at, SYSTEM_FLAGS[__builtin_ctzll(left)], at == start);
+        return (flags & ~FLAG_SYSTEM) != 0 ? write_keywords(at, view, flags, at == start) : at;
+}
+
+gsize
+imap_flags_octets(guint64 flags)
+{
+        gsize n_keywords = (gsize) __builtin_popcountll(flags & ~FLAG_SYSTEM);
+
+        return SYSTEM_FLAGS_OCTETS + n_keywords * (KEYWORD_OCTETS_MAX + 1);
+}
+
+guint8 *
+imap_write_flags(guint8 *at, const View *view, guint64 flags)
+{
+        *at++ = '(';
+        at = write_bare_flags(at, view, flags);
+        *at++ = ')';
+        return at;
 }
 
 void
 imap_put_bare_flags(ImapSession *s, const View *view, guint64 flags)
 {
-        guint8 text[64];
-        gsize n = 0;
+        guint8 *start = stream_reserve(s->session.stream, imap_flags_octets(flags));
 
-        for (gsize i = 0; i < G_N_ELEMENTS(SYSTEM_FLAGS); i++)
-                if ((flags >> i & 1) != 0)
-                        n = put_word(text, n, SYSTEM_FLAGS[i]);
-        imap_put_span(s, span_make(text, n));
-        if ((flags & ~FLAG_SYSTEM) != 0)
-                put_keywords(s, view, flags, n == 0);
+        if (start != NULL)
+                stream_commit(s->session.stream, (gsize) (write_bare_flags(start, view, flags) - start));
 }
 
 void
 imap_put_flags(ImapSession *s, const View *view, guint64 flags)
 {
-        imap_put(s, "(");
-        imap_put_bare_flags(s, view, flags);
-        imap_put(s, ")");
+        guint8 *start = stream_reserve(s->session.stream, imap_flags_octets(flags));
+
+        if (start != NULL)
+                stream_commit(s->session.stream, (gsize) (imap_write_flags(start, view, flags) - start));
 }

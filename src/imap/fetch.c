@@ -87,7 +87,7 @@ choose(ImapSession *s, FetchRequest *r)
         r->first = 0;
         r->last = G_MAXUINT32;
         if (m->has_partial && messages_are_over_limit(s, m->last - m->first + 1)) {
-                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_settings(s)->message_limit);
+                g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_message_limit(s));
                 imap_no(s, code, "too many messages in one page");
                 return FALSE;
         }
@@ -108,9 +108,22 @@ is_chosen(const ImapSession *s, const FetchRequest *r, guint32 index)
 
 /* \Seen ----------------------------------------------------------------------------------------------------------- */
 
+/* As it is now, which may be more than what the client was told. */
+static gboolean
+is_unseen(const View *view, const View *newest, guint32 index)
+{
+        if (newest != view) {
+                guint32 uid = view_entry(view, index)->uid;
+                index = view_index_of(newest, uid);
+                if (index == view_count(newest) || view_entry(newest, index)->uid != uid)
+                        return FALSE;
+        }
+        return (view_flags(newest, index) & FLAG_SEEN) == 0;
+}
+
 /* Messages of the answer that this reader has not seen. */
 static GArray *
-find_unseen(const ImapSession *s, const FetchRequest *r)
+find_unseen(const ImapSession *s, const FetchRequest *r, const View *newest)
 {
         const View *view = s->selected->view;
         GArray *uids = g_array_new(FALSE, FALSE, sizeof(UidRange));
@@ -118,7 +131,7 @@ find_unseen(const ImapSession *s, const FetchRequest *r)
 
         for (gsize i = 0; i < r->messages.n; i++)
                 for (guint32 j = r->messages.ranges[i].first; j <= r->messages.ranges[i].last; j++) {
-                        if ((view_flags(view, j) & FLAG_SEEN) != 0 || !is_chosen(s, r, j))
+                        if (!is_unseen(view, newest, j) || !is_chosen(s, r, j))
                                 continue;
                         guint32 uid = view_entry(view, j)->uid;
                         if (uids->len > 0 && after_last == j)
@@ -135,10 +148,14 @@ static gboolean
 set_seen(ImapSession *s, const FetchRequest *r, News *news, GError **error)
 {
         const ImapSelected *selected = s->selected;
+        g_autoptr(View) newest = NULL;
 
         if (!r->items.sets_seen || selected->is_read_only || (selected->rights & RIGHT_SEEN) == 0)
                 return TRUE;
-        g_autoptr(GArray) uids = find_unseen(s, r);
+        StoreAnswer answer = store_view_open(imap_store(s), selected->mailbox, s->who.account, &newest, error);
+        if (answer != STORE_DONE)
+                return answer == STORE_NO_MAILBOX;
+        g_autoptr(GArray) uids = find_unseen(s, r, newest);
         if (uids->len == 0)
                 return TRUE;
         const UidSet set = {(const UidRange *) (gpointer) uids->data, uids->len};

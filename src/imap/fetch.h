@@ -32,6 +32,7 @@ typedef struct FetchTask {
         gboolean has_summary; /* of index                                                        */
         StoredSummary summary;
 
+        MessagesAhead *ahead; /* NULL until a message is read                                    */
         SectionReader reader; /* of item, while is_reading                                       */
         gboolean is_reading, is_sending;
         guint64 skip, left; /* octets of the section: before the answer, and of it             */
@@ -54,7 +55,11 @@ imap_fetch_error(FetchTask *t)
         return t->error == NULL ? &t->error : NULL;
 }
 
-/* fetch_put.c: a space if it is not the first, the label, a space. */
+/* fetch_put.c: items that are a number, a date or flags of the entry. */
+gboolean imap_fetch_is_short(FetchKind kind);
+/* Those that come next, t->item moves on behind them; before the first item of a message, the beginning of its answer. */
+void imap_fetch_put_short(ImapSession *s, FetchTask *t);
+/* A space if it is not the first, the label, a space. */
 void imap_fetch_put_label(ImapSession *s, FetchTask *t, Span label);
 /* The item of t->index, its label first. Items that are sections are another's affair. */
 void imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item);

@@ -182,7 +182,8 @@ typedef struct ItemRow {
         ItemForm form;
         guint summary;
         gboolean sets_seen;
-        PartSection part; /* of the old words for sections */
+        PartSection part;       /* of the old words for sections               */
+        const char *capability; /* known only while this one is on (args_has) */
 } ItemRow;
 
 static const ItemRow ITEMS[] = {
@@ -192,32 +193,33 @@ static const ItemRow ITEMS[] = {
         {"RFC822.SIZE", "RFC822.SIZE", FETCH_SIZE},
         {"ENVELOPE", "ENVELOPE", FETCH_ENVELOPE, ITEM_PLAIN, SUMMARY_ENVELOPE},
         {"BODYSTRUCTURE", "BODYSTRUCTURE", FETCH_BODYSTRUCTURE, ITEM_PLAIN, SUMMARY_STRUCTURE},
-        {"MODSEQ", "MODSEQ", FETCH_MODSEQ},
-        {"EMAILID", "EMAILID", FETCH_EMAILID},
-        {"THREADID", "THREADID", FETCH_THREADID},
-        {"SAVEDATE", "SAVEDATE", FETCH_SAVEDATE},
-        {"PREVIEW", "PREVIEW", FETCH_PREVIEW, ITEM_PREVIEW, SUMMARY_PREVIEW},
-        {"RFC822", "RFC822", FETCH_SECTION, ITEM_PLAIN, 0, TRUE, SECTION_WHOLE},
-        {"RFC822.HEADER", "RFC822.HEADER", FETCH_SECTION, ITEM_PLAIN, 0, FALSE, SECTION_HEADER},
-        {"RFC822.TEXT", "RFC822.TEXT", FETCH_SECTION, ITEM_PLAIN, 0, TRUE, SECTION_TEXT},
+        {"MODSEQ", "MODSEQ", FETCH_MODSEQ, .capability = "CONDSTORE"},
+        {"EMAILID", "EMAILID", FETCH_EMAILID, .capability = "OBJECTID"},
+        {"THREADID", "THREADID", FETCH_THREADID, .capability = "OBJECTID"},
+        {"SAVEDATE", "SAVEDATE", FETCH_SAVEDATE, .capability = "SAVEDATE"},
+        {"PREVIEW", "PREVIEW", FETCH_PREVIEW, ITEM_PREVIEW, SUMMARY_PREVIEW, .capability = "PREVIEW"},
+        {"RFC822", "RFC822", FETCH_SECTION, ITEM_PLAIN, 0, TRUE, SECTION_WHOLE, .capability = "IMAP4rev1"},
+        {"RFC822.HEADER", "RFC822.HEADER", FETCH_SECTION, ITEM_PLAIN, 0, FALSE, SECTION_HEADER,
+         .capability = "IMAP4rev1"},
+        {"RFC822.TEXT", "RFC822.TEXT", FETCH_SECTION, ITEM_PLAIN, 0, TRUE, SECTION_TEXT, .capability = "IMAP4rev1"},
         {"BODY", "BODY", FETCH_SECTION, ITEM_SECTION, 0, TRUE},
         {"BODY.PEEK", "BODY", FETCH_SECTION, ITEM_SECTION},
-        {"BINARY", "BINARY", FETCH_BINARY, ITEM_SECTION, 0, TRUE},
-        {"BINARY.PEEK", "BINARY", FETCH_BINARY, ITEM_SECTION},
-        {"BINARY.SIZE", "BINARY.SIZE", FETCH_BINARY_SIZE, ITEM_SECTION},
+        {"BINARY", "BINARY", FETCH_BINARY, ITEM_SECTION, 0, TRUE, .capability = "BINARY"},
+        {"BINARY.PEEK", "BINARY", FETCH_BINARY, ITEM_SECTION, .capability = "BINARY"},
+        {"BINARY.SIZE", "BINARY.SIZE", FETCH_BINARY_SIZE, ITEM_SECTION, .capability = "BINARY"},
 };
 
 /* BODY without a section. */
 static const ItemRow ITEM_BODY = {"BODY", "BODY", FETCH_BODY, ITEM_PLAIN, SUMMARY_STRUCTURE};
 
 static const ItemRow *
-find_row(Span word, int next)
+find_row(const ImapArgs *a, Span word, int next)
 {
         if (next != '[' && span_is(word, "BODY"))
                 return &ITEM_BODY;
         for (gsize i = 0; i < G_N_ELEMENTS(ITEMS); i++)
                 if (span_is(word, ITEMS[i].word))
-                        return &ITEMS[i];
+                        return args_has(a, ITEMS[i].capability) ? &ITEMS[i] : NULL;
         return NULL;
 }
 
@@ -303,7 +305,7 @@ parse_item(ImapArgs *a, Gathered *g)
 
         if (!scan_run(&a->scan, &CLASS_ITEM, 32, &word))
                 return FALSE;
-        row = find_row(word, scan_peek(&a->scan));
+        row = find_row(a, word, scan_peek(&a->scan));
         return row != NULL && gather_row(a, row, g);
 }
 
@@ -324,7 +326,7 @@ parse_macro(ImapArgs *a, Gathered *g)
                 if (!args_word(a, macros[i].word))
                         continue;
                 for (gsize j = 0; j < G_N_ELEMENTS(macros[i].items) && macros[i].items[j] != NULL; j++)
-                        (void) gather_row(a, find_row(span_of(macros[i].items[j]), -1), g);
+                        (void) gather_row(a, find_row(a, span_of(macros[i].items[j]), -1), g);
                 return TRUE;
         }
         return FALSE;
@@ -420,15 +422,15 @@ parse_positions(ImapArgs *a, FetchModifiers *m)
 static gboolean
 parse_modifier(ImapArgs *a, FetchModifiers *m)
 {
-        if (!m->has_changed_since && args_word(a, "CHANGEDSINCE")) {
+        if (!m->has_changed_since && args_has(a, "CONDSTORE") && args_word(a, "CHANGEDSINCE")) {
                 m->has_changed_since = TRUE;
                 return args_space(a) && args_number(a, G_MAXINT64, &m->changed_since);
         }
-        if (!m->has_partial && args_word(a, "PARTIAL")) {
+        if (!m->has_partial && args_has(a, "PARTIAL") && args_word(a, "PARTIAL")) {
                 m->has_partial = TRUE;
                 return args_space(a) && parse_positions(a, m);
         }
-        if (m->has_vanished || !args_word(a, "VANISHED"))
+        if (m->has_vanished || !args_has(a, "QRESYNC") || !args_word(a, "VANISHED"))
                 return FALSE;
         m->has_vanished = TRUE;
         return TRUE;

@@ -1,10 +1,28 @@
-/* fetch_put.c -- items of FETCH that need no reading of the message. */
+/* fetch_put.c -- items of FETCH that need no reading of the message.
+ *
+ * Answers have thousands of these, a few octets each: what is short goes into the output together.
+ */
 #include "imap/fetch.h"
+
+#define HEAD_OCTETS 40  /* "* 4294967295 UIDFETCH (" */
+#define SHORT_OCTETS 48 /* a short item with its label, and "\\Recent "; but for its other flags */
+#define LABEL_MAX 4096  /* a longer one is written by itself */
 
 static void
 put_span(gpointer to, Span piece)
 {
         imap_put_span(to, piece);
+}
+
+static guint8 *
+write_label(guint8 *at, FetchTask *t, Span label)
+{
+        if (t->has_put)
+                *at++ = ' ';
+        t->has_put = TRUE;
+        at = imap_write_span(at, label);
+        *at++ = ' ';
+        return at;
 }
 
 void
@@ -88,28 +106,57 @@ find_fields(const FetchTask *t, const Section *section, FoundFields *found)
         return summary_find_fields(t->summary.fields, &section->fields, cuts, n, found);
 }
 
+/* The octets [from, from + left) of the fields, behind each other. */
+static guint8 *
+write_window(guint8 *at, const FoundFields *found, guint64 from, guint64 left)
+{
+        for (guint i = 0; i < found->n && left > 0; i++) {
+                Span shown = found->fields[i];
+                gsize skipped = (gsize) MIN(from, shown.len);
+                shown = span_slice(shown, skipped, skipped + (gsize) MIN(left, shown.len - skipped));
+                from -= skipped;
+                left -= shown.len;
+                at = imap_write_span(at, shown);
+        }
+        return at;
+}
+
+static guint8 *
+write_fields(guint8 *at, const FoundFields *found)
+{
+        for (guint i = 0; i < found->n; i++)
+                at = imap_write_span(at, found->fields[i]);
+        return at;
+}
+
 /* RFC 9051 §6.4.5.1: the empty line is part of it. */
 static void
-put_found(ImapSession *s, const FetchItem *item, FoundFields *found)
+put_found(ImapSession *s, FetchTask *t, const FetchItem *item, FoundFields *found)
 {
-        guint64 from = 0, left = G_MAXUINT64;
+        Span label = item->label;
+        guint64 from = item->has_partial ? MIN(item->from, found->octets + 2) : 0;
+        guint64 left = found->octets + 2 - from;
 
         found->fields[found->n++] = span_make("\r\n", 2);
-        found->octets += 2;
-        if (item->has_partial) {
-                from = MIN(item->from, found->octets);
-                left = item->count;
+        if (item->has_partial)
+                left = MIN(left, item->count);
+        if (label.len > LABEL_MAX) {
+                imap_fetch_put_label(s, t, label);
+                label = SPAN_EMPTY;
         }
-        left = MIN(left, found->octets - from);
-        imap_put_literal_head(s, left, FALSE);
-        for (guint i = 0; i < found->n; i++) {
-                Span shown =
-                        span_slice(found->fields[i], (gsize) MIN(from, found->fields[i].len), found->fields[i].len);
-                from -= found->fields[i].len - shown.len;
-                shown.len = (gsize) MIN(shown.len, left);
-                left -= shown.len;
-                imap_put_without_nuls(s, shown);
-        }
+        gsize room = label.len + 2 + IMAP_NUMBER_OCTETS + 4 + (gsize) left;
+        guint8 *start = stream_reserve(s->session.stream, room), *at = start;
+        if (start == NULL)
+                return;
+        if (label.len > 0)
+                at = write_label(at, t, label);
+        *at++ = '{';
+        at = imap_write_number(at, left);
+        at = imap_write_span(at, span_make("}\r\n", 3));
+        guint8 *literal = at;
+        at = item->has_partial ? write_window(at, found, from, left) : write_fields(at, found);
+        imap_replace_nuls(literal, (gsize) (at - literal));
+        stream_commit(s->session.stream, (gsize) (at - start));
 }
 
 gboolean
@@ -123,25 +170,122 @@ imap_fetch_put_known_fields(ImapSession *s, FetchTask *t, const FetchItem *item)
         if (section->n_path > 0 || !section->has_names || section->is_not || !imap_fetch_need_summary(s, t) ||
             find_fields(t, section, &found) != FIELDS_KNOWN || found.n == FOUND_FIELDS_MAX)
                 return FALSE;
-        imap_fetch_put_label(s, t, item->label);
-        put_found(s, item, &found);
+        put_found(s, t, item, &found);
         return TRUE;
 }
 
-/* Items ----------------------------------------------------------------------------------------------------------- */
+/* Short items ------------------------------------------------------------------------------------------------------ */
 
-static void
-put_flags(ImapSession *s, FetchTask *t)
+gboolean
+imap_fetch_is_short(FetchKind kind)
 {
-        imap_put_flags(s, t->view, view_flags(t->view, t->index));
+        return kind <= FETCH_SAVEDATE && kind != FETCH_EMAILID;
 }
 
-static void
-put_modseq(ImapSession *s, FetchTask *t)
+static guint8 *
+write_modseq(guint8 *at, guint64 modseq)
 {
-        imap_put(s, "(");
-        imap_put_number(s, view_entry(t->view, t->index)->modseq);
-        imap_put(s, ")");
+        *at++ = '(';
+        at = imap_write_number(at, modseq);
+        *at++ = ')';
+        return at;
+}
+
+/* What short items are of. */
+typedef struct ShortSource {
+        const View *view;
+        const ViewEntry *entry;
+        guint64 flags;
+        gboolean is_recent;
+} ShortSource;
+
+static ShortSource
+short_source(const ImapSession *s, const FetchTask *t)
+{
+        const ViewEntry *entry = view_entry(t->view, t->index);
+
+        return (ShortSource){t->view, entry, view_flags(t->view, t->index), imap_is_recent(s, entry->uid)};
+}
+
+static guint8 *
+write_short(guint8 *at, const ShortSource *from, FetchKind kind)
+{
+        const ViewEntry *entry = from->entry;
+
+        switch (kind) {
+        case FETCH_UID:
+                return imap_write_number(at, entry->uid);
+        case FETCH_FLAGS:
+                return imap_write_entry_flags(at, from->view, from->flags, from->is_recent);
+        case FETCH_INTERNALDATE:
+                return imap_write_date_time(at, entry->received);
+        case FETCH_SIZE:
+                return imap_write_number(at, entry->size);
+        case FETCH_MODSEQ:
+                return write_modseq(at, entry->modseq);
+        case FETCH_SAVEDATE:
+                return imap_write_date_time(at, entry->saved);
+        case FETCH_THREADID: /* RFC 8474 §5.2: NIL where there are none */
+                return imap_write_span(at, span_make("NIL", 3));
+        default:
+                g_assert_not_reached();
+        }
+}
+
+static guint8 *
+write_head(guint8 *at, const ImapSession *s, const FetchTask *t, guint32 uid)
+{
+        gboolean is_uidonly = (s->enabled & IMAP_ENABLED_UIDONLY) != 0;
+
+        at = imap_write_span(at, span_make("* ", 2));
+        at = imap_write_number(at, is_uidonly ? uid : t->index + 1);
+        return imap_write_span(at, is_uidonly ? span_of(" UIDFETCH (") : span_of(" FETCH ("));
+}
+
+/* Items from t->item on that are short. Each is there once, however often it was asked for (fetch_item.c). */
+static gsize
+count_short(const FetchTask *t)
+{
+        gsize n = 0;
+
+        while (t->item + n < t->items.n && imap_fetch_is_short(t->items.items[t->item + n].kind))
+                n++;
+        return n;
+}
+
+/* Their labels are words of ours. */
+void
+imap_fetch_put_short(ImapSession *s, FetchTask *t)
+{
+        const FetchItem *items = t->items.items + t->item;
+        gsize n = count_short(t);
+        const ShortSource from = short_source(s, t);
+        gsize room = HEAD_OCTETS + n * SHORT_OCTETS + imap_flags_octets(from.flags);
+        guint8 *start = stream_reserve(s->session.stream, room), *at = start;
+
+        t->item += n;
+        if (start == NULL)
+                return;
+        if (!t->is_begun)
+                at = write_head(at, s, t, from.entry->uid);
+        for (gsize i = 0; i < n; i++) {
+                at = write_label(at, t, items[i].label);
+                at = write_short(at, &from, items[i].kind);
+        }
+        g_assert((gsize) (at - start) <= room);
+        stream_commit(s->session.stream, (gsize) (at - start));
+}
+
+/* Items ------------------------------------------------------------------------------------------------------------ */
+
+static void
+put_short(ImapSession *s, FetchTask *t, FetchKind kind)
+{
+        const ShortSource from = short_source(s, t);
+        guint8 *at = stream_reserve(s->session.stream, SHORT_OCTETS + imap_flags_octets(from.flags));
+
+        if (at != NULL)
+                stream_commit(s->session.stream, (gsize) (write_short(at, &from, kind) - at));
 }
 
 static void
@@ -161,33 +305,19 @@ put_emailid(ImapSession *s, FetchTask *t)
 void
 imap_fetch_put_item(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
-        const ViewEntry *entry = view_entry(t->view, t->index);
-
         imap_fetch_put_label(s, t, item->label);
         switch (item->kind) {
         case FETCH_UID:
-                imap_put_number(s, entry->uid);
-                break;
         case FETCH_FLAGS:
-                put_flags(s, t);
-                break;
         case FETCH_INTERNALDATE:
-                imap_put_date_time(s, entry->received);
-                break;
         case FETCH_SIZE:
-                imap_put_number(s, entry->size);
-                break;
         case FETCH_MODSEQ:
-                put_modseq(s, t);
+        case FETCH_THREADID:
+        case FETCH_SAVEDATE:
+                put_short(s, t, item->kind);
                 break;
         case FETCH_EMAILID:
                 put_emailid(s, t);
-                break;
-        case FETCH_THREADID: /* RFC 8474 §5.2: NIL where there are none */
-                imap_put(s, "NIL");
-                break;
-        case FETCH_SAVEDATE:
-                imap_put_date_time(s, entry->saved);
                 break;
         case FETCH_PREVIEW:
                 put_preview(s, t);

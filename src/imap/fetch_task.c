@@ -63,20 +63,6 @@ begin_sending(ImapSession *s, FetchTask *t, const FetchItem *item)
         t->is_sending = TRUE;
 }
 
-/* RFC 9051 §4.3: no NUL in a literal. */
-static void
-replace_nuls(guint8 *octets, gsize len)
-{
-        while (len > 0) {
-                guint8 *nul = memchr(octets, '\0', len);
-                if (nul == NULL)
-                        return;
-                *nul++ = 0x80;
-                len -= (gsize) (nul - octets);
-                octets = nul;
-        }
-}
-
 /* Half an answer is worse than none: the client must not take it for whole. */
 static void
 give_up(ImapSession *s, FetchTask *t, const GError *error)
@@ -107,7 +93,7 @@ send_piece(ImapSession *s, FetchTask *t, const FetchItem *item)
         if (skipped > 0)
                 memmove(piece, piece + skipped, len);
         if (!is_binary(item))
-                replace_nuls(piece, len);
+                imap_replace_nuls(piece, len);
         stream_commit(s->session.stream, len);
         t->skip -= skipped;
         t->left -= len;
@@ -142,16 +128,27 @@ go_on_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
         return TRUE;
 }
 
-static gboolean
-begin_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
+static SectionAnswer
+open_section(ImapSession *s, FetchTask *t, const FetchItem *item)
 {
+        StoredMessage *message;
         Span structure = SPAN_EMPTY;
 
         if (item->section.n_path > 0 && imap_fetch_need_summary(s, t))
                 structure = t->summary.structure;
-        SectionAnswer answer =
-                section_open(&t->reader, imap_store(s), t->view, t->index, &item->section,
-                             is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED, structure, imap_fetch_error(t));
+        if (t->ahead == NULL)
+                t->ahead = store_messages_ahead(imap_store(s), t->view);
+        if (!messages_ahead_get(t->ahead, t->index, &message, imap_fetch_error(t)))
+                return SECTION_FAILED;
+        return section_open(&t->reader, message, &item->section, is_binary(item) ? SECTION_DECODED : SECTION_AS_STORED,
+                            structure, imap_fetch_error(t));
+}
+
+static gboolean
+begin_reading(ImapSession *s, FetchTask *t, const FetchItem *item)
+{
+        SectionAnswer answer = open_section(s, t, item);
+
         if (answer != SECTION_READY) {
                 end_without(s, t, item, answer);
                 return TRUE;
@@ -179,13 +176,11 @@ is_uidonly(const ImapSession *s)
 static void
 begin_message(ImapSession *s, FetchTask *t)
 {
-        imap_put(s, "* ");
-        imap_put_number(s, is_uidonly(s) ? view_entry(t->view, t->index)->uid : t->index + 1);
-        imap_put(s, is_uidonly(s) ? " UIDFETCH (" : " FETCH (");
-        t->is_begun = TRUE;
         t->has_put = FALSE;
         t->has_summary = FALSE;
         t->item = 0;
+        imap_fetch_put_short(s, t);
+        t->is_begun = TRUE;
 }
 
 /* An item that was not asked for. */
@@ -222,6 +217,10 @@ put_message(ImapSession *s, FetchTask *t)
                 begin_message(s, t);
         while (t->item < t->items.n) {
                 const FetchItem *item = &t->items.items[t->item];
+                if (imap_fetch_is_short(item->kind)) {
+                        imap_fetch_put_short(s, t);
+                        continue;
+                }
                 if (item->kind < FETCH_SECTION)
                         imap_fetch_put_item(s, t, item);
                 else if (!put_section(s, t, item))
@@ -332,6 +331,7 @@ rest(ImapSession *s, FetchTask *t)
         tell_progress(s, t);
         if (t->cursor != NULL)
                 summary_cursor_rest(t->cursor);
+        messages_ahead_rest(t->ahead);
         t->has_summary = FALSE;
         return IMAP_TASK_AGAIN;
 }
@@ -359,6 +359,7 @@ free_fetch(ImapTask *task)
 
         section_close(&t->reader);
         summary_cursor_free(t->cursor);
+        messages_ahead_free(t->ahead);
         view_unref(t->view);
         g_clear_error(&t->error);
         g_free(t->news);

@@ -123,6 +123,153 @@ test_sections(void)
         talk_close(&site);
 }
 
+/* What is asked for again and again is told once, of a message with as many and as long keywords as there may be. */
+static void
+test_items_again(void)
+{
+        g_autoptr(GString) say = g_string_new("f FETCH 1 (");
+        g_autofree char *keyword = g_strnfill(KEYWORD_OCTETS_MAX - 2, 'k');
+        TalkSite site;
+
+        open_two(&site);
+        for (guint i = 0; i < FLAG_KEYWORDS_MAX; i++) {
+                g_autofree char *store = g_strdup_printf("s STORE 1 +FLAGS.SILENT (%s%02u)", keyword, i);
+                talk_ends(&site.joe, store, "s OK STORE completed\r\n");
+        }
+        for (guint i = 0; i < 500; i++)
+                g_string_append(say, i % 5 != 4 ? "FLAGS " : "UID ");
+        g_string_append(say, "RFC822.SIZE)");
+        harness_say(&site.joe, span_of(say->str));
+        harness_say(&site.joe, span_of("\r\n"));
+        guint n_flags = 0;
+        for (const char *at = site.joe.output->str; (at = strstr(at, "FLAGS (\\Flagged ")) != NULL; at++)
+                n_flags++;
+        g_assert_cmpuint(n_flags, ==, 1);
+        g_assert_true(g_str_has_suffix(site.joe.output->str, OK));
+        talk_close(&site);
+}
+
+/* Fields that are there more than once, folded, in odd case, empty, or not at all. */
+static void
+test_fields(void)
+{
+        static const char message[] = "subject : folded\r\n\there\r\nReceived: one\r\nTO: a@ex.org\r\nX-Odd: 1\r\n"
+                                      "Received: two\r\nTo: b@ex.org\r\nCC:\r\nx-odd: 2\r\n 3\r\n\r\nTo: body\r\n";
+        static const struct {
+                const char *item, *octets;
+        } cases[] = {
+                {"[HEADER.FIELDS (sUBJECT)]", "subject : folded\r\n\there\r\n\r\n"},
+                {"[HEADER.FIELDS (Cc TO From)]", "TO: a@ex.org\r\nTo: b@ex.org\r\nCC:\r\n\r\n"},
+                {"[HEADER.FIELDS (To To)]", "TO: a@ex.org\r\nTo: b@ex.org\r\n\r\n"},
+                {"[HEADER.FIELDS (From X-None)]", "\r\n"},
+                {"[HEADER.FIELDS (To RECEIVED)]",
+                 "Received: one\r\nTO: a@ex.org\r\nReceived: two\r\nTo: b@ex.org\r\n\r\n"},
+                {"[HEADER.FIELDS (X-ODD Cc)]", "X-Odd: 1\r\nCC:\r\nx-odd: 2\r\n 3\r\n\r\n"},
+                {"[HEADER.FIELDS.NOT (to Received X-Odd)]", "subject : folded\r\n\there\r\nCC:\r\n\r\n"},
+                {"[HEADER.FIELDS (To Cc)]<0.3>", "TO:"},
+                {"[HEADER.FIELDS (To Cc)]<12.6>", "\r\nTo: "},
+                {"[HEADER.FIELDS (To Cc)]<28.99>", "CC:\r\n\r\n"},
+                {"[HEADER.FIELDS (To Cc)]<32.1>", "\n"},
+                {"[HEADER.FIELDS (To Cc)]<34.5>", "\n"},
+                {"[HEADER.FIELDS (To Cc)]<35.5>", ""},
+                {"[HEADER.FIELDS (To Cc)]<9999.5>", ""},
+        };
+        TalkSite site;
+
+        talk_open(&site);
+        talk_add(&site, "INBOX", "()", message);
+        talk_select(&site.joe, "INBOX");
+        for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+                const char *partial = strchr(cases[i].item, '<'), *dot = strrchr(cases[i].item, '.');
+                gsize len = partial != NULL ? (gsize) (dot - cases[i].item) : strlen(cases[i].item);
+                g_autofree char *say = g_strconcat("f FETCH 1 (UID BODY.PEEK", cases[i].item, " FLAGS)", NULL);
+                g_autofree char *answer = g_strdup_printf("* 1 FETCH (UID 1 BODY%.*s%s {%zu}\r\n%s FLAGS ())\r\n" OK,
+                                                          (int) len, cases[i].item, partial != NULL ? ">" : "",
+                                                          strlen(cases[i].octets), cases[i].octets);
+                talk(&site.joe, say, answer);
+        }
+        talk_close(&site);
+}
+
+/* RFC 9051 §4.3.1: no literal has a NUL. */
+static void
+test_nuls(void)
+{
+        static const char append[] = "a APPEND INBOX ~{28+}\r\nSubject: a\0b\r\nTo: x\r\n\r\nc\0d\r\n\r\n";
+        TalkSite site;
+
+        talk_open(&site);
+        harness_say(&site.other, span_make(append, sizeof(append) - 1));
+        g_assert_true(g_str_has_suffix(site.other.output->str, "] APPEND completed\r\n"));
+        talk_select(&site.joe, "INBOX");
+        talk(&site.joe, "f FETCH 1 BODY.PEEK[HEADER.FIELDS (Subject)]",
+             "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {16}\r\nSubject: a\x80"
+             "b\r\n\r\n)\r\n" OK);
+        talk(&site.joe, "f FETCH 1 BODY.PEEK[TEXT]",
+             "* 1 FETCH (BODY[TEXT] {5}\r\nc\x80"
+             "d\r\n)\r\n" OK);
+        talk_close(&site);
+}
+
+static void
+pack(TalkSite *site)
+{
+        g_autoptr(GError) error = NULL;
+
+        for (guint i = 0; i < 3; i++)
+                g_assert_true(store_pack(site->site.store, NULL, NULL, &error));
+        g_assert_no_error(error);
+}
+
+/* Packed messages are answered as they were before, by old sessions and new ones, to slow readers too, and where others
+ * stand between them. */
+static void
+test_packed(void)
+{
+        static const char command[] =
+                "f FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Subject X-None)] "
+                "BODY.PEEK[HEADER.FIELDS (Subject Date)]<3.9> BODY.PEEK[] ENVELOPE BODY.PEEK[HEADER.FIELDS.NOT (To)] "
+                "BODY.PEEK[1])\r\n";
+        TalkSite site;
+
+        talk_open(&site);
+        for (guint i = 0; i < 131; i++) {
+                g_autofree char *text =
+                        g_strdup_printf("subject: number %u\r\nX-%u: x\r\nTo: joe@ex.org\r\n%s\r\n%u\r\n", i, i,
+                                        i % 3 == 0 ? "Subject: again\r\n" : "", i);
+                talk_add(&site, "INBOX", i % 5 == 0 ? "(\\Flagged $Junk)" : "()", text);
+        }
+        talk_select(&site.joe, "INBOX");
+        harness_say(&site.joe, span_of(command));
+        g_autofree char *before = g_strdup(site.joe.output->str);
+        g_assert_true(g_str_has_suffix(before, OK));
+        pack(&site);
+        talk_select(&site.other, "INBOX");
+        for (guint i = 0; i < 2; i++) { /* the second time nothing is unpacked */
+                harness_say(&site.joe, span_of(command));
+                g_assert_cmpstr(site.joe.output->str, ==, before);
+                harness_say(&site.other, span_of(command));
+                g_assert_cmpstr(site.other.output->str, ==, before);
+        }
+        site.joe.output_max = 1000;
+        harness_say(&site.joe, span_of(command));
+        g_assert_cmpstr(site.joe.output->str, ==, before);
+
+        talk_add(&site, "Archive", "()", "Subject: first\r\n\r\n1\r\n");
+        talk_ends(&site.other, "c COPY 2,130,5 Archive", "\r\n");
+        talk_add(&site, "Archive", "()", "Subject: last\r\n\r\n3\r\n");
+        talk_select(&site.other, "Archive");
+        talk(&site.other, "f FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)] BODY.PEEK[TEXT])",
+             "* 1 FETCH (BODY[HEADER.FIELDS (Subject)] {18}\r\nSubject: first\r\n\r\n BODY[TEXT] {3}\r\n1\r\n)\r\n"
+             "* 2 FETCH (BODY[HEADER.FIELDS (Subject)] {21}\r\nsubject: number 1\r\n\r\n BODY[TEXT] {3}\r\n1\r\n)\r\n"
+             "* 3 FETCH (BODY[HEADER.FIELDS (Subject)] {21}\r\nsubject: number 4\r\n\r\n BODY[TEXT] {3}\r\n4\r\n)\r\n"
+             "* 4 FETCH (BODY[HEADER.FIELDS (Subject)] {39}\r\nsubject: number 129\r\nSubject: again\r\n\r\n "
+             "BODY[TEXT] "
+             "{5}\r\n129\r\n)\r\n"
+             "* 5 FETCH (BODY[HEADER.FIELDS (Subject)] {17}\r\nSubject: last\r\n\r\n BODY[TEXT] {3}\r\n3\r\n)\r\n" OK);
+        talk_close(&site);
+}
+
 static void
 test_seen(void)
 {
@@ -142,6 +289,25 @@ test_seen(void)
         talk_ends(&site.joe, "e EXAMINE INBOX", "\r\n");
         talk(&site.joe, "f FETCH 1 BODY[1]<0.1>", "* 1 FETCH (BODY[1]<0> {1}\r\nH)\r\n" OK);
         talk(&site.joe, "f FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\\Flagged))\r\n" OK);
+        talk_close(&site);
+}
+
+/* What others did meanwhile counts, told or not. */
+static void
+test_seen_taken_away(void)
+{
+        TalkSite site;
+
+        open_two(&site);
+        talk_ends(&site.joe, "s STORE 1:2 +FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk_select(&site.other, "INBOX");
+        talk_ends(&site.other, "s STORE 1 -FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk(&site.joe, "f FETCH 1 BODY[1]<0.1>", "* 1 FETCH (BODY[1]<0> {1}\r\nH FLAGS (\\Seen \\Flagged))\r\n" OK);
+        talk_ends(&site.other, "s STORE 2 -FLAGS.SILENT (\\Seen)", "s OK STORE completed\r\n");
+        talk_ends(&site.other, "s STORE 1 +FLAGS.SILENT (\\Deleted)", "s OK STORE completed\r\n");
+        talk_ends(&site.other, "x EXPUNGE", "x OK EXPUNGE completed\r\n");
+        talk_ends(&site.joe, "f FETCH 1:2 (UID BODY[2.1])", "\r\n");
+        g_assert_nonnull(strstr(site.joe.output->str, "* 2 FETCH (UID 2 BODY[2.1] {4}\r\ndeep FLAGS (\\Seen))\r\n"));
         talk_close(&site);
 }
 
@@ -285,8 +451,14 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         log_set_level(LOG_ERROR);
         g_test_add_func("/imap/fetch/items (RFC 9051 §6.4.5, 8474, 8514, 8970)", test_items);
+        g_test_add_func("/imap/fetch/items that are asked for again and again are told once", test_items_again);
         g_test_add_func("/imap/fetch/sections (RFC 9051 §6.4.5.1, 3516)", test_sections);
+        g_test_add_func("/imap/fetch/fields repeated, folded, absent (RFC 9051 §6.4.5.1)", test_fields);
+        g_test_add_func("/imap/fetch/no NUL in a literal (RFC 9051 §4.3.1)", test_nuls);
+        g_test_add_func("/imap/fetch/packed messages are answered as before", test_packed);
         g_test_add_func("/imap/fetch/BODY[] sets Seen (RFC 9051 §6.4.5)", test_seen);
+        g_test_add_func("/imap/fetch/BODY[] sets Seen that another client took away, told or not (RFC 9051 §6.4.5)",
+                        test_seen_taken_away);
         g_test_add_func("/imap/fetch/what others change", test_news);
         g_test_add_func("/imap/fetch/rights (RFC 4314 §4)", test_rights);
         g_test_add_func("/imap/fetch/CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6)", test_condstore);

@@ -107,7 +107,7 @@ typedef struct FindOptions {
 } FindOptions;
 
 /* ["RETURN" SP "(" ... ")" SP], when it is there. FALSE: syntax. An empty list is RETURN_ALL. */
-gboolean find_parse_options(ImapArgs *a, FindOptions *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean find_parse_options(ImapArgs *a, gboolean is_sort, FindOptions *ret) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The program (search_program.c) ------------------------------------------------------------------------------------
  */

@@ -66,7 +66,7 @@ parse_modifier(ImapArgs *a, StoreRequest *r)
         if (!args_open(a))
                 return TRUE;
         r->change.has_unchanged_since = TRUE;
-        return args_word(a, "UNCHANGEDSINCE") && args_space(a) &&
+        return args_has(a, "CONDSTORE") && args_word(a, "UNCHANGEDSINCE") && args_space(a) &&
                args_number(a, G_MAXINT64, &r->change.unchanged_since) && args_close(a) && args_space(a);
 }
 

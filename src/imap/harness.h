@@ -30,7 +30,8 @@ typedef struct Harness {
         gint is_woken; /* atomic */
         Usec delay, idle;
         guint64 minimum_rate;
-        gsize output_max; /* the client reads no more than this before the next run; 0: all */
+        gboolean keeps_recent; /* \Recent and RECENT stay in the output; they are recent_test.c's affair */
+        gsize output_max;      /* the client reads no more than this before the next run; 0: all */
 } Harness;
 
 /* The sessions under test: what the fakes answer for. */
@@ -98,6 +99,12 @@ auth_has_scram(const Auth *auth)
         return FALSE;
 }
 
+gboolean
+auth_has_oauth(const Auth *auth)
+{
+        return FALSE;
+}
+
 AuthAnswer
 auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret,
            Usec *ret_delay, GError **error)
@@ -124,10 +131,31 @@ auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span passwo
 
 /* The session ------------------------------------------------------------------------------------------------------ */
 
+/* In what stands behind `from`: "\\Recent " of flags, and lines "* 1 RECENT". */
+static inline void
+harness_drop_recent(Harness *h, gsize from)
+{
+        static const char *const flags[] = {"\\Recent ", "\\Recent)"};
+        static const char number[] = " RECENT\r\n";
+        GString *o = h->output;
+        char *at;
+
+        for (gsize i = 0; i < G_N_ELEMENTS(flags); i++)
+                while ((at = memmem(o->str + from, o->len - from, flags[i], strlen(flags[i]))) != NULL)
+                        g_string_erase(o, at - o->str, i == 0 ? 8 : 7);
+        while ((at = memmem(o->str + from, o->len - from, number, strlen(number))) != NULL) {
+                gssize end = at - o->str + (gssize) strlen(number), begin = at - o->str;
+                while (begin > 0 && o->str[begin - 1] != '\n')
+                        begin--;
+                g_string_erase(o, begin, end - begin);
+                from = MIN(from, (gsize) begin);
+        }
+}
+
 static inline void
 harness_gather(Harness *h)
 {
-        gsize room = h->output_max > 0 ? h->output_max : G_MAXSIZE;
+        gsize room = h->output_max > 0 ? h->output_max : G_MAXSIZE, from = h->output->len - MIN(h->output->len, 32);
         char buffer[16384];
         ssize_t n;
 
@@ -135,6 +163,8 @@ harness_gather(Harness *h)
                 g_string_append_len(h->output, buffer, n);
                 room -= (gsize) n;
         }
+        if (!h->keeps_recent)
+                harness_drop_recent(h, from);
 }
 
 static inline void

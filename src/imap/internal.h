@@ -6,8 +6,9 @@
  *      login.c      greeting, CAPABILITY, ID, ENABLE, STARTTLS, LOGIN, AUTHENTICATE, UNAUTHENTICATE, COMPRESS
  *      select.c     SELECT, EXAMINE, CLOSE, UNSELECT, QRESYNC
  *      telling.c    telling a session what changed; IDLE
+ *      recent.c     \Recent
  *      entries.c    sets of numbers and UIDs -> places in the view; flags
- *      capability.c the table of capabilities, CAPABILITY, ENABLE
+ *      capability.c the table of capabilities (capability.h); offers.c: CAPABILITY, ENABLE, what is switched off
  *      list*.c, mailboxes.c, status.c, acl.c, metadata.c, quota.c (names.h), notify*.c (notify.h)
  *      fetch*.c, flags.c (STORE), copy.c (COPY, MOVE, EXPUNGE), append.c (APPEND, CATENATE, REPLACE)
  *      search*.c, sort.c, thread.c, context*.c
@@ -58,7 +59,12 @@ typedef struct ImapArgs {
         Scan scan;
         Arena *arena;
         guint enabled;          /* ImapEnabled: quoted strings may hold UTF-8 */
+        const guint64 *off;     /* ImapSession.capabilities_off; NULL: nothing is off */
+        const GArray *recent;   /* UidRange: messages that are \Recent; NULL: none */
 } ImapArgs;
+ImapArgs imap_args(const ImapSession *s, Arena *arena, Span text);       /* session.c */
+/* One of these capabilities (names of capability.c, a space between two) is on. NULL: TRUE. Tables of arguments name what they belong to. */
+gboolean args_has(const ImapArgs *a, const char *capabilities);
 gboolean args_space(ImapArgs *a);                               /* exactly one SP */
 gboolean args_end(const ImapArgs *a);
 gboolean args_open(ImapArgs *a);                                /* "(" */
@@ -95,12 +101,13 @@ void imap_ok(ImapSession *s, const char *code, const char *text);
 void imap_no(ImapSession *s, const char *code, const char *text);
 void imap_bad(ImapSession *s, const char *text);                 /* counts as an error of the client's: too many close */
 void imap_bad_syntax(ImapSession *s);                            /* the same, with the form of the running command */
+void imap_bad_arguments(ImapSession *s, gboolean is_bad_name);   /* NO [CANNOT] for a name that none can have, otherwise imap_bad_syntax() */
 void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE]/[OVERQUOTA...] by fault code, and the log */
 void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const char *doing);      /* every MailboxAnswer but DONE */
 void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */
 
 /* Untagged and pieces, straight to the stream. */
-void imap_put(ImapSession *s, const char *text);
+static inline void imap_put(ImapSession *s, const char *text);
 void imap_printf(ImapSession *s, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void imap_put_span(ImapSession *s, Span octets);
 void imap_put_number(ImapSession *s, guint64 number);
@@ -116,6 +123,22 @@ void imap_put_date_time(ImapSession *s, Usec when);              /* quoted INTER
 void imap_put_ranges(ImapSession *s, const UidRange *ranges, gsize n);   /* "1:3,7" */
 gboolean imap_is_full(const ImapSession *s);                     /* stream_is_full(): return IMAP_TASK_AGAIN */
 
+/* The same into room of the caller's (stream_reserve()), for answers of many short pieces; where the next piece begins. */
+#define IMAP_NUMBER_OCTETS 20
+#define IMAP_DATE_TIME_OCTETS 28
+guint8 *imap_write_number(guint8 *at, guint64 number);           /* at most IMAP_NUMBER_OCTETS */
+guint8 *imap_write_date_time(guint8 *at, Usec when);             /* IMAP_DATE_TIME_OCTETS */
+gsize imap_flags_octets(guint64 flags);                          /* the most that these flags take */
+guint8 *imap_write_flags(guint8 *at, const View *view, guint64 flags);
+void imap_replace_nuls(guint8 *octets, gsize len);               /* by 0x80: no literal has any (RFC 9051 §4.3.1) */
+static inline guint8 *
+imap_write_span(guint8 *at, Span octets)
+{
+        if (octets.len > 0)
+                memcpy(at, octets.data, octets.len);
+        return at + octets.len;
+}
+
 /* Tasks ------------------------------------------------------------------------------------------------------------- */
 
 typedef enum ImapTaskStep {
@@ -130,6 +153,8 @@ typedef struct ImapTask {
 void imap_start_task(ImapSession *s, ImapTask *task);
 /* From a task, as often as it likes: done of total (0: unknown). What takes longer than 5 s tells its client so, every 5 s (RFC 9585). Between untagged answers only. */
 void imap_progress(ImapSession *s, guint64 done, guint64 total);
+/* For what works without a task: it begins now. */
+void imap_begin_progress(ImapSession *s);
 
 /* A command with streamed literals (APPEND, REPLACE): gets each piece as it comes. Set by the command table for its word. */
 typedef enum ImapLiteral {
@@ -145,7 +170,7 @@ typedef struct ImapCommand {
         gboolean has_uid;               /* also "UID word": s->is_uid */
         gboolean is_numberless;         /* with has_uid: the plain form names no sequence numbers (EXPUNGE): allowed with UIDONLY (RFC 9586) */
         gboolean may_expunge;           /* EXPUNGE/VANISHED may be told before its answer (RFC 9051 §7.5.1); the UID forms always may */
-        const char *capability;         /* shown and allowed only while this one is on, or NULL */
+        const char *capability;         /* known only while this one is on (imap_has), or NULL */
         const char *form, *rfc, *manual;
         /* APPEND and the like: is asked for each literal as it is announced. gathered: the arguments from their beginning (a space), or from
          * the end of the last literal that was streamed, up to "{" or "~{", with gathered literals in their places. Of these too run() gets only what
@@ -166,6 +191,9 @@ typedef struct ImapSelected {
         View *view;             /* what the client has been told */
         View *latest;           /* when `view` keeps what has vanished already (view_keeping): the one it was made of; otherwise NULL */
         Watch *watch;
+        GArray *recent;         /* recent.c: UidRange, rising: what is \Recent here; NULL: nothing */
+        guint32 recent_known;   /* UIDs below it are in there or are not \Recent here */
+        guint32 recent_told;    /* the number last told */
         GArray *saved;          /* SEARCHRES: UidRange, NULL: empty */
         gpointer contexts;      /* context.c: live searches (CONTEXT=SEARCH), NULL: none */
         void (*contexts_free)(gpointer contexts);
@@ -218,6 +246,7 @@ struct ImapSession {
         Arena *arena;                   /* of the running command, NULL between commands */
         ImapTask *task;
         Usec progress_due;              /* monotonic: when the client is told how far the task is */
+        Usec progress_span;             /* then again after this; tests have less of it */
         gpointer telling;               /* telling.c: what has changed and is not told in whole yet, NULL: none */
         gpointer append;                /* append.c: between literals; freed by append_free */
         SaslExchange *exchange;         /* AUTHENTICATE under way, else NULL */
@@ -232,10 +261,20 @@ struct ImapSession {
         gint wants_wake;                /* atomic: news are told at once (IDLE, NOTIFY): watches call session_wake() */
 };
 
+/* Here, so that the length of a constant is one. */
+static inline void
+imap_put(ImapSession *s, const char *text)
+{
+        stream_write(s->session.stream, span_of(text));
+}
+
 ImapDoor *imap_door(const ImapSession *s);
 Store *imap_store(const ImapSession *s);
 const ImapDoorSettings *imap_settings(const ImapSession *s);
-gboolean imap_has(const ImapSession *s, const char *capability);        /* on for this client and account */
+/* One of these capabilities (names of capability.c, a space between two) is on for this client and account. */
+gboolean imap_has(const ImapSession *s, const char *capabilities);
+const char *imap_code(const ImapSession *s, const char *capabilities, const char *code);  /* the response code if one of them is on, otherwise "" */
+guint imap_message_limit(const ImapSession *s);  /* MESSAGELIMIT: messages of one command; 0: no limit, or it is switched off */
 
 /* telling.c: what changed. Takes the newest view and sends EXISTS, VANISHED or EXPUNGE, FETCH (FLAGS [MODSEQ] [UID]) as far as allowed; the session's view moves on. Without
  * may_expunge what has vanished keeps its place and its number. What does not fit into the output goes out later, before anything else of this session, so
@@ -249,6 +288,8 @@ StoreAnswer imap_move_on(ImapSession *s, GError **error) G_GNUC_WARN_UNUSED_RESU
 gboolean imap_has_gone(const ImapSession *s, guint32 index);
 /* select.c: closes the mailbox; the state is AUTHENTICATED then. */
 void imap_unselect(ImapSession *s);
+/* [CLOSED], where the client may know it. */
+void imap_put_closed(ImapSession *s, const char *text);
 /* Numbers of the running command (sequence numbers, or UIDs after UID) -> indexes in s->selected->view, as ranges of indexes; '*' and '$' resolved. FALSE: a sequence number that is
  * not there (BAD) - for UIDs never. MESSAGELIMIT is the caller's affair. */
 typedef struct IndexRange {
@@ -293,9 +334,10 @@ void imap_bye(ImapSession *s, const char *text);                 /* "* BYE", and
 void imap_count_error(ImapSession *s);                           /* of the client's: too many close */
 void imap_log_fault(const ImapSession *s, const char *doing, const GError *error);
 
-/* capability.c */
+/* offers.c */
 const char *imap_capabilities(const ImapSession *s, Arena *arena);        /* "CAPABILITY IMAP4rev1 ..." as they are now */
-void imap_apply_off(ImapSession *s);                             /* the client's ID or its account have become known */
+void imap_put_capabilities(ImapSession *s, Arena *arena);         /* untagged */
+gboolean imap_apply_off(ImapSession *s);                         /* the client's ID or its account have become known; TRUE: something else is on or off now */
 void imap_capability_command(ImapSession *s, ImapArgs *args);
 void imap_enable(ImapSession *s, ImapArgs *args);
 
@@ -338,6 +380,15 @@ void imap_put_flag_lists(ImapSession *s);                        /* FLAGS and PE
 
 /* entries.c */
 void imap_put_bare_flags(ImapSession *s, const View *view, guint64 flags);      /* without parentheses */
+
+/* recent.c */
+void imap_recent_look(ImapSession *s);                           /* the session's view is another: what is \Recent of what has come */
+const GArray *imap_recent(const ImapSession *s);                 /* UidRange, rising; NULL: nothing, or IMAP4rev2 */
+gboolean imap_is_recent(const ImapSession *s, guint32 uid);
+guint32 imap_recent_count(const ImapSession *s);
+void imap_put_entry_flags(ImapSession *s, const View *view, guint32 index);      /* of one message, with \Recent */
+guint8 *imap_write_entry_flags(guint8 *at, const View *view, guint64 flags, gboolean is_recent); /* at most 8 octets more than imap_flags_octets() */
+void imap_put_recent(ImapSession *s, gboolean is_first);         /* "* n RECENT": at SELECT, or when the number is another */
 
 /* fetch.c, flags.c, copy.c */
 void imap_fetch(ImapSession *s, ImapArgs *args);

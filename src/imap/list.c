@@ -212,14 +212,15 @@ put_attributes(ImapSession *s, const Mailbox *m, gboolean knows_more, gboolean t
 {
         Attributes a = {.s = s};
         gboolean is_missing = m->id == 0;
+        guint uses = m->special_use != 0 && imap_has(s, "SPECIAL-USE") ? m->special_use : 0;
 
         put_attribute(&a, is_missing && knows_more, "\\NonExistent");
         put_attribute(&a, (is_missing && !knows_more) || (!is_missing && (m->rights & RIGHT_READ) == 0), "\\Noselect");
         put_attribute(&a, m->is_subscribed && tells_subscribed, "\\Subscribed");
         if (imap_has(s, "CHILDREN"))
                 put_attribute(&a, TRUE, m->has_children ? "\\HasChildren" : "\\HasNoChildren");
-        for (guint use = USE_ALL; use <= USE_IMPORTANT && imap_has(s, "SPECIAL-USE"); use <<= 1)
-                if ((m->special_use & use) != 0)
+        for (guint use = USE_ALL; use <= USE_IMPORTANT; use <<= 1)
+                if ((uses & use) != 0)
                         put_attribute(&a, TRUE, special_use_name(use));
 }
 
@@ -232,8 +233,10 @@ is_rev2(const ImapSession *s)
 void
 imap_list_put(ImapSession *s, const Mailbox *mailbox, const Span *old_name)
 {
+        gboolean knows_more = imap_has(s, "LIST-EXTENDED");
+
         imap_put(s, "* LIST (");
-        put_attributes(s, mailbox, TRUE, TRUE);
+        put_attributes(s, mailbox, knows_more, knows_more);
         imap_put(s, ") \"/\" ");
         imap_put_mailbox(s, span_of(mailbox->name));
         if (old_name != NULL) {

@@ -9,7 +9,7 @@
 typedef struct Option {
         const char *word;
         guint bit;
-        const char *capability; /* there only while this one is on */
+        const char *capability; /* known only while this one is on (imap_has) */
 } Option;
 
 static const Option SELECTS[] = {
@@ -22,7 +22,7 @@ static const Option SELECTS[] = {
 
 static const Option RETURNS[] = {
         {"SUBSCRIBED", LIST_RETURN_SUBSCRIBED, "LIST-EXTENDED"},
-        {"CHILDREN", LIST_RETURN_CHILDREN, "LIST-EXTENDED"},
+        {"CHILDREN", LIST_RETURN_CHILDREN, "CHILDREN"},
         {"SPECIAL-USE", LIST_RETURN_SPECIAL_USE, "SPECIAL-USE"},
         {"STATUS", LIST_RETURN_STATUS, "LIST-STATUS"},
         {"MYRIGHTS", LIST_RETURN_MYRIGHTS, "LIST-MYRIGHTS"},
@@ -66,7 +66,7 @@ static gboolean
 read_patterns(ImapArgs *a, ListRequest *r, gboolean *ret_is_bad)
 {
         Span *patterns = arena_new_array(a->arena, Span, LIST_PATTERNS_MAX);
-        gboolean is_list = !r->is_lsub && args_open(a);
+        gboolean is_list = !r->is_lsub && args_has(a, "LIST-EXTENDED") && args_open(a);
 
         if (patterns == NULL)
                 return FALSE;
@@ -114,7 +114,8 @@ read_return(const ImapSession *s, ImapArgs *a, ListRequest *r)
 static gboolean
 read_returns(const ImapSession *s, ImapArgs *a, ListRequest *r)
 {
-        if (r->is_lsub || !args_space(a) || !args_word(a, "RETURN") || !args_space(a) || !args_open(a))
+        if (r->is_lsub || !args_has(a, "LIST-EXTENDED") || !args_space(a) || !args_word(a, "RETURN") ||
+            !args_space(a) || !args_open(a))
                 return FALSE;
         r->is_extended = TRUE;
         if (args_close(a))
@@ -134,7 +135,7 @@ imap_list_parse(const ImapSession *s, ImapArgs *a, gboolean is_lsub, ListRequest
         *ret_is_bad = FALSE;
         if (!args_space(a))
                 return FALSE;
-        if (!is_lsub && args_open(a) && (!read_selection(s, a, &r) || !args_space(a)))
+        if (!is_lsub && args_has(a, "LIST-EXTENDED") && args_open(a) && (!read_selection(s, a, &r) || !args_space(a)))
                 return FALSE;
         if (!args_mailbox(a, &r.reference, ret_is_bad) || !args_space(a) || !read_patterns(a, &r, ret_is_bad))
                 return FALSE;

@@ -80,8 +80,10 @@ imap_id(ImapSession *s, ImapArgs *args)
         g_free(s->client_id);
         g_autofree char *name_text = span_dup(name), *version_text = span_dup(version);
         s->client_id = name.len > 0 ? g_strconcat(name_text, "/", version_text, NULL) : NULL;
-        imap_apply_off(s);
+        gboolean is_changed = imap_apply_off(s);
         imap_put(s, "* ID (\"name\" \"Restante\")\r\n");
+        if (is_changed)
+                imap_put_capabilities(s, args->arena); /* what it has been told before holds no longer */
         imap_ok(s, "", "pleased to meet you");
 }
 
@@ -120,7 +122,7 @@ imap_step_handshake(ImapSession *s)
                 return IMAP_STEP_AGAIN;
         if (answer == STREAM_OK) {
                 g_clear_pointer(&s->client_id, g_free); /* nothing said in the clear counts */
-                imap_apply_off(s);
+                (void) imap_apply_off(s);
         }
         s->phase = answer == STREAM_OK ? IMAP_PHASE_COMMAND : IMAP_PHASE_CLOSE;
         return IMAP_STEP_DONE;
@@ -172,30 +174,10 @@ log_in(ImapSession *s, Arena *arena, const Account *account)
         s->errors = 0;
         s->n_strange = 0;
         session_set_idle(&s->session, IMAP_IDLE_AFTER_LOGIN);
-        imap_apply_off(s);
+        (void) imap_apply_off(s);
         log_event(&IMAP_EVENTS[IMAP_EVENT_LOGIN], "client=%s account=%s id=%s", s->client,
                   log_text(span_of(s->address)), log_text(span_of(s->client_id)));
         imap_ok(s, imap_capabilities(s, arena), "logged in");
-}
-
-/* A wrong one is answered after the delay that the guesser has earned; no thread waits for it. */
-static void
-answer_wrong(ImapSession *s, Span name, Usec delay)
-{
-        log_event(&IMAP_EVENTS[IMAP_EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(name));
-        s->phase = IMAP_PHASE_DELAY;
-        if (delay > 0)
-                session_delay(&s->session, delay);
-        else
-                imap_end_delay(s); /* nothing would wake us */
-}
-
-void
-imap_end_delay(ImapSession *s)
-{
-        s->phase = IMAP_PHASE_COMMAND;
-        imap_no(s, "AUTHENTICATIONFAILED", "wrong name or password");
-        imap_count_error(s);
 }
 
 static void
@@ -208,6 +190,39 @@ challenge_client(ImapSession *s, Span challenge)
 }
 
 static void
+refuse_login(ImapSession *s, const char *text)
+{
+        imap_no(s, "AUTHENTICATIONFAILED", text);
+        imap_count_error(s);
+}
+
+/* A wrong one is answered after the delay that the guesser has earned; no thread waits for it. */
+static void
+answer_wrong(ImapSession *s, const AuthTurn *turn)
+{
+        log_event(&IMAP_EVENTS[IMAP_EVENT_AUTH_FAILED], "client=%s login=%s%s%s", s->client, log_text(turn->login),
+                  turn->reason != NULL ? " reason=" : "", turn->reason != NULL ? log_text(span_of(turn->reason)) : "");
+        s->phase = IMAP_PHASE_DELAY;
+        if (turn->delay > 0)
+                session_delay(&s->session, turn->delay);
+        else
+                imap_end_delay(s); /* nothing would wake us */
+}
+
+/* An exchange that goes on tells why. */
+void
+imap_end_delay(ImapSession *s)
+{
+        g_autofree char *explanation = s->exchange != NULL ? sasl_explanation(s->exchange) : NULL;
+
+        s->phase = IMAP_PHASE_COMMAND;
+        if (explanation != NULL)
+                challenge_client(s, span_of(explanation));
+        else
+                refuse_login(s, "wrong name or password");
+}
+
+static void
 take_turn(ImapSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn, const GError *error)
 {
         s->phase = IMAP_PHASE_COMMAND;
@@ -216,7 +231,11 @@ take_turn(ImapSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn,
                 log_in(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                answer_wrong(s, turn->login, turn->delay);
+        case AUTH_EXPLAINED:
+                answer_wrong(s, turn);
+                break;
+        case AUTH_REFUSED:
+                refuse_login(s, "the token is not taken");
                 break;
         case AUTH_CHALLENGE:
                 challenge_client(s, turn->challenge);
@@ -300,7 +319,8 @@ imap_authenticate(ImapSession *s, ImapArgs *args)
 {
         Span word;
 
-        if (!args_space(args) || !args_atom(args, &word) || (!args_end(args) && !args_space(args)))
+        if (!args_space(args) || !args_atom(args, &word) ||
+            (!args_end(args) && (!imap_has(s, "SASL-IR") || !args_space(args))))
                 imap_bad(s, "syntax: AUTHENTICATE mechanism [initial-response]");
         else
                 begin_sasl(s, word, scan_rest(&args->scan));
@@ -364,7 +384,7 @@ imap_unauthenticate(ImapSession *s, ImapArgs *args)
                 return;
         }
         imap_forget_login(s);
-        imap_apply_off(s);
+        (void) imap_apply_off(s);
         session_set_idle(&s->session, IMAP_IDLE_BEFORE_LOGIN);
         imap_ok(s, "", "who are you now?");
 }

@@ -74,11 +74,10 @@ put_created(ImapSession *s, const Mailbox *mailbox, Span name)
 static void
 answer_created(ImapSession *s, const Mailbox *mailbox)
 {
-        char code[64] = "";
+        char code[64];
 
-        if (imap_has(s, "OBJECTID"))
-                g_snprintf(code, sizeof(code), "MAILBOXID (%s)", mailbox->mailbox_id);
-        imap_ok(s, code, "created");
+        g_snprintf(code, sizeof(code), "MAILBOXID (%s)", mailbox->mailbox_id);
+        imap_ok(s, imap_code(s, "OBJECTID", code), "created");
 }
 
 void
@@ -122,7 +121,7 @@ leave_removed(ImapSession *s)
             store_view_open(imap_store(s), s->selected->mailbox, s->who.account, &view, NULL) != STORE_NO_MAILBOX)
                 return;
         imap_unselect(s);
-        imap_put(s, "* OK [CLOSED] that was the mailbox that is selected\r\n");
+        imap_put_closed(s, "that was the mailbox that is selected");
 }
 
 /* A level that is there because of what is below it. The look is the same whether there is one or not. */
@@ -152,7 +151,7 @@ imap_delete(ImapSession *s, ImapArgs *args)
                 return;
         MailboxAnswer answer = store_mailbox_delete(imap_store(s), &s->who, name, &error);
         if (answer == MAILBOX_MISSING && is_level(s, name)) {
-                imap_no(s, "HASCHILDREN", "nothing is here but what is below it");
+                imap_no(s, imap_code(s, "IMAP4rev2", "HASCHILDREN"), "nothing is here but what is below it");
         } else if (answer != MAILBOX_DONE) {
                 imap_no_mailbox(s, answer, error, "delete");
         } else {

@@ -18,10 +18,16 @@ messages_choose(ImapSession *s, const ImapSet *set, Messages *ret)
         return TRUE;
 }
 
+guint
+imap_message_limit(const ImapSession *s)
+{
+        return imap_has(s, "MESSAGELIMIT") ? imap_settings(s)->message_limit : 0;
+}
+
 gboolean
 messages_are_over_limit(const ImapSession *s, guint32 count)
 {
-        guint limit = imap_settings(s)->message_limit;
+        guint limit = imap_message_limit(s);
 
         return limit > 0 && count > limit;
 }
@@ -29,7 +35,7 @@ messages_are_over_limit(const ImapSession *s, guint32 count)
 gboolean
 messages_limit(ImapSession *s, Messages *m)
 {
-        guint32 left = imap_settings(s)->message_limit;
+        guint32 left = imap_message_limit(s);
         gsize i = m->n;
 
         if (!messages_are_over_limit(s, m->count))
@@ -44,8 +50,7 @@ messages_limit(ImapSession *s, Messages *m)
                 return FALSE;
         memcpy(kept, m->ranges + i, (m->n - i) * sizeof(*kept));
         kept[0].first = kept[0].last - left + 1;
-        *m = (Messages){kept, m->n - i, imap_settings(s)->message_limit,
-                        view_entry(s->selected->view, kept[0].first)->uid};
+        *m = (Messages){kept, m->n - i, imap_message_limit(s), view_entry(s->selected->view, kept[0].first)->uid};
         return TRUE;
 }
 
@@ -54,8 +59,7 @@ messages_limit_code(const ImapSession *s, const Messages *m, char buffer[LIMIT_C
 {
         buffer[0] = '\0';
         if (m->lowest_uid > 0)
-                g_snprintf(buffer, LIMIT_CODE_OCTETS, "MESSAGELIMIT %u %u", imap_settings(s)->message_limit,
-                           m->lowest_uid);
+                g_snprintf(buffer, LIMIT_CODE_OCTETS, "MESSAGELIMIT %u %u", imap_message_limit(s), m->lowest_uid);
         return buffer;
 }
 
@@ -155,7 +159,7 @@ news_put(ImapSession *s, const View *view, guint32 index, guint32 number, gboole
         if (has_flags) {
                 imap_put(s, space);
                 imap_put(s, "FLAGS ");
-                imap_put_flags(s, view, view_flags(view, index));
+                imap_put_entry_flags(s, view, index);
                 space = " ";
         }
         if ((s->enabled & IMAP_ENABLED_CONDSTORE) != 0) {

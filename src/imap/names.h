@@ -4,9 +4,9 @@
  *      status.c        STATUS, and the same within LIST and NOTIFY
  *      list_parse.c    LIST and LSUB -> ListRequest
  *      list.c          their answers
- *      acl.c           SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS
- *      metadata.c      GETMETADATA, SETMETADATA
- *      quota.c         GETQUOTA, GETQUOTAROOT, SETQUOTA
+ *      acl.c           SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS; acl_parse.c: their arguments
+ *      metadata.c      GETMETADATA, SETMETADATA; metadata_parse.c
+ *      quota.c         GETQUOTA, GETQUOTAROOT, SETQUOTA; quota_parse.c
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 /* What is asked for, one bit each, in the order of the answer. */
 typedef enum StatusItem {
         STATUS_MESSAGES = 1 << 0,
-        STATUS_RECENT = 1 << 1, /* always 0: nothing is \Recent here */
+        STATUS_RECENT = 1 << 1, /* IMAP4rev1's */
         STATUS_UIDNEXT = 1 << 2,
         STATUS_UIDVALIDITY = 1 << 3,
         STATUS_UNSEEN = 1 << 4,
@@ -80,8 +80,58 @@ Span imap_list_canonical(Arena *arena, Span reference, Span pattern);
 /* list.c: "* LIST (\Noselect \HasChildren) "/" name" of one mailbox, with its old name (RFC 9051 §6.3.9.7) if there is one. */
 void imap_list_put(ImapSession *s, const Mailbox *mailbox, const Span *old_name);
 
+/* ACL (acl_parse.c) --------------------------------------------------------------------------------------------------- */
+
+/* How much stands behind the word of the command. */
+typedef enum AclForm {
+        ACL_FORM_MAILBOX = 0, /* GETACL, MYRIGHTS                    */
+        ACL_FORM_IDENTIFIER,  /* DELETEACL, LISTRIGHTS: and whose    */
+        ACL_FORM_RIGHTS,      /* SETACL: and which                   */
+} AclForm;
+
+typedef struct AclRequest {
+        Span mailbox, identifier;
+        AclAction action; /* ACL_REPLACE by none: of DELETEACL */
+        guint rights;
+} AclRequest;
+
+/* FALSE: BAD; *ret_is_bad: a name that is none. */
+gboolean imap_acl_parse(ImapArgs *a, AclForm form, AclRequest *ret, gboolean *ret_is_bad) G_GNUC_WARN_UNUSED_RESULT;
+
 /* acl.c: the letters, with the obsolete c and d (RFC 4314 §2.1.1) */
 void imap_acl_put_rights(ImapSession *s, guint rights);
+
+/* METADATA (metadata_parse.c) ----------------------------------------------------------------------------------------- */
+
+typedef struct MetadataAsked {
+        Span mailbox; /* empty: the server */
+        gboolean has_max;
+        guint64 max; /* octets of a value that is wanted */
+        guint depth; /* G_MAXUINT: infinity */
+        Span *entries;
+        gsize n;
+} MetadataAsked;
+
+typedef struct MetadataSettings {
+        Span mailbox;
+        const MetadataEntry *entries; /* value with data NULL: NIL */
+        gsize n;
+} MetadataSettings;
+
+/* FALSE: BAD; *ret_is_bad: a name that is none. */
+gboolean imap_getmetadata_parse(ImapArgs *a, MetadataAsked *ret, gboolean *ret_is_bad) G_GNUC_WARN_UNUSED_RESULT;
+gboolean imap_setmetadata_parse(ImapArgs *a, MetadataSettings *ret, gboolean *ret_is_bad) G_GNUC_WARN_UNUSED_RESULT;
+
+/* QUOTA (quota_parse.c) ----------------------------------------------------------------------------------------------- */
+
+typedef enum QuotaForm {
+        QUOTA_FORM_ROOT = 0, /* GETQUOTA                                                             */
+        QUOTA_FORM_MAILBOX,  /* GETQUOTAROOT                                                         */
+        QUOTA_FORM_LIMITS,   /* SETQUOTA: a root and limits, which are read and not kept (quota.c)   */
+} QuotaForm;
+
+/* The root or the mailbox. FALSE: BAD; *ret_is_bad: a name that is none. */
+gboolean imap_quota_parse(ImapArgs *a, QuotaForm form, Span *ret, gboolean *ret_is_bad) G_GNUC_WARN_UNUSED_RESULT;
 
 /* metadata.c: "("/private/comment" "text" "/shared/comment" NIL)" */
 /* What is asked for and not found is NIL; asked NULL: only what was found. */

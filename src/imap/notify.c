@@ -14,9 +14,8 @@
 #define ARENA_MAX ((gsize) 256 * 1024)
 #define COMMAND_MAX ((gsize) 64 * 1024)
 #define TURN_USEC (50 * USEC_PER_MS)
-#define ALL_EVENTS                                                                                                     \
-        "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange MailboxMetadataChange "                   \
-        "ServerMetadataChange"
+#define MESSAGE_EVENTS "MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+#define METADATA_EVENTS "MailboxMetadataChange ServerMetadataChange"
 
 void
 imap_notify_end(ImapSession *s)
@@ -41,7 +40,7 @@ put_status(ImapSession *s, const Watched *w)
         guint items = STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY | STATUS_UNSEEN;
 
         if ((w->events & NOTIFY_FLAG_CHANGE) != 0 || (s->enabled & IMAP_ENABLED_CONDSTORE) != 0)
-                items |= STATUS_HIGHESTMODSEQ;
+                items |= imap_has(s, "CONDSTORE") ? STATUS_HIGHESTMODSEQ : 0;
         imap_status_put_known(s, w->name, &w->known, items);
 }
 
@@ -346,7 +345,7 @@ static NotifyParsed
 read_command(ImapSession *s, Arena *arena, Span text, NotifySpec *ret)
 {
         Span copy = text.len <= COMMAND_MAX ? arena_copy(arena, text) : SPAN_EMPTY;
-        ImapArgs args = {.scan = scan_from(copy), .arena = arena, .enabled = s->enabled};
+        ImapArgs args = imap_args(s, arena, copy);
 
         if (copy.len < text.len)
                 return NOTIFY_PARSED_TOO_MANY;
@@ -367,7 +366,10 @@ imap_notify(ImapSession *s, ImapArgs *a)
                 imap_bad(s, "syntax: NOTIFY NONE, or NOTIFY SET [STATUS] (filter (events))...");
                 break;
         case NOTIFY_PARSED_BAD_EVENT:
-                imap_no(s, "BADEVENT (" ALL_EVENTS ")", "an event that is not there");
+                imap_no(s,
+                        imap_has(s, "METADATA") ? "BADEVENT (" MESSAGE_EVENTS " " METADATA_EVENTS ")"
+                                                : "BADEVENT (" MESSAGE_EVENTS ")",
+                        "an event that is not there");
                 break;
         case NOTIFY_PARSED_BAD_NAME:
                 imap_no_mailbox(s, MAILBOX_BAD_NAME, NULL, "read a name");

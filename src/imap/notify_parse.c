@@ -111,14 +111,15 @@ read_filter(Parsing *p, NotifyGroup *group)
 static const struct {
         const char *word;
         NotifyEvent event;
+        const char *capability; /* known only while this one is on (args_has) */
 } EVENTS[] = {
         {"MessageNew", NOTIFY_MESSAGE_NEW},
         {"MessageExpunge", NOTIFY_MESSAGE_EXPUNGE},
         {"FlagChange", NOTIFY_FLAG_CHANGE},
         {"MailboxName", NOTIFY_MAILBOX_NAME},
         {"SubscriptionChange", NOTIFY_SUBSCRIPTION_CHANGE},
-        {"MailboxMetadataChange", NOTIFY_MAILBOX_METADATA},
-        {"ServerMetadataChange", NOTIFY_SERVER_METADATA},
+        {"MailboxMetadataChange", NOTIFY_MAILBOX_METADATA, "METADATA"},
+        {"ServerMetadataChange", NOTIFY_SERVER_METADATA, "METADATA"},
 };
 
 /* " (" fetch-att... ")": only of the selected mailbox (§8). */
@@ -144,7 +145,7 @@ read_event(Parsing *p, NotifyGroup *group)
                 return FALSE;
         while (i < G_N_ELEMENTS(EVENTS) && !span_is(word, EVENTS[i].word))
                 i++;
-        if (i == G_N_ELEMENTS(EVENTS))
+        if (i == G_N_ELEMENTS(EVENTS) || !args_has(p->a, EVENTS[i].capability))
                 return fail(p, NOTIFY_PARSED_BAD_EVENT);
         group->events |= EVENTS[i].event;
         return EVENTS[i].event != NOTIFY_MESSAGE_NEW || read_fetch(p, group);

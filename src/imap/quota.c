@@ -16,14 +16,17 @@ units(guint64 octets)
 static void
 put_quota(ImapSession *s, const QuotaUse *use)
 {
+        gboolean has_storage = use->octets_limit > 0 && imap_has(s, "QUOTA=RES-STORAGE");
+        gboolean has_messages = use->messages_limit > 0 && imap_has(s, "QUOTA=RES-MESSAGE");
+
         imap_put(s, "* QUOTA ");
         imap_put_astring(s, span_of(use->root));
         imap_put(s, " (");
-        if (use->octets_limit > 0)
+        if (has_storage)
                 imap_printf(s, "STORAGE %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, units(use->octets),
                             units(use->octets_limit));
-        if (use->messages_limit > 0)
-                imap_printf(s, "%sMESSAGE %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, use->octets_limit > 0 ? " " : "",
+        if (has_messages)
+                imap_printf(s, "%sMESSAGE %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, has_storage ? " " : "",
                             use->messages, use->messages_limit);
         imap_put(s, ")\r\n");
 }
@@ -32,13 +35,12 @@ void
 imap_getquotaroot(ImapSession *s, ImapArgs *args)
 {
         g_autoptr(GError) error = NULL;
-        gboolean is_bad = FALSE;
+        gboolean is_bad;
         QuotaUse use;
         Span name;
 
-        gboolean has_name = args_space(args) && args_mailbox(args, &name, &is_bad);
-        if (!is_bad && (!has_name || !args_end(args))) {
-                imap_bad(s, "syntax: GETQUOTAROOT mailbox");
+        if (!imap_quota_parse(args, QUOTA_FORM_MAILBOX, &name, &is_bad) && !is_bad) {
+                imap_bad_syntax(s);
                 return;
         }
         MailboxAnswer answer =
@@ -61,11 +63,12 @@ void
 imap_getquota(ImapSession *s, ImapArgs *args)
 {
         g_autoptr(GError) error = NULL;
+        gboolean is_bad;
         QuotaUse use;
         Span root;
 
-        if (!args_space(args) || !args_astring(args, &root) || !args_end(args)) {
-                imap_bad(s, "syntax: GETQUOTA root");
+        if (!imap_quota_parse(args, QUOTA_FORM_ROOT, &root, &is_bad)) {
+                imap_bad_syntax(s);
                 return;
         }
         const char *name = span_is(root, s->address)
@@ -83,32 +86,14 @@ imap_getquota(ImapSession *s, ImapArgs *args)
         }
 }
 
-/* "(STORAGE 512 MESSAGE 100)" */
-static gboolean
-read_limits(ImapArgs *a)
-{
-        guint64 limit;
-        Span resource;
-
-        if (!args_open(a))
-                return FALSE;
-        if (args_close(a))
-                return TRUE;
-        do {
-                if (!args_atom(a, &resource) || !args_space(a) || !args_number(a, G_MAXINT64, &limit))
-                        return FALSE;
-        } while (args_space(a));
-        return args_close(a);
-}
-
 void
 imap_setquota(ImapSession *s, ImapArgs *args)
 {
+        gboolean is_bad;
         Span root;
 
-        if (!args_space(args) || !args_astring(args, &root) || !args_space(args) || !read_limits(args) ||
-            !args_end(args))
-                imap_bad(s, "syntax: SETQUOTA root (resource limit...)");
+        if (!imap_quota_parse(args, QUOTA_FORM_LIMITS, &root, &is_bad))
+                imap_bad_syntax(s);
         else
                 imap_no(s, "NOPERM", "quotas are set by the administrators of this server");
 }

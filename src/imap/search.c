@@ -157,7 +157,7 @@ find_candidates(ImapSession *s, const Find *f, guint32 *ret_n, GError **error)
 static gboolean
 keep_highest(ImapSession *s, Find *f, const guint32 *candidates, guint32 n)
 {
-        guint32 limit = imap_settings(s)->message_limit, from = n - limit;
+        guint32 limit = imap_message_limit(s), from = n - limit;
 
         f->wanted = g_try_malloc0(view_count(f->view));
         if (f->wanted == NULL)
@@ -191,7 +191,7 @@ limit_messages(ImapSession *s, Find *f, GError **error)
                 return FIND_DONE;
         if (may_be_part(f))
                 return keep_highest(s, f, candidates, n) ? FIND_DONE : no_memory(error);
-        g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_settings(s)->message_limit);
+        g_snprintf(code, sizeof(code), "MESSAGELIMIT %u", imap_message_limit(s));
         forget_saved(s, f->options.what);
         imap_no(s, code, "too many messages at once: search fewer, by UIDAFTER or UIDBEFORE");
         return FIND_AGAIN;
@@ -605,7 +605,7 @@ imap_search(ImapSession *s, ImapArgs *args)
         Find *f = find_new(s, KIND_SEARCH);
 
         take_selected(s, f, new_source(args));
-        gboolean is_good = args_space(args) && find_parse_options(args, &f->options);
+        gboolean is_good = args_space(args) && find_parse_options(args, FALSE, &f->options);
         begin(s, f, is_good ? find_parse_program(args, clock_real(), &f->tree) : FIND_BAD);
 }
 
@@ -626,7 +626,7 @@ imap_sort(ImapSession *s, ImapArgs *args)
         Find *f = find_new(s, KIND_SORT);
 
         take_selected(s, f, new_source(args));
-        gboolean is_good = args_space(args) && find_parse_options(args, &f->options) &&
+        gboolean is_good = args_space(args) && find_parse_options(args, TRUE, &f->options) &&
                            sort_parse_criteria(args, f->criteria, &f->n_criteria);
         begin(s, f, is_good ? parse_criteria(args, &f->tree) : FIND_BAD);
 }
@@ -662,6 +662,7 @@ imap_esearch(ImapSession *s, ImapArgs *args)
         g_autoptr(GError) error = NULL;
 
         f->is_uid = TRUE;
+        args->recent = NULL; /* of other mailboxes nothing has been taken */
         switch (args_space(args) ? find_sources(s, args, &f->sources, &error) : SOURCES_BAD) {
         case SOURCES_FAILED:
                 imap_no_fault(s, "list mailboxes", error);
@@ -675,7 +676,7 @@ imap_esearch(ImapSession *s, ImapArgs *args)
         case SOURCES_FOUND:
                 break;
         }
-        if (!find_parse_options(args, &f->options)) {
+        if (!find_parse_options(args, FALSE, &f->options)) {
                 imap_bad(s, "syntax: RETURN (options)");
                 return;
         }

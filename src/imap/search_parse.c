@@ -15,7 +15,8 @@
 /* What stands behind the name of a key. */
 typedef enum Argument {
         ARGUMENT_NONE = 0,
-        ARGUMENT_FLAG, /* none; `value` is its bit                   */
+        ARGUMENT_ARRIVAL, /* none; with `flag`: and without it        */
+        ARGUMENT_FLAG,    /* none; `value` is its bit                   */
         ARGUMENT_KEYWORD,
         ARGUMENT_STRING, /* of the field `field`, or of the text       */
         ARGUMENT_FIELD,  /* name and string                            */
@@ -45,9 +46,9 @@ typedef struct Key {
         guint64 flag;
         Side side;
         const char *field;
+        const char *capability; /* known only while this one is on (args_has) */
 } Key;
 
-/* RECENT, NEW and OLD are RFC 3501's: nothing here is ever recent, because no session owns a message's arrival. */
 static const Key KEYS[] = {
         {"ALL", ARGUMENT_NONE, FIND_ALWAYS},
         {"ANSWERED", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_ANSWERED},
@@ -57,25 +58,25 @@ static const Key KEYS[] = {
         {"CC", ARGUMENT_STRING, FIND_FIELD, .field = "Cc"},
         {"DELETED", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_DELETED},
         {"DRAFT", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_DRAFT},
-        {"EMAILID", ARGUMENT_OBJECTID, FIND_EMAILID},
+        {"EMAILID", ARGUMENT_OBJECTID, FIND_EMAILID, .capability = "OBJECTID"},
         {"FLAGGED", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_FLAGGED},
         {"FROM", ARGUMENT_STRING, FIND_FIELD, .field = "From"},
-        {"FUZZY", ARGUMENT_KEY, FIND_ALL_OF},
+        {"FUZZY", ARGUMENT_KEY, FIND_ALL_OF, .capability = "SEARCH=FUZZY"},
         {"HEADER", ARGUMENT_FIELD, FIND_FIELD},
         {"KEYWORD", ARGUMENT_KEYWORD, FIND_KEYWORD},
         {"LARGER", ARGUMENT_SIZE, FIND_SIZE, .side = SIDE_FROM},
-        {"MODSEQ", ARGUMENT_MODSEQ, FIND_MODSEQ},
-        {"NEW", ARGUMENT_NONE, FIND_ALWAYS, TRUE},
+        {"MODSEQ", ARGUMENT_MODSEQ, FIND_MODSEQ, .capability = "CONDSTORE"},
+        {"NEW", ARGUMENT_ARRIVAL, FIND_UIDS, FALSE, FLAG_SEEN, .capability = "IMAP4rev1"},
         {"NOT", ARGUMENT_KEY, FIND_NONE_OF},
-        {"OLD", ARGUMENT_NONE, FIND_ALWAYS},
-        {"OLDER", ARGUMENT_SECONDS, FIND_RECEIVED, .side = SIDE_BELOW},
+        {"OLD", ARGUMENT_ARRIVAL, FIND_UIDS, TRUE, .capability = "IMAP4rev1"},
+        {"OLDER", ARGUMENT_SECONDS, FIND_RECEIVED, .side = SIDE_BELOW, .capability = "WITHIN"},
         {"ON", ARGUMENT_DATE, FIND_RECEIVED},
         {"OR", ARGUMENT_TWO_KEYS, FIND_ANY_OF},
-        {"RECENT", ARGUMENT_NONE, FIND_ALWAYS, TRUE},
-        {"SAVEDATESUPPORTED", ARGUMENT_NONE, FIND_ALWAYS},
-        {"SAVEDBEFORE", ARGUMENT_DATE, FIND_SAVED, .side = SIDE_BELOW},
-        {"SAVEDON", ARGUMENT_DATE, FIND_SAVED},
-        {"SAVEDSINCE", ARGUMENT_DATE, FIND_SAVED, .side = SIDE_FROM},
+        {"RECENT", ARGUMENT_ARRIVAL, FIND_UIDS, .capability = "IMAP4rev1"},
+        {"SAVEDATESUPPORTED", ARGUMENT_NONE, FIND_ALWAYS, .capability = "SAVEDATE"},
+        {"SAVEDBEFORE", ARGUMENT_DATE, FIND_SAVED, .side = SIDE_BELOW, .capability = "SAVEDATE"},
+        {"SAVEDON", ARGUMENT_DATE, FIND_SAVED, .capability = "SAVEDATE"},
+        {"SAVEDSINCE", ARGUMENT_DATE, FIND_SAVED, .side = SIDE_FROM, .capability = "SAVEDATE"},
         {"SEEN", ARGUMENT_FLAG, FIND_FLAG, FALSE, FLAG_SEEN},
         {"SENTBEFORE", ARGUMENT_DATE, FIND_SENT, .side = SIDE_BELOW},
         {"SENTON", ARGUMENT_DATE, FIND_SENT},
@@ -84,18 +85,18 @@ static const Key KEYS[] = {
         {"SMALLER", ARGUMENT_SIZE, FIND_SIZE, .side = SIDE_BELOW},
         {"SUBJECT", ARGUMENT_STRING, FIND_FIELD, .field = "Subject"},
         {"TEXT", ARGUMENT_STRING, FIND_TEXT},
-        {"THREADID", ARGUMENT_OBJECTID, FIND_ALWAYS, TRUE}, /* we have none (RFC 8474 §5.2)  */
+        {"THREADID", ARGUMENT_OBJECTID, FIND_ALWAYS, TRUE, .capability = "OBJECTID"}, /* we have none (RFC 8474 §5.2) */
         {"TO", ARGUMENT_STRING, FIND_FIELD, .field = "To"},
         {"UID", ARGUMENT_UIDS, FIND_UIDS},
-        {"UIDAFTER", ARGUMENT_UID, FIND_UIDS, .side = SIDE_FROM},
-        {"UIDBEFORE", ARGUMENT_UID, FIND_UIDS, .side = SIDE_BELOW},
+        {"UIDAFTER", ARGUMENT_UID, FIND_UIDS, .side = SIDE_FROM, .capability = "MESSAGELIMIT"},
+        {"UIDBEFORE", ARGUMENT_UID, FIND_UIDS, .side = SIDE_BELOW, .capability = "MESSAGELIMIT"},
         {"UNANSWERED", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_ANSWERED},
         {"UNDELETED", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_DELETED},
         {"UNDRAFT", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_DRAFT},
         {"UNFLAGGED", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_FLAGGED},
         {"UNKEYWORD", ARGUMENT_KEYWORD, FIND_KEYWORD, TRUE},
         {"UNSEEN", ARGUMENT_FLAG, FIND_FLAG, TRUE, FLAG_SEEN},
-        {"YOUNGER", ARGUMENT_SECONDS, FIND_RECEIVED, .side = SIDE_FROM},
+        {"YOUNGER", ARGUMENT_SECONDS, FIND_RECEIVED, .side = SIDE_FROM, .capability = "WITHIN"},
 };
 
 typedef enum OpenKind {
@@ -464,14 +465,47 @@ add_flag(Parser *p, const Key *key)
         return TRUE;
 }
 
+static gboolean
+add_recent(Parser *p, gboolean is_not)
+{
+        const GArray *recent = p->a->recent;
+        gsize n = recent != NULL ? recent->len : 0;
+        UidRange *ranges = n > 0 ? arena_new_array(p->a->arena, UidRange, n) : NULL;
+
+        FindNode *node = add_key(p, FIND_UIDS, is_not);
+        if (node == NULL || (n > 0 && ranges == NULL))
+                return too_much(p);
+        if (n > 0)
+                memcpy(ranges, recent->data, n * sizeof(*ranges));
+        node->set = (ImapSet){.ranges = ranges, .n = n};
+        return TRUE;
+}
+
+/* RECENT, OLD and NEW (RFC 3501 §6.4.4): what is \Recent to this session now. NEW is "(RECENT UNSEEN)". */
+static gboolean
+add_arrival(Parser *p, const Key *key)
+{
+        static const Key UNSEEN = {.test = FIND_FLAG, .is_not = TRUE, .flag = FLAG_SEEN};
+
+        if (key->flag == 0)
+                return add_recent(p, key->is_not);
+        const Open *outer = innermost(p);
+        if (add_key(p, FIND_ALL_OF, FALSE) == NULL ||
+            !push(p, OPEN_GROUP, (guint16) (p->n - 1), 0, outer->is_fuzzy, outer->is_not) || !add_recent(p, FALSE) ||
+            !add_flag(p, &UNSEEN))
+                return FALSE;
+        p->n_open--;
+        return TRUE;
+}
+
 /* Keys ------------------------------------------------------------------------------------------------------------- */
 
 static const Key *
-find_key(Span word)
+find_key(const ImapArgs *a, Span word)
 {
         for (gsize i = 0; i < G_N_ELEMENTS(KEYS); i++)
                 if (span_is(word, KEYS[i].word))
-                        return &KEYS[i];
+                        return args_has(a, KEYS[i].capability) ? &KEYS[i] : NULL;
         return NULL;
 }
 
@@ -500,6 +534,8 @@ add_argument(Parser *p, const Key *key)
         case ARGUMENT_NONE:
         case ARGUMENT_FLAG:
                 return add_flag(p, key);
+        case ARGUMENT_ARRIVAL:
+                return add_arrival(p, key);
         case ARGUMENT_KEYWORD:
                 return add_keyword(p, key);
         case ARGUMENT_STRING:
@@ -550,7 +586,7 @@ read_key(Parser *p, gboolean *ret_is_open)
         }
         if (is_set_next(p))
                 return add_set(p, FIND_NUMBERS);
-        const Key *key = args_atom(p->a, &word) ? find_key(word) : NULL;
+        const Key *key = args_atom(p->a, &word) ? find_key(p->a, word) : NULL;
         if (key == NULL)
                 return FALSE;
         *ret_is_open = key->argument == ARGUMENT_KEY || key->argument == ARGUMENT_TWO_KEYS;
@@ -666,6 +702,8 @@ read_partial(ImapArgs *a, FindOptions *o)
         gboolean is_from_end = scan_octet(&a->scan, '-');
         guint64 first, last;
 
+        if (is_from_end && !args_has(a, "PARTIAL"))
+                return FALSE; /* RFC 5267 §4.4 counts from the first only */
         if (!args_number(a, G_MAXUINT32, &first) || first == 0 || !scan_octet(&a->scan, ':') ||
             (is_from_end && !scan_octet(&a->scan, '-')) || !args_number(a, G_MAXUINT32, &last) || last == 0)
                 return FALSE;
@@ -677,14 +715,23 @@ read_partial(ImapArgs *a, FindOptions *o)
 }
 
 static gboolean
-read_option(ImapArgs *a, FindOptions *o)
+read_option(ImapArgs *a, gboolean is_sort, FindOptions *o)
 {
         static const struct {
                 const char *word;
                 FindReturn what;
-        } words[] = {{"MIN", RETURN_MIN},       {"MAX", RETURN_MAX},         {"ALL", RETURN_ALL},
-                     {"COUNT", RETURN_COUNT},   {"PARTIAL", RETURN_PARTIAL}, {"SAVE", RETURN_SAVE},
-                     {"UPDATE", RETURN_UPDATE}, {"CONTEXT", RETURN_CONTEXT}, {"RELEVANCY", RETURN_RELEVANCY}};
+                const char *capability, *of_sort; /* known only while this one is on (args_has); the same of SORT */
+        } words[] = {
+                {"MIN", RETURN_MIN, "ESEARCH", "ESORT"},
+                {"MAX", RETURN_MAX, "ESEARCH", "ESORT"},
+                {"ALL", RETURN_ALL, "ESEARCH", "ESORT"},
+                {"COUNT", RETURN_COUNT, "ESEARCH", "ESORT"},
+                {"PARTIAL", RETURN_PARTIAL, "PARTIAL CONTEXT=SEARCH", "PARTIAL CONTEXT=SORT"},
+                {"SAVE", RETURN_SAVE, "SEARCHRES", "SEARCHRES"},
+                {"UPDATE", RETURN_UPDATE, "CONTEXT=SEARCH", "CONTEXT=SORT"},
+                {"CONTEXT", RETURN_CONTEXT, "CONTEXT=SEARCH", "CONTEXT=SORT"},
+                {"RELEVANCY", RETURN_RELEVANCY, "SEARCH=FUZZY", "SEARCH=FUZZY"},
+        };
         Span word;
 
         if (!args_atom(a, &word))
@@ -692,6 +739,8 @@ read_option(ImapArgs *a, FindOptions *o)
         for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
                 if (span_is(word, words[i].word)) {
                         gboolean is_again = (o->what & words[i].what) != 0;
+                        if (!args_has(a, is_sort ? words[i].of_sort : words[i].capability))
+                                return FALSE;
                         o->what |= words[i].what;
                         if (words[i].what != RETURN_PARTIAL)
                                 return TRUE;
@@ -701,16 +750,16 @@ read_option(ImapArgs *a, FindOptions *o)
 }
 
 gboolean
-find_parse_options(ImapArgs *a, FindOptions *ret)
+find_parse_options(ImapArgs *a, gboolean is_sort, FindOptions *ret)
 {
         FindOptions o = {0};
 
-        if (args_word(a, "RETURN")) {
+        if (args_has(a, is_sort ? "ESORT" : "ESEARCH") && args_word(a, "RETURN")) {
                 o.is_extended = TRUE;
                 if (!args_space(a) || !args_open(a))
                         return FALSE;
                 while (!args_close(a))
-                        if ((o.what != 0 && !args_space(a)) || !read_option(a, &o))
+                        if ((o.what != 0 && !args_space(a)) || !read_option(a, is_sort, &o))
                                 return FALSE;
                 if (!args_space(a))
                         return FALSE;

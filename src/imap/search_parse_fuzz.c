@@ -48,6 +48,8 @@ check_program(const FindProgram *p)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+        static const guint64 everything[2] = {G_MAXUINT64, G_MAXUINT64};
+        g_autoptr(GArray) recent = g_array_new(FALSE, FALSE, sizeof(UidRange));
         FindOptions options;
         FindTree tree, copy;
         FindProgram program;
@@ -56,7 +58,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         g_autoptr(Arena) arena = arena_new((gsize) 512 * 1024), other = arena_new((gsize) 256 * 1024);
         ImapArgs a = {.scan = scan_from(span_make(data + 1, size - 1)), .arena = arena, .enabled = data[0]};
-        if (!find_parse_options(&a, &options) || find_parse_program(&a, USEC_PER_DAY, &tree) != FIND_PARSED)
+        g_array_append_val(recent, ((UidRange){3, 5}));
+        a.recent = (data[0] & 0x40) != 0 ? recent : NULL;
+        a.off = (data[0] & 0x80) != 0 ? everything : NULL;
+        if (!find_parse_options(&a, FALSE, &options) || find_parse_program(&a, USEC_PER_DAY, &tree) != FIND_PARSED)
                 return 0;
         g_assert(scan_at_end(&a.scan));
         g_assert(tree.n >= 2 && tree.n <= FIND_KEYS_MAX && tree.nodes[0].test == FIND_ALL_OF);

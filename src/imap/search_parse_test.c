@@ -121,7 +121,8 @@ keys(void)
                 {"MODSEQ 620162338", "&(modseq[620162338,])"},
                 {"MODSEQ \"/flags/\\\\draft\" all 620162338", "&(modseq[620162338,])"},
                 {"EMAILID M6d99ac3275bb4e THREADID x", "&(emailid=M6d99ac3275bb4e !(always))"},
-                {"NEW OLD RECENT", "&(!(always) always !(always))"},
+                {"NEW OLD RECENT", "&(&(uids !(flag1)) !(uids) uids)"},
+                {"OR NEW NOT OLD", "&(|(&(uids !(flag1)) !(!(uids))))"},
                 {"1:3,5 UID 7:* $ UID $", "&(numbers,1:3,5:5 uids,7:4294967295 numbers$ uids$)"},
                 {"*", "&(numbers,4294967295:4294967295)"},
         };
@@ -330,7 +331,7 @@ options(void)
         for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
                 ImapArgs a = {.scan = scan_from(span_of(rows[i].text)), .arena = arena};
                 FindOptions o;
-                gboolean is_good = find_parse_options(&a, &o);
+                gboolean is_good = find_parse_options(&a, FALSE, &o);
                 g_assert_cmpint(is_good, ==, rows[i].what != 0);
                 if (!is_good)
                         continue;
@@ -347,7 +348,7 @@ partial(void)
         ImapArgs a = {.scan = scan_from(span_of("RETURN (PARTIAL -500:-400) x")), .arena = arena};
         FindOptions o;
 
-        g_assert_true(find_parse_options(&a, &o));
+        g_assert_true(find_parse_options(&a, FALSE, &o));
         g_assert_true(o.is_from_end && o.first == 400 && o.last == 500);
         g_assert_true(span_equal(o.partial, span_of("-500:-400")));
 }

@@ -205,8 +205,8 @@ evaluate(const FindTree *tree, guint node, guint64 flags)
 
         if (n->test == FIND_FLAG)
                 return (flags & n->flag) != 0;
-        if (n->test == FIND_ALWAYS)
-                return TRUE;
+        if (n->test == FIND_ALWAYS || n->test == FIND_UIDS) /* RECENT: nothing is */
+                return n->test == FIND_ALWAYS;
         for (guint i = node + 1; i < tree->n; i++)
                 if (tree->nodes[i].parent == node) {
                         gboolean below = evaluate(tree, i, flags);

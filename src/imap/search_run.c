@@ -75,7 +75,8 @@ advance(FindRun *r, guint32 index, guint16 place, GError **error)
 {
         gboolean is_true;
 
-        find_message_at(&r->message, index);
+        if (place < FIND_REJECT)
+                find_message_at(&r->message, index);
         while (place < FIND_REJECT) {
                 const FindLeaf *leaf = &r->program.leaves[place];
                 if (find_is_text(leaf->test))
@@ -116,6 +117,30 @@ place_of_run(const FindRun *r, const ViewRun *run)
         return place;
 }
 
+/* How far it goes for a message with these flags. */
+static guint16
+place_of_flags(const FindRun *r, guint16 place, guint64 flags)
+{
+        while (place < FIND_REJECT && r->program.leaves[place].test == FIND_FLAG) {
+                const FindLeaf *leaf = &r->program.leaves[place];
+                place = (flags & leaf->flag) != 0 ? leaf->on_true : leaf->on_false;
+        }
+        return place;
+}
+
+/* Most searches begin with flags, and most messages end there. */
+static gboolean
+walk_one(FindRun *r, const ViewRun *run, guint32 in_run, guint16 place, GError **error)
+{
+        guint32 index = r->at + in_run;
+
+        if (run->is_own)
+                place = place_of_flags(r, place, run->entries[in_run].flags);
+        if (place == FIND_REJECT && r->places == NULL)
+                return TRUE;
+        return advance(r, index, place, error);
+}
+
 static gboolean
 walk_run(FindRun *r, const ViewRun *run, GError **error)
 {
@@ -123,12 +148,12 @@ walk_run(FindRun *r, const ViewRun *run, GError **error)
 
         if (place == FIND_REJECT && r->places == NULL)
                 return TRUE;
-        for (guint32 i = r->at; i < r->at + run->n; i++) {
-                if (r->wanted == NULL || r->wanted[i]) {
-                        if (!advance(r, i, place, error))
+        for (guint32 i = 0; i < run->n; i++) {
+                if (r->wanted == NULL || r->wanted[r->at + i]) {
+                        if (!walk_one(r, run, i, place, error))
                                 return FALSE;
                 } else if (r->places != NULL) {
-                        r->places[i] = FIND_REJECT;
+                        r->places[r->at + i] = FIND_REJECT;
                 }
         }
         return TRUE;

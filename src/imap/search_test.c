@@ -90,7 +90,7 @@ test_keys(void)
                 {"SAVEDON 1-Jan-1970", " 1 2 3 4 5"},
                 {"SAVEDSINCE 1-Jan-2000", ""},
                 {"SAVEDATESUPPORTED 1:2", " 1 2"},
-                {"UNSEEN NEW", ""},
+                {"UNSEEN NEW", " 1 2 3 4 5"},
                 {"EMAILID none", ""},
                 {"NOT THREADID none", " 1 2 3 4 5"},
                 {"BODY fizzle", " 1"},

@@ -15,10 +15,12 @@ section_close(SectionReader *r)
 static void
 place_of_message(SectionReader *r)
 {
-        guint64 header = stored_message_header_size(r->message), size = stored_message_size(r->message);
-
-        r->start = r->section->part == SECTION_TEXT ? header : 0;
-        r->end = r->section->part == SECTION_HEADER ? header : size;
+        r->start = 0;
+        r->end = stored_message_size(r->message);
+        if (r->section->part == SECTION_TEXT)
+                r->start = stored_message_header_size(r->message);
+        else if (r->section->part == SECTION_HEADER)
+                r->end = stored_message_header_size(r->message);
 }
 
 /* Offsets in summaries count from the body (mail/summary.h); the copy shows more and less of its header. */
@@ -92,12 +94,10 @@ closed(SectionReader *r, SectionAnswer answer)
 }
 
 SectionAnswer
-section_open(SectionReader *r, Store *store, const View *view, guint32 index, const Section *section, SectionForm form,
-             Span structure, GError **error)
+section_open(SectionReader *r, StoredMessage *take_message, const Section *section, SectionForm form, Span structure,
+             GError **error)
 {
-        *r = (SectionReader){.section = section, .form = form, .encoding = TRANSFER_BINARY};
-        if (!store_message_of(store, view, index, &r->message, error))
-                return SECTION_FAILED;
+        *r = (SectionReader){.section = section, .message = take_message, .form = form, .encoding = TRANSFER_BINARY};
         switch (find_place(r, structure)) {
         case PART_FOUND:
                 break;
@@ -207,15 +207,11 @@ measured(SectionReader *r)
         return SECTION_READY;
 }
 
-SectionAnswer
-section_measure(SectionReader *r, GError **error)
+static SectionAnswer
+measure_by_reading(SectionReader *r, GError **error)
 {
         guint8 out[PIECE_OCTETS + SECTION_ROOM_MIN];
 
-        if (!r->section->has_names && !is_encoded(r)) {
-                r->size = r->end - r->start;
-                return SECTION_READY;
-        }
         for (guint i = 0; i < MEASURE_PIECES; i++) {
                 gssize n = section_read(r, out, sizeof(out), error);
                 if (n < 0)
@@ -225,4 +221,13 @@ section_measure(SectionReader *r, GError **error)
                 r->size += (guint64) n;
         }
         return SECTION_AGAIN;
+}
+
+SectionAnswer
+section_measure(SectionReader *r, GError **error)
+{
+        if (r->section->has_names || is_encoded(r))
+                return measure_by_reading(r, error);
+        r->size = r->end - r->start;
+        return SECTION_READY;
 }

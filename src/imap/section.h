@@ -44,9 +44,9 @@ typedef struct SectionReader {
 } SectionReader;
 
 /* structure: of the message's summary; it is looked at only when the section has a path. After every answer but
- * READY the reader is closed. */
-SectionAnswer section_open(SectionReader *r, Store *store, const View *view, guint32 index, const Section *section,
-                           SectionForm form, Span structure, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+ * READY the reader is closed, and with it the message. */
+SectionAnswer section_open(SectionReader *r, StoredMessage *take_message, const Section *section, SectionForm form,
+                           Span structure, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* READY: r->size holds, and reading begins at its start. Otherwise the reader is closed, but for AGAIN. */
 SectionAnswer section_measure(SectionReader *r, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -11,6 +11,14 @@
 #define RIGHTS_TO_CHANGE (RIGHT_SEEN | RIGHT_WRITE | RIGHT_INSERT | RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE)
 #define VANISHED_RANGES 500 /* in one line */
 
+/* RFC 9051 §7.1, 7162 §3.2.11 */
+void
+imap_put_closed(ImapSession *s, const char *text)
+{
+        if (imap_has(s, "QRESYNC IMAP4rev2"))
+                imap_printf(s, "* OK [CLOSED] %s\r\n", text);
+}
+
 /* Closing --------------------------------------------------------------------------------------------------------- */
 
 void
@@ -25,6 +33,8 @@ imap_unselect(ImapSession *s)
                 selected->contexts_free(selected->contexts);
         if (selected->saved != NULL)
                 g_array_unref(selected->saved);
+        if (selected->recent != NULL)
+                g_array_unref(selected->recent);
         view_unref(selected->view);
         view_unref(selected->latest);
         g_free(selected->name);
@@ -162,8 +172,7 @@ put_mailbox(ImapSession *s, const Mailbox *mailbox, Span as_named)
         imap_put(s, "* ");
         imap_put_number(s, view_count(view));
         imap_put(s, " EXISTS\r\n");
-        if (!is_rev2)
-                imap_put(s, "* 0 RECENT\r\n");
+        imap_put_recent(s, TRUE);
         imap_put_flag_lists(s);
         if (!is_rev2)
                 put_first_unseen(s, view);
@@ -425,10 +434,12 @@ open_mailbox(ImapSession *s, const Mailbox *mailbox, gboolean is_read_only, GErr
         selected->watch = store_watch(imap_store(s), mailbox->id, 0, imap_watch_fired, s);
         s->selected = selected;
         StoreAnswer answer = store_view_open(imap_store(s), mailbox->id, s->who.account, &selected->view, error);
-        if (answer == STORE_DONE)
+        if (answer == STORE_DONE) {
                 s->state = IMAP_STATE_SELECTED;
-        else
+                imap_recent_look(s);
+        } else {
                 imap_unselect(s);
+        }
         return answer;
 }
 
@@ -475,7 +486,7 @@ select_or_examine(ImapSession *s, ImapArgs *args, gboolean is_read_only)
         }
         if (s->selected != NULL) {
                 imap_unselect(s);
-                imap_put(s, "* OK [CLOSED] that was the mailbox before\r\n"); /* RFC 9051 §7.1 */
+                imap_put_closed(s, "that was the mailbox before");
         }
         MailboxAnswer answer =
                 is_bad ? MAILBOX_BAD_NAME

@@ -14,7 +14,7 @@ test_select(void)
         imap_site_log_in(&site, &h);
         harness_say(&h, span_of("a SELECT inbox\r\n"));
         g_autofree char *expected = g_strdup_printf(
-                "* 3 EXISTS\r\n* 0 RECENT\r\n" FLAG_LINES "* OK [UNSEEN 1] first without \\Seen\r\n"
+                "* 3 EXISTS\r\n" FLAG_LINES "* OK [UNSEEN 1] first without \\Seen\r\n"
                 "* OK [UIDVALIDITY %u] UIDs valid\r\n* OK [UIDNEXT 4] next UID\r\n"
                 "* OK [HIGHESTMODSEQ %" G_GUINT64_FORMAT "] highest\r\n",
                 view_uid_validity(h.session->selected->view), view_highest_modseq(h.session->selected->view));

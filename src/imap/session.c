@@ -103,6 +103,15 @@ imap_bad_syntax(ImapSession *s)
 }
 
 void
+imap_bad_arguments(ImapSession *s, gboolean is_bad_name)
+{
+        if (is_bad_name)
+                imap_no_mailbox(s, MAILBOX_BAD_NAME, NULL, "read a name");
+        else
+                imap_bad_syntax(s);
+}
+
+void
 imap_bye(ImapSession *s, const char *text)
 {
         imap_put(s, "* BYE ");
@@ -229,15 +238,21 @@ imap_start_task(ImapSession *s, ImapTask *task)
         g_assert(s->task == NULL && !s->is_answered);
         s->task = task;
         s->phase = IMAP_PHASE_TASK;
-        s->progress_due = clock_in(PROGRESS_SPAN);
+        imap_begin_progress(s);
+}
+
+void
+imap_begin_progress(ImapSession *s)
+{
+        s->progress_due = clock_in(s->progress_span);
 }
 
 void
 imap_progress(ImapSession *s, guint64 done, guint64 total)
 {
-        if (clock_monotonic() < s->progress_due || !imap_has(s, "INPROGRESS"))
+        if (clock_monotonic() < s->progress_due || (total > 0 && done >= total) || !imap_has(s, "INPROGRESS"))
                 return;
-        s->progress_due = clock_in(PROGRESS_SPAN);
+        s->progress_due = clock_in(s->progress_span);
         imap_put(s, "* OK [INPROGRESS (");
         imap_put_string(s, span_of(s->tag));
         imap_put(s, " ");
@@ -265,6 +280,16 @@ step_task(ImapSession *s)
         return IMAP_STEP_DONE;
 }
 
+ImapArgs
+imap_args(const ImapSession *s, Arena *arena, Span text)
+{
+        return (ImapArgs){.scan = scan_from(text),
+                          .arena = arena,
+                          .enabled = s->enabled,
+                          .off = s->capabilities_off,
+                          .recent = imap_recent(s)};
+}
+
 static void
 run_command(ImapSession *s)
 {
@@ -272,7 +297,7 @@ run_command(ImapSession *s)
 
         s->gathering = IMAP_GATHERING_NOTHING;
         s->arena = arena_new(is_in(s) ? ARENA_AFTER_LOGIN : ARENA_BEFORE_LOGIN);
-        ImapArgs args = {.scan = scan_from(text), .arena = s->arena, .enabled = s->enabled};
+        ImapArgs args = imap_args(s, s->arena, text);
         s->command->run(s, &args);
         g_assert(s->is_answered || s->phase != IMAP_PHASE_COMMAND);
 }
@@ -349,9 +374,9 @@ pass_over(ImapSession *s, const LiteralMark *mark)
 }
 
 static void
-refuse_literal(ImapSession *s, const LiteralMark *mark, const char *text)
+refuse_literal(ImapSession *s, const LiteralMark *mark, const char *code, const char *text)
 {
-        bad(s, "TOOBIG", text);
+        bad(s, code, text);
         pass_over(s, mark);
 }
 
@@ -361,7 +386,7 @@ gather_literal(ImapSession *s, const LiteralMark *mark)
         gsize used = s->gathered->len + 64;
 
         if (mark->size > gathered_max(s) || used + mark->size > gathered_max(s)) {
-                refuse_literal(s, mark, "literal too large");
+                refuse_literal(s, mark, "TOOBIG", "literal too large");
                 return;
         }
         g_autofree char *announced =
@@ -377,11 +402,13 @@ take_literal(ImapSession *s, const LiteralMark *mark)
         const ImapCommand *c = s->command;
 
         if (mark->is_too_large)
-                refuse_literal(s, mark, "literal too large");
+                refuse_literal(s, mark, "TOOBIG", "literal too large");
         else if (++s->n_literals > LITERALS_MAX)
-                refuse_literal(s, mark, "too many literals");
+                refuse_literal(s, mark, "TOOBIG", "too many literals");
+        else if (!mark->is_sync && !imap_has(s, "LITERAL+ LITERAL-"))
+                refuse_literal(s, mark, "", "literals are asked for first");
         else if (!mark->is_sync && mark->size > LITERAL_MINUS_MAX && !imap_has(s, "LITERAL+"))
-                refuse_literal(s, mark, "LITERAL- allows 4096 octets");
+                refuse_literal(s, mark, "TOOBIG", "LITERAL- allows 4096 octets");
         else if (c->literal == NULL)
                 gather_literal(s, mark);
         else
@@ -455,6 +482,8 @@ choose(const ImapSession *s, Scan *scan, gboolean *ret_is_uid, const char **ret_
         }
         const ImapCommand *c = find_command(word);
         if (c == NULL || (*ret_is_uid && !c->has_uid) || (c->capability != NULL && !imap_has(s, c->capability)))
+                return NULL;
+        if (*ret_is_uid && c->is_numberless && !imap_has(s, "UIDPLUS")) /* UID EXPUNGE */
                 return NULL;
         if ((s->enabled & IMAP_ENABLED_UIDONLY) != 0 && c->has_uid && !*ret_is_uid && !c->is_numberless) {
                 *ret_why = "[UIDREQUIRED] UIDs only, as you wished";
@@ -670,11 +699,12 @@ imap_session_open(Session *session)
         g_autoptr(Arena) arena = arena_new(ARENA_BEFORE_LOGIN);
         StreamPeer peer;
 
+        s->progress_span = PROGRESS_SPAN;
         stream_peer(session->stream, &peer);
         g_strlcpy(s->client, peer.text, sizeof(s->client));
         s->is_loopback = peer.is_loopback;
         s->state = IMAP_STATE_NONE;
-        imap_apply_off(s);
+        (void) imap_apply_off(s);
         stream_printf(session->stream, "* OK [%s] %s IMAP Restante\r\n", imap_capabilities(s, arena),
                       imap_settings(s)->hostname);
         return TRUE;

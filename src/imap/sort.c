@@ -4,12 +4,18 @@
 static const struct {
         const char *word;
         SortKey key;
+        const char *capability; /* known only while this one is on (args_has) */
 } KEYS[] = {
-        {"ARRIVAL", SORT_ARRIVAL},     {"CC", SORT_CC},
-        {"DATE", SORT_DATE},           {"DISPLAYFROM", SORT_DISPLAYFROM},
-        {"DISPLAYTO", SORT_DISPLAYTO}, {"FROM", SORT_FROM},
-        {"RELEVANCY", SORT_RELEVANCY}, {"SIZE", SORT_SIZE},
-        {"SUBJECT", SORT_SUBJECT},     {"TO", SORT_TO},
+        {"ARRIVAL", SORT_ARRIVAL, NULL},
+        {"CC", SORT_CC, NULL},
+        {"DATE", SORT_DATE, NULL},
+        {"DISPLAYFROM", SORT_DISPLAYFROM, "SORT=DISPLAY"},
+        {"DISPLAYTO", SORT_DISPLAYTO, "SORT=DISPLAY"},
+        {"FROM", SORT_FROM, NULL},
+        {"RELEVANCY", SORT_RELEVANCY, "SEARCH=FUZZY"},
+        {"SIZE", SORT_SIZE, NULL},
+        {"SUBJECT", SORT_SUBJECT, NULL},
+        {"TO", SORT_TO, NULL},
 };
 
 static gboolean
@@ -23,7 +29,7 @@ read_criterion(ImapArgs *a, SortCriterion *ret)
         for (gsize i = 0; i < G_N_ELEMENTS(KEYS); i++)
                 if (span_is(word, KEYS[i].word)) {
                         *ret = (SortCriterion){KEYS[i].key, is_reverse};
-                        return TRUE;
+                        return args_has(a, KEYS[i].capability);
                 }
         return FALSE;
 }

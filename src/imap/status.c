@@ -4,19 +4,19 @@
 static const struct {
         const char *word;
         StatusItem item;
-        const char *capability; /* there only while this one is on, or NULL */
+        const char *capability; /* known only while this one is on (imap_has), or NULL */
 } ITEMS[] = {
         {"MESSAGES", STATUS_MESSAGES, NULL},
-        {"RECENT", STATUS_RECENT, NULL},
+        {"RECENT", STATUS_RECENT, "IMAP4rev1"},
         {"UIDNEXT", STATUS_UIDNEXT, NULL},
         {"UIDVALIDITY", STATUS_UIDVALIDITY, NULL},
         {"UNSEEN", STATUS_UNSEEN, NULL},
-        {"DELETED", STATUS_DELETED, NULL},
-        {"SIZE", STATUS_SIZE, NULL},
+        {"DELETED", STATUS_DELETED, "IMAP4rev2 QUOTA=RES-MESSAGE"},
+        {"SIZE", STATUS_SIZE, "STATUS=SIZE"},
         {"HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ, "CONDSTORE"},
         {"MAILBOXID", STATUS_MAILBOXID, "OBJECTID"},
         {"APPENDLIMIT", STATUS_APPENDLIMIT, "APPENDLIMIT"},
-        {"DELETED-STORAGE", STATUS_DELETED_STORAGE, "QUOTA"},
+        {"DELETED-STORAGE", STATUS_DELETED_STORAGE, "QUOTA=RES-STORAGE"},
 };
 
 static gboolean
@@ -60,6 +60,7 @@ imap_status_enable(ImapSession *s, guint items)
 typedef struct Known {
         const char *mailbox_id; /* NULL: not asked for */
         MailboxStatus status;
+        guint32 recent;
         guint64 deleted_octets;
 } Known;
 
@@ -86,6 +87,7 @@ number_of(const ImapSession *s, const Known *k, StatusItem item)
         case STATUS_DELETED_STORAGE:
                 return k->deleted_octets;
         case STATUS_RECENT:
+                return k->recent;
         case STATUS_MAILBOXID:
                 break;
         }
@@ -127,12 +129,33 @@ imap_status_put_known(ImapSession *s, const char *name, const MailboxStatus *sta
         put_line(s, name, &(const Known){.status = *status}, items & ~(guint) STATUS_MAILBOXID);
 }
 
+/* Messages that no session was told of (RFC 3501 §6.3.10); IMAP4rev2 has no such number. */
+static StoreAnswer
+count_recent(ImapSession *s, gint64 mailbox, Known *k, GError **error)
+{
+        g_autoptr(View) view = NULL;
+
+        if (s->selected != NULL && s->selected->mailbox == mailbox) {
+                k->recent = imap_recent_count(s);
+                return STORE_DONE;
+        }
+        guint32 first = store_recent(imap_store(s), mailbox, 0);
+        if ((s->enabled & IMAP_ENABLED_REV2) != 0 || first >= k->status.uid_next)
+                return STORE_DONE;
+        StoreAnswer answer = store_view_open(imap_store(s), mailbox, s->who.account, &view, error);
+        if (answer == STORE_DONE)
+                k->recent = view_count(view) - view_index_of(view, first);
+        return answer;
+}
+
 StoreAnswer
 imap_status_put(ImapSession *s, const Mailbox *mailbox, guint items, GError **error)
 {
         Known k = {.mailbox_id = mailbox->mailbox_id};
         StoreAnswer answer = store_mailbox_status(imap_store(s), mailbox->id, s->who.account, &k.status, error);
 
+        if (answer == STORE_DONE && (items & STATUS_RECENT) != 0)
+                answer = count_recent(s, mailbox->id, &k, error);
         if (answer == STORE_DONE && (items & STATUS_DELETED_STORAGE) != 0)
                 answer = store_deleted_octets(imap_store(s), mailbox->id, &k.deleted_octets, error);
         if (answer == STORE_DONE)

@@ -112,6 +112,7 @@ move_on(ImapSession *s, View *take_newer)
         g_autoptr(View) older = s->selected->view;
 
         s->selected->view = take_newer;
+        imap_recent_look(s);
         if (!has_same_keywords(older, take_newer))
                 imap_put_flag_lists(s);
 }
@@ -157,6 +158,7 @@ put_exists(ImapSession *s, const View *view)
         imap_put(s, "* ");
         imap_put_number(s, view_count(view));
         imap_put(s, " EXISTS\r\n");
+        imap_put_recent(s, FALSE);
 }
 
 /* TRUE: nothing of it waits. */

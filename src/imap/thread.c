@@ -9,8 +9,10 @@ thread_parse_algorithm(ImapArgs *a, ThreadAlgorithm *ret)
         static const struct {
                 const char *word;
                 ThreadAlgorithm algorithm;
-        } words[] = {
-                {"ORDEREDSUBJECT", THREAD_ORDEREDSUBJECT}, {"REFERENCES", THREAD_REFERENCES}, {"REFS", THREAD_REFS}};
+                const char *capability;
+        } words[] = {{"ORDEREDSUBJECT", THREAD_ORDEREDSUBJECT, "THREAD=ORDEREDSUBJECT"},
+                     {"REFERENCES", THREAD_REFERENCES, "THREAD=REFERENCES"},
+                     {"REFS", THREAD_REFS, "THREAD=REFS"}};
         Span word;
 
         if (!args_atom(a, &word))
@@ -18,7 +20,7 @@ thread_parse_algorithm(ImapArgs *a, ThreadAlgorithm *ret)
         for (gsize i = 0; i < G_N_ELEMENTS(words); i++)
                 if (span_is(word, words[i].word)) {
                         *ret = words[i].algorithm;
-                        return TRUE;
+                        return args_has(a, words[i].capability);
                 }
         return FALSE;
 }

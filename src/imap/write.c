@@ -16,12 +16,6 @@ static const char MONTHS[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul"
 /* Pieces ---------------------------------------------------------------------------------------------------------- */
 
 void
-imap_put(ImapSession *s, const char *text)
-{
-        stream_write(s->session.stream, span_of(text));
-}
-
-void
 imap_put_span(ImapSession *s, Span octets)
 {
         stream_write(s->session.stream, octets);
@@ -46,11 +40,24 @@ imap_printf(ImapSession *s, const char *format, ...)
 static char *
 write_number(char *end, guint64 number)
 {
-        do {
+        guint32 rest;
+
+        for (; number > G_MAXUINT32; number /= 10)
                 *--end = (char) ('0' + number % 10);
-                number /= 10;
-        } while (number > 0);
+        for (rest = (guint32) number; rest >= 10; rest /= 10)
+                *--end = (char) ('0' + rest % 10);
+        *--end = (char) ('0' + rest);
         return end;
+}
+
+guint8 *
+imap_write_number(guint8 *at, guint64 number)
+{
+        char digits[20], *end = digits + sizeof(digits);
+        const char *from = write_number(end, number);
+
+        memcpy(at, from, (gsize) (end - from));
+        return at + (end - from);
 }
 
 void
@@ -142,6 +149,17 @@ imap_put_astring(ImapSession *s, Span octets)
                 imap_put_span(s, octets);
         else
                 imap_put_string(s, octets);
+}
+
+void
+imap_replace_nuls(guint8 *octets, gsize len)
+{
+        for (guint8 *end = octets + len; octets < end; octets++) {
+                octets = memchr(octets, '\0', (gsize) (end - octets));
+                if (octets == NULL)
+                        return;
+                *octets = 0x80;
+        }
 }
 
 void
@@ -239,8 +257,8 @@ write_day(char *at, gint64 days)
         put_two(at + 9, year % 100);
 }
 
-void
-imap_put_date_time(ImapSession *s, Usec when)
+guint8 *
+imap_write_date_time(guint8 *at, Usec when)
 {
         char text[] = "\"dd-Mmm-yyyy hh:mm:ss +0000\"";
         gint64 seconds = CLAMP(when, 0, G_GINT64_CONSTANT(253402300799000000)) / USEC_PER_SEC; /* 9999-12-31 */
@@ -250,5 +268,15 @@ imap_put_date_time(ImapSession *s, Usec when)
         put_two(text + 13, of_day / 3600);
         put_two(text + 16, of_day / 60 % 60);
         put_two(text + 19, of_day % 60);
-        imap_put_span(s, span_make(text, sizeof(text) - 1));
+        memcpy(at, text, IMAP_DATE_TIME_OCTETS);
+        return at + IMAP_DATE_TIME_OCTETS;
+}
+
+void
+imap_put_date_time(ImapSession *s, Usec when)
+{
+        guint8 text[IMAP_DATE_TIME_OCTETS];
+
+        (void) imap_write_date_time(text, when);
+        imap_put_span(s, span_make(text, sizeof(text)));
 }

@@ -115,13 +115,23 @@ typedef struct Wanted {
         gsize n_cuts;
 } Wanted;
 
+/* Most have one octet. */
+static inline gboolean
+read_length(Scan *s, guint64 *ret)
+{
+        if (s->at == s->end || *s->at >= 0x80)
+                return scan_varint(s, OFFSET_MAX, ret);
+        *ret = *s->at++;
+        return TRUE;
+}
+
 static gboolean
 read_field(Scan *s, guint64 last_end, KeptField *ret)
 {
-        guint64 gap, len;
+        guint64 gap = 0, len = 0;
         guint8 id;
 
-        if (!scan_any(s, &id) || !scan_varint(s, OFFSET_MAX, &gap) || !scan_varint(s, OFFSET_MAX, &len))
+        if (!scan_any(s, &id) || !read_length(s, &gap) || !read_length(s, &len))
                 return FALSE;
         ret->is_kept = (id & NOT_KEPT) == 0;
         ret->id = (FieldId) (id & ~NOT_KEPT);
@@ -227,6 +237,13 @@ kept_id(Span name)
         return id < N_KEPT_FIELDS ? id : FIELD_OTHER;
 }
 
+/* Most names differ from those that are asked for by their first letter or their length: a bit of 64. */
+static guint64
+shape_of(Span name)
+{
+        return (guint64) 1 << ((octet_lower(name.data[0]) * 8 + name.len) & 63);
+}
+
 gboolean
 field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
 {
@@ -239,6 +256,8 @@ field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
         for (gsize i = 0; i < n; i++) {
                 FieldId id = kept_id(names[i]);
 
+                if (names[i].len > 0)
+                        ret->shapes |= shape_of(names[i]);
                 if (id != FIELD_OTHER) {
                         ret->ids |= (guint64) 1 << id;
                 } else if (names[i].len > 0) {
@@ -252,8 +271,9 @@ field_names_make(Arena *arena, const Span *names, gsize n, FieldNames *ret)
 static gboolean
 names_have(const FieldNames *names, Span name)
 {
+        if ((names->shapes & shape_of(name)) == 0)
+                return FALSE;
         FieldId id = kept_id(name);
-
         if (id != FIELD_OTHER)
                 return names->ids >> id & 1;
         for (gsize i = 0; i < names->n_others; i++)

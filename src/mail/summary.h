@@ -121,6 +121,7 @@ typedef enum FieldsAnswer {
 /* Names of fields, looked up once to be asked of many messages. Compared without ASCII case; an empty one names nothing. */
 typedef struct FieldNames {
         guint64 ids;            /* private: of the fields that sections keep */
+        guint64 shapes;         /* private: first letters and lengths of all */
         const Span *others;     /* the other names, and their hashes         */
         const guint32 *hashes;
         gsize n_others;

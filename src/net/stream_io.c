@@ -68,7 +68,9 @@ tls_outcome(Stream *stream, int result, gint16 *ret_wants)
         long verify = SSL_get_verify_result(stream->ssl);
         if (stream->phase == TLS_HANDSHAKE && !SSL_is_server(stream->ssl) && verify != X509_V_OK &&
             SSL_get_verify_mode(stream->ssl) != SSL_VERIFY_NONE)
-                text = X509_verify_cert_error_string(verify);
+                text = verify == X509_V_ERR_HOSTNAME_MISMATCH || verify == X509_V_ERR_IP_ADDRESS_MISMATCH
+                               ? "the certificate is for another name"
+                               : X509_verify_cert_error_string(verify);
         else if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING || (error == SSL_ERROR_SYSCALL && saved == 0))
                 text = "closed without warning";
         if (text == NULL)

@@ -459,8 +459,10 @@ test_tls_verify(void)
         g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, "mx.example"), ==, NULL);
         g_assert_cmpstr(tls_try(certificate, key, FALSE, NULL, NULL), ==, NULL);
         g_assert_cmpstr(tls_try(certificate, key, FALSE, NULL, "whoever.example"), ==, NULL);
-        g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, "other.example"), ==, "hostname mismatch");
-        g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, "127.0.0.1"), ==, "IP address mismatch");
+        g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, "other.example"), ==,
+                        "the certificate is for another name");
+        g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, "127.0.0.1"), ==,
+                        "the certificate is for another name");
         g_assert_cmpstr(tls_try(certificate, key, TRUE, NULL, "mx.example"), ==, "self-signed certificate");
         g_assert_cmpstr(tls_try(certificate, key, TRUE, other_certificate, "mx.example"), ==, "self-signed certificate");
         g_assert_cmpstr(tls_try(certificate, key, TRUE, certificate, NULL), ==, "no name to verify");

@@ -3,9 +3,10 @@
 
 const LogEvent POP3_EVENTS[] = {
         [POP3_EVENT_LOGIN] = {"pop3.login", LOG_INFO, "a client has opened its maildrop"},
-        [POP3_EVENT_AUTH_FAILED] = {"pop3.auth-failed", LOG_WARNING,
-                                    "somebody gave a wrong name or password; repeated from one address it is guessing, "
-                                    "slowed down by itself"},
+        [POP3_EVENT_AUTH_FAILED] =
+                {"pop3.auth-failed", LOG_WARNING,
+                 "somebody gave a wrong name, password or token (then with the reason); repeated from one "
+                 "address it is guessing, slowed down by itself"},
         [POP3_EVENT_QUIT] = {"pop3.quit", LOG_INFO, "a session ended with QUIT; what it deleted is gone from the disk"},
         [POP3_EVENT_TLS_FAILED] =
                 {"pop3.tls-failed", LOG_INFO,

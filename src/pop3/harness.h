@@ -203,6 +203,12 @@ auth_has_scram(const Auth *auth)
         return FALSE;
 }
 
+gboolean
+auth_has_oauth(const Auth *auth)
+{
+        return FALSE;
+}
+
 AuthAnswer
 auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret,
            Usec *ret_delay, GError **error)

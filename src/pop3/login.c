@@ -102,23 +102,39 @@ open_maildrop(Pop3Session *s, Arena *arena, const Account *account)
         }
 }
 
+static void
+challenge_client(Pop3Session *s, Span challenge)
+{
+        stream_write(s->session.stream, span_of("+ "));
+        stream_write(s->session.stream, challenge);
+        stream_write(s->session.stream, span_of("\r\n"));
+        s->phase = POP3_PHASE_SASL;
+}
+
 /* A wrong one is answered after the delay that the guesser has earned; no thread waits for it. */
 static void
-answer_wrong(Pop3Session *s, Span name, Usec delay)
+answer_wrong(Pop3Session *s, const AuthTurn *turn)
 {
-        log_event(&POP3_EVENTS[POP3_EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(name));
+        log_event(&POP3_EVENTS[POP3_EVENT_AUTH_FAILED], "client=%s login=%s%s%s", s->client, log_text(turn->login),
+                  turn->reason != NULL ? " reason=" : "", turn->reason != NULL ? log_text(span_of(turn->reason)) : "");
         s->phase = POP3_PHASE_DELAY;
-        if (delay > 0)
-                session_delay(&s->session, delay);
+        if (turn->delay > 0)
+                session_delay(&s->session, turn->delay);
         else
                 pop3_end_delay(s); /* nothing would wake us */
 }
 
+/* An exchange that goes on tells why. */
 void
 pop3_end_delay(Pop3Session *s)
 {
+        g_autofree char *explanation = s->exchange != NULL ? sasl_explanation(s->exchange) : NULL;
+
         s->phase = POP3_PHASE_COMMAND;
-        pop3_bad(s, "[AUTH] wrong name or password");
+        if (explanation != NULL)
+                challenge_client(s, span_of(explanation));
+        else
+                pop3_bad(s, "[AUTH] wrong name or password");
 }
 
 static void
@@ -130,13 +146,14 @@ take_turn(Pop3Session *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn,
                 open_maildrop(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                answer_wrong(s, turn->login, turn->delay);
+        case AUTH_EXPLAINED:
+                answer_wrong(s, turn);
+                break;
+        case AUTH_REFUSED:
+                pop3_bad(s, "[AUTH] the token is not taken");
                 break;
         case AUTH_CHALLENGE:
-                stream_write(s->session.stream, span_of("+ "));
-                stream_write(s->session.stream, turn->challenge);
-                stream_write(s->session.stream, span_of("\r\n"));
-                s->phase = POP3_PHASE_SASL;
+                challenge_client(s, turn->challenge);
                 break;
         case AUTH_FAILED:
                 pop3_log_fault(s, "auth", error);

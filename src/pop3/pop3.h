@@ -1,6 +1,6 @@
 /* pop3.h -- POP3, both sides: the server session over a maildrop, and the client that fetch uses.
  *
- * Server: USER/PASS, AUTH PLAIN and LOGIN, STLS, CAPA, UIDL, TOP, PIPELINING, RESP-CODES, AUTH-RESP-CODE, UTF8, EXPIRE NEVER, IMPLEMENTATION.
+ * Server: USER/PASS, AUTH (auth/exchange.h), STLS, CAPA, UIDL, TOP, PIPELINING, RESP-CODES, AUTH-RESP-CODE, UTF8, EXPIRE NEVER, IMPLEMENTATION.
  * Messages leave only at QUIT (UPDATE state); one session per maildrop. Output streams at the reader's pace, with a position.
  * A dot after any line feed is stuffed, bare or not, so that no message can end its own transfer in a lenient client.
  *

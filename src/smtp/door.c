@@ -8,9 +8,10 @@ const LogEvent SMTP_EVENTS[] = {
         [EVENT_REFUSED] = {"smtp.refused", LOG_INFO,
                            "a sender, recipient or message was refused or put off; reply says how"},
         [EVENT_LOGIN] = {"smtp.login", LOG_INFO, "a client has authenticated"},
-        [EVENT_AUTH_FAILED] = {"smtp.auth-failed", LOG_WARNING,
-                               "somebody gave a wrong name or password; repeated from one address it is guessing, "
-                               "slowed down by itself"},
+        [EVENT_AUTH_FAILED] =
+                {"smtp.auth-failed", LOG_WARNING,
+                 "somebody gave a wrong name, password or token (then with the reason); repeated from one "
+                 "address it is guessing, slowed down by itself"},
         [EVENT_TLS_FAILED] =
                 {"smtp.tls-failed", LOG_INFO,
                  "a TLS handshake failed; when all clients fail, look at the certificate with `restante check`"},

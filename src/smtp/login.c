@@ -119,6 +119,18 @@ log_in(SmtpSession *s, Arena *arena, const Account *account)
         end_auth(s, REPLY_AUTHENTICATED);
 }
 
+/* A wrong one is answered after the delay that the guesser has earned; an exchange that goes on tells why then. */
+static void
+answer_wrong(SmtpSession *s, const AuthTurn *turn)
+{
+        g_autofree char *explanation = s->exchange != NULL ? sasl_explanation(s->exchange) : NULL;
+
+        log_event(&SMTP_EVENTS[EVENT_AUTH_FAILED], "client=%s login=%s%s%s", s->client, log_text(turn->login),
+                  turn->reason != NULL ? " reason=" : "", turn->reason != NULL ? log_text(span_of(turn->reason)) : "");
+        smtp_reply_later(s, turn->delay, REPLY_AUTH_WRONG,
+                         explanation != NULL ? g_strconcat("334 ", explanation, NULL) : NULL);
+}
+
 static void
 take_turn(SmtpSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn, const GError *error)
 {
@@ -127,8 +139,11 @@ take_turn(SmtpSession *s, Arena *arena, AuthAnswer answer, const AuthTurn *turn,
                 log_in(s, arena, turn->account);
                 break;
         case AUTH_WRONG:
-                log_event(&SMTP_EVENTS[EVENT_AUTH_FAILED], "client=%s login=%s", s->client, log_text(turn->login));
-                smtp_reply_later(s, turn->delay, REPLY_AUTH_WRONG, NULL);
+        case AUTH_EXPLAINED:
+                answer_wrong(s, turn);
+                break;
+        case AUTH_REFUSED:
+                end_auth(s, REPLY_AUTH_REFUSED);
                 break;
         case AUTH_CHALLENGE:
                 stream_write(s->session.stream, span_of("334 "));

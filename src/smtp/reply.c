@@ -45,6 +45,7 @@ static const SmtpReply REPLIES[REPLY_LAST] = {
         [REPLY_AUTH_MALFORMED] = {501, TRUE, "5.5.2", "malformed response"},
         [REPLY_AUTH_CANCELLED] = {501, TRUE, "5.7.0", "authentication cancelled"},
         [REPLY_AUTH_WRONG] = {535, TRUE, "5.7.8", "wrong name or password"},
+        [REPLY_AUTH_REFUSED] = {535, TRUE, "5.7.8", "the token is not taken"},
         [REPLY_AUTH_BUSY] = {454, FALSE, "4.7.0", "can't check that now, try again later"},
 
         [REPLY_SENDER_ADDRESS] = {501, TRUE, "5.1.7", "malformed sender address"},

@@ -49,6 +49,7 @@ typedef enum SmtpReplyId {
         REPLY_AUTH_MALFORMED,
         REPLY_AUTH_CANCELLED,
         REPLY_AUTH_WRONG,
+        REPLY_AUTH_REFUSED,
         REPLY_AUTH_BUSY,
         /* addresses and messages */
         REPLY_SENDER_ADDRESS,

@@ -67,7 +67,7 @@ reply_delayed(SmtpSession *s)
 {
         g_autofree char *text = g_steal_pointer(&s->delayed_text);
 
-        s->phase = PHASE_COMMAND;
+        s->phase = s->exchange != NULL ? PHASE_AUTH : PHASE_COMMAND; /* told why, the client has one more word */
         if (text != NULL)
                 stream_printf(s->session.stream, "%s\r\n", text);
         else

@@ -2,7 +2,7 @@
  *
  * A door knows the protocol and nothing about routing or storage: it asks intake at RCPT and hands it the message. One session code for
  * three roles; what differs is a row of a table. Extensions: STARTTLS (never again once on, not on Unix sockets), PIPELINING, SIZE, 8BITMIME, SMTPUTF8,
- * ENHANCEDSTATUSCODES, CHUNKING, AUTH PLAIN LOGIN (submission; offered only where a password may be sent).
+ * ENHANCEDSTATUSCODES, CHUNKING, AUTH (submission; the mechanisms of auth/exchange.h, each where it may be used).
  *
  * End of DATA is CRLF.CRLF and nothing else. A message with a bare CR or LF is refused 554 5.6.0 at its end (MX) or normalised to
  * CRLF (submission; settings). At STARTTLS unread input closes the connection; all state from before is dropped.

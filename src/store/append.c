@@ -97,9 +97,9 @@ append_one(Appending *a, DbTxn *txn, Slot *slot, gsize i, GArray *seen, GError *
         guint64 flags = message->flags & FLAG_SYSTEM;
         gint64 body;
 
-        if (message->uid >= slot->uid_next)
+        if (message->uid >= slot->uid_next && (slot->copying == 0 || message->uid < slot->copying))
                 slot->uid_next = message->uid;
-        if (slot->uid_next > UID_MAX)
+        if (slot_is_full(slot))
                 return CHANGED_UID_SPACE;
         ChangeAnswer answer =
                 keywords_bits(a->store, txn, slot->id, message->keywords, message->n_keywords, TRUE, &flags, error);

@@ -2,9 +2,9 @@
  *
  * Each call is durable when it returns, and other sessions see it in their next view. Work on many entries goes in slices (at most 20 ms of the write
  * connection each) that become visible together or, for flags, page by page: a crash in between leaves some done, none half.
- * COPY, MOVE and APPEND of many messages are all or nothing, in one transaction each. For packed messages (store_pack()) it works for some 20 ms of CPU
- * per 100,000 of them, and more than that in proportion; its commit is the disk's affair. When many are to be copied that are not packed, they are
- * packed before it, in slices.
+ * COPY and APPEND of many messages are all or nothing, and others see all of it at once. COPY works for some 20 ms of CPU per 100,000 packed messages
+ * (store_pack()); 65,536 and more are copied in slices, which the last one shows. MOVE and undelete of many are seen slice by slice: each message is in one of
+ * the two mailboxes at any time. When many are to be copied that are not packed, they are packed before it, in slices.
  *
  * Threads  any; no transaction may be open on the calling thread.
  * RFC      9051 §6.4; 7162 (UNCHANGEDSINCE, MODSEQ); 6851 (MOVE); 4315 (UIDPLUS); 3502 (MULTIAPPEND); 8508 (REPLACE).
@@ -27,6 +27,12 @@ typedef struct UidSet {
         const UidRange *ranges;
         gsize n;
 } UidSet;
+
+/* Told between two slices, with no transaction open: so many of so many, rising. total counts UIDs that are not there, too; 0: unknown. */
+typedef struct ChangeProgress {
+        void (*fn)(guint64 done, guint64 total, gpointer data);
+        gpointer data;
+} ChangeProgress;
 
 /* Flags ------------------------------------------------------------------------------------------------------------- */
 
@@ -58,6 +64,9 @@ ChangeAnswer store_change_flags(Store *store, gint64 mailbox, const UidSet *set,
 /* Entries with \Deleted; within `set` unless it is NULL. They leave every view and the quota, and can be undeleted for as long as the site keeps them
  * (settings). *ret_modseq as above. */
 ChangeAnswer store_expunge(Store *store, gint64 mailbox, const UidSet *set, guint64 *ret_modseq, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, telling how far it is; progress NULL: to nobody. */
+ChangeAnswer store_expunge_telling(Store *store, gint64 mailbox, const UidSet *set, const ChangeProgress *progress, guint64 *ret_modseq,
+                                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Entries of the set, whatever their flags (POP3 DELE, REPLACE). */
 ChangeAnswer store_remove(Store *store, gint64 mailbox, const UidSet *set, guint64 *ret_modseq, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -84,21 +93,25 @@ gboolean store_pack(Store *store, gboolean (*may_go_on)(gpointer data), gpointer
 
 /* Copy -------------------------------------------------------------------------------------------------------------- */
 
-/* Where the copies went, for COPYUID: the source UIDs that were there (ranges, rising) and the first of as many consecutive UIDs. */
+/* Where the copies went, for COPYUID: the source UIDs that were there and as many of the target, both as rising ranges. */
 typedef struct Copied {
-        GArray *sources; /* of UidRange; the caller's g_array_unref */
+        GArray *sources, *targets; /* of UidRange; the caller's copied_done() */
         guint32 n, first_uid, uid_validity;
         guint64 modseq; /* of the source after a MOVE */
 } Copied;
+void copied_done(Copied *copied);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Copied, copied_done)
 
 /* Flags, keywords by name, dates (INTERNALDATE stays, SAVEDATE is now) and content go along. mask: flags the reader may give in the target; \Seen of the
- * reader. is_move: gone from the source in the same commit. Source and target may be the same mailbox. */
+ * reader. is_move: gone from the source in the same commit. Source and target may be the same mailbox. *ret is filled in any case: a MOVE that ends with another
+ * answer has moved what stands there. */
 typedef struct CopyRequest {
         gint64 from, to;
         gint64 reader;
         gboolean is_move;
         guint64 mask;
         gboolean may_keywords;
+        const ChangeProgress *progress; /* NULL: nobody is told */
 } CopyRequest;
 ChangeAnswer store_copy(Store *store, const CopyRequest *request, const UidSet *set, Copied *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

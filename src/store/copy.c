@@ -1,52 +1,23 @@
 /* copy.c -- COPY, MOVE and undelete: entries of one mailbox under new UIDs in another, or in the same.
  *
- * All in one transaction. Packed entries name the same slots of the same packs, whose references rise; the rows of
- * those not packed yet are copied, at fifty times the price: when many are wanted, the source is packed first. What is
- * moved takes its reference along, and only a mark of it stays behind for QRESYNC.
+ * Packed entries name the same slots of the same packs, whose references rise; the rows of those not packed yet are
+ * copied, at fifty times the price: when many are wanted, the source is packed first. What is moved takes its reference
+ * along, and only a mark of it stays behind for QRESYNC.
+ *
+ * COPY is all or nothing: in one transaction, or when there are many, in slices that the last one shows
+ * (copy_stage.c). MOVE and undelete go in slices that are seen as they come: each message is in one of the two
+ * mailboxes at any time (RFC 6851 §3.3).
  */
-#include "store/core.h"
+#include "store/copying.h"
 
 #define LOOK_OCTETS (64 * 1024 * 1024)
 #define LOOK_PAGES (64 * 1024)
+#define SLICE_PAGES 512
 #define MANY 1024 /* UIDs; as many rows are copied within some 15 ms */
 
-typedef enum CopyKind {
-        COPY_COPIES = 1,
-        COPY_MOVES,
-        COPY_UNDELETES,
-} CopyKind;
-
-typedef struct Copying {
-        Store *store;
-        CopyKind kind;
-        gint64 from_id, to_id, reader;
-        const UidSet *set;
-        Usec since; /* undelete: expunged then or later */
-        guint64 mask;
-        gboolean may_keywords;
-        Limits limits; /* of the target's owner */
-        gint64 to_account;
-        Usec now;
-
-        /* One run, from here on: it may be run again. */
-        DbTxn *txn;
-        Slot *from, *to;
-        PageWriter *writer;
-        Refs refs;
-        guint64 modseq;      /* of the copies */
-        guint64 from_modseq; /* of what went from the source; 0: nothing did */
-        Keywords *keywords;  /* of the source, while they are not the target's too */
-        guint64 mapped;      /* source's bits that are known already */
-        guint64 map[64];
-        GArray *seen; /* ranges of the source that the reader has seen, when he is not its owner */
-        SetWalk seen_walk;
-        UidSet seen_set;
-        GArray *seen_new; /* UIDs of the target */
-        GArray *sources;
-        guint32 n, first_uid, uid_validity;
-        guint64 octets;
-        Counts source_counts;
-} Copying;
+/* What things cost, in us of CPU: a page with its state and the references it takes, and a row of its own. */
+#define COST_PAGE 26
+#define COST_ROW 12
 
 /* Flags ------------------------------------------------------------------------------------------------------------ */
 
@@ -154,6 +125,7 @@ carry_entry(Copying *c, const ViewEntry *entry, const State *state, GError **err
                 return CHANGED_FAILED;
         if (entry->pack == 0 && !carry_row(c, entry, error))
                 return CHANGED_FAILED;
+        c->cost += entry->pack == 0 ? COST_ROW : 0;
         if (c->kind == COPY_COPIES)
                 refs_add_entry(&c->refs, entry);
         copied.uid = (guint32) c->to->uid_next++;
@@ -166,8 +138,10 @@ carry_entry(Copying *c, const ViewEntry *entry, const State *state, GError **err
 }
 
 static gboolean
-is_wanted(Copying *c, SetWalk *walk, const ViewEntry *entry, const State *state)
+is_wanted(const Copying *c, SetWalk *walk, const ViewEntry *entry, const State *state)
 {
+        if (entry->uid < c->next) /* the page has grown together with the one before */
+                return FALSE;
         if (c->kind == COPY_UNDELETES)
                 return state->fate == FATE_EXPUNGED && state->gone_at >= c->since;
         return state->fate == FATE_HERE && set_walk_has(walk, entry->uid);
@@ -203,17 +177,34 @@ may_have_wanted(const Copying *c, const PageRow *row, gboolean *ret, GError **er
         return TRUE;
 }
 
+static gboolean
+has_loose(const Copying *c, SetWalk walk, const Page *page)
+{
+        for (guint i = 0; i < page->n; i++)
+                if (is_wanted(c, &walk, &page->entries[i], &page->states[i]) && page->entries[i].pack == 0)
+                        return TRUE;
+        return FALSE;
+}
+
+/* *ret_stops: it has wanted entries that are not packed, and was left alone. */
 static ChangeAnswer
-carry_page(Copying *c, SetWalk *walk, const PageRow *row, Page *page, GError **error)
+carry_page(Copying *c, SetWalk *walk, const PageRow *row, Page *page, gboolean packed_only, gboolean *ret_stops,
+           GError **error)
 {
         gboolean is_left = FALSE, may = FALSE;
 
         if (!may_have_wanted(c, row, &may, error))
                 return CHANGED_FAILED;
+        c->cost++;
         if (!may)
                 return CHANGED_DONE;
         if (!page_load(c->txn, row->key, page, error))
                 return CHANGED_FAILED;
+        if (packed_only && has_loose(c, *walk, page)) {
+                *ret_stops = TRUE;
+                return CHANGED_DONE;
+        }
+        c->cost += COST_PAGE;
         for (guint i = 0; i < page->n; i++) {
                 if (!is_wanted(c, walk, &page->entries[i], &page->states[i]))
                         continue;
@@ -229,35 +220,61 @@ carry_page(Copying *c, SetWalk *walk, const PageRow *row, Page *page, GError **e
                                                                                                      : CHANGED_FAILED;
 }
 
+/* Until the run has cost enough. *ret_n: how many are done. */
 static ChangeAnswer
-carry_pages(Copying *c, GError **error)
+carry_rows(Copying *c, const PageRow *rows, gsize n, gboolean packed_only, gsize *ret_n, GError **error)
 {
-        g_autoptr(Arena) arena = arena_new(LOOK_OCTETS);
         g_autofree Page *page = g_new(Page, 1);
         SetWalk walk = {.set = c->set};
-        const PageRow *rows;
-        gboolean more;
-        gsize n;
+        gboolean stops = FALSE;
+        gsize i;
 
-        if (!pages_list(c->txn, arena, c->from, set_first(c->set), set_last(c->set), LOOK_PAGES, &rows, &n, &more,
-                        error))
-                return CHANGED_FAILED;
-        for (gsize i = 0; i < n; i++) {
-                ChangeAnswer answer = carry_page(c, &walk, &rows[i], page, error);
+        for (i = 0; i < n && (c->cost_max == 0 || c->cost < c->cost_max); i++) {
+                ChangeAnswer answer = carry_page(c, &walk, &rows[i], page, packed_only, &stops, error);
                 if (answer != CHANGED_DONE)
                         return answer;
+                if (stops)
+                        break;
         }
-        if (more) {
+        c->is_over = stops;
+        *ret_n = i;
+        return CHANGED_DONE;
+}
+
+ChangeAnswer
+copying_pages(Copying *c, gboolean packed_only, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(LOOK_OCTETS);
+        guint most = c->cost_max != 0 ? SLICE_PAGES : LOOK_PAGES;
+        const PageRow *rows;
+        gboolean more;
+        gsize n, done;
+
+        c->ret_next = c->next;
+        c->is_over = c->next > UID_MAX;
+        if (c->is_over)
+                return CHANGED_DONE;
+        if (c->next == 0)
+                c->last = MIN(set_last(c->set), c->from->folded);
+        if (!pages_list(c->txn, arena, c->from, MAX((guint32) c->next, set_first(c->set)), c->last, most, &rows, &n,
+                        &more, error))
+                return CHANGED_FAILED;
+        ChangeAnswer answer = carry_rows(c, rows, n, packed_only, &done, error);
+        if (answer != CHANGED_DONE)
+                return answer;
+        if (more && c->cost_max == 0) {
                 (void) fault(error, FAULT_BUSY, "more than %u pages are too many to be copied", LOOK_PAGES);
                 return CHANGED_FAILED;
         }
+        c->ret_next = done > 0 ? MAX(rows[done - 1].behind, c->next) : c->next;
+        c->is_over = c->is_over || (done == n && !more);
         return CHANGED_DONE;
 }
 
 /* One run ---------------------------------------------------------------------------------------------------------- */
 
-static void
-run_done(Copying *c)
+void
+copying_done(Copying *c)
 {
         refs_done(&c->refs);
         g_clear_pointer(&c->keywords, keywords_unref);
@@ -266,39 +283,60 @@ run_done(Copying *c)
         g_clear_pointer(&c->seen_new, g_array_unref);
 }
 
-static ChangeAnswer
-run_begin(Copying *c, DbTxn *txn, GError **error)
+static gboolean
+read_seen(Copying *c, GError **error)
 {
-        gboolean more;
+        c->seen = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        if (c->reader != c->from->account && !reader_seen_get(c->txn, c->from_id, c->reader, c->seen, error))
+                return FALSE;
+        c->seen_set = (UidSet){(const UidRange *) (gconstpointer) c->seen->data, c->seen->len};
+        c->seen_walk = (SetWalk){.set = &c->seen_set};
+        return TRUE;
+}
 
+ChangeAnswer
+copying_begin(Copying *c, DbTxn *txn, GError **error)
+{
         c->txn = txn;
         c->refs = (Refs){0};
         c->mapped = 0;
         c->n = 0;
         c->octets = 0;
-        c->from_modseq = 0;
+        c->cost = 0;
+        c->is_over = FALSE;
         c->source_counts = (Counts){0};
         g_array_set_size(c->sources, 0);
-        c->seen = g_array_new(FALSE, FALSE, sizeof(UidRange));
         c->seen_new = g_array_new(FALSE, FALSE, sizeof(UidRange));
         ChangeAnswer answer = change_answer(slot_by_id(c->store, txn, c->from_id, &c->from, error));
         if (answer == CHANGED_DONE)
                 answer = change_answer(slot_by_id(c->store, txn, c->to_id, &c->to, error));
         if (answer != CHANGED_DONE)
                 return answer;
-        if (!tail_fold(c->store, txn, c->from, G_MAXINT32, &more, error) ||
-            !tail_fold(c->store, txn, c->to, G_MAXINT32, &more, error) ||
-            (c->reader != c->from->account && !reader_seen_get(txn, c->from_id, c->reader, c->seen, error)))
+        if (!read_seen(c, error))
                 return CHANGED_FAILED;
-        c->seen_set = (UidSet){(const UidRange *) (gconstpointer) c->seen->data, c->seen->len};
-        c->seen_walk = (SetWalk){.set = &c->seen_set};
         if (c->from_id != c->to_id && (c->keywords = keywords_read(txn, c->from_id, error)) == NULL)
                 return CHANGED_FAILED;
         c->uid_validity = c->to->uid_validity;
         c->modseq = c->to->modseq + 1;
         c->from_modseq = c->from->modseq + 1;
-        c->writer = page_writer_new(c->store, txn, c->to, c->from_id == c->to_id, error);
-        return c->writer != NULL ? CHANGED_DONE : CHANGED_FAILED;
+        return CHANGED_DONE;
+}
+
+static ChangeAnswer
+run_begin(Copying *c, DbTxn *txn, GError **error)
+{
+        gboolean more;
+        ChangeAnswer answer = copying_begin(c, txn, error);
+
+        if (answer != CHANGED_DONE)
+                return answer;
+        if (!tail_fold(c->store, txn, c->from, G_MAXINT32, &more, error) ||
+            !tail_fold(c->store, txn, c->to, G_MAXINT32, &more, error))
+                return CHANGED_FAILED;
+        gboolean is_fresh = c->from_id == c->to_id || c->staged.n > 0;
+        if ((c->writer = page_writer_new(c->store, txn, c->to, is_fresh, error)) == NULL)
+                return CHANGED_FAILED;
+        return c->staged.first != 0 ? stage_publish(c, error) : CHANGED_DONE;
 }
 
 /* The target's owner gets as much as he has room for, or nothing. */
@@ -345,29 +383,51 @@ run_finish(Copying *c, GError **error)
         return CHANGED_DONE;
 }
 
-static ChangeAnswer
-copy_work(gpointer data, DbTxn *txn, GError **error)
+ChangeAnswer
+copying_work(gpointer data, DbTxn *txn, GError **error)
 {
         Copying *c = data;
         ChangeAnswer answer = run_begin(c, txn, error);
 
         if (answer == CHANGED_DONE)
-                answer = carry_pages(c, error);
+                answer = copying_pages(c, FALSE, error);
         if (answer == CHANGED_DONE)
                 answer = run_finish(c, error);
-        run_done(c);
+        copying_done(c);
         return answer;
 }
 
+void
+copying_tell(const Copying *c, guint64 done)
+{
+        if (c->progress != NULL)
+                c->progress->fn(done, c->wanted, c->progress->data);
+}
+
 /* UIDs that are not there count too. */
-static gboolean
-wants_many(const UidSet *set)
+static guint64
+count_wanted(const UidSet *set)
 {
         guint64 n = 0;
 
         for (gsize i = 0; set != NULL && i < set->n; i++)
                 n += (guint64) set->ranges[i].last - set->ranges[i].first + 1;
-        return set == NULL || n >= MANY;
+        return set != NULL ? n : G_MAXUINT32;
+}
+
+DB_SQL(MESSAGES_OF_PAGES, "SELECT messages FROM mailbox WHERE id = ?");
+
+/* No more than there are. The tail is folded. */
+static gboolean
+bound_wanted(Copying *c, GError **error)
+{
+        g_autoptr(DbTxn) txn = db_begin_read(c->store->db, error);
+        gint64 messages = 0;
+
+        if (txn == NULL || db_get_int(txn, &MESSAGES_OF_PAGES, &messages, error, "i", c->from_id) == DB_ROW_FAILED)
+                return FALSE;
+        c->wanted = MIN(c->wanted, (guint64) MAX(messages, 0));
+        return TRUE;
 }
 
 /* What can't be packed is copied as it is. */
@@ -382,25 +442,86 @@ pack_source(const Copying *c)
 
 /* Rows that wait to be packed, and long tails, go first, in transactions of their own. */
 static ChangeAnswer
-copy_run(Copying *c, GError **error)
+prepare(Copying *c, GError **error)
 {
         c->now = clock_real();
+        c->wanted = count_wanted(c->set);
         ChangeAnswer answer = owner_limits(c->store, c->to_id, &c->to_account, &c->limits, error);
-        if (answer == CHANGED_DONE && wants_many(c->set))
+        if (answer == CHANGED_DONE && c->wanted >= MANY)
                 pack_source(c);
         if (answer == CHANGED_DONE)
                 answer = tail_fold_all(c->store, c->from_id, error);
         if (answer == CHANGED_DONE && c->to_id != c->from_id)
                 answer = tail_fold_all(c->store, c->to_id, error);
-        return answer == CHANGED_DONE ? change_run(c->store, FALSE, copy_work, c, error) : answer;
+        if (answer == CHANGED_DONE && c->wanted >= c->store->stage_min && !bound_wanted(c, error))
+                return CHANGED_FAILED;
+        return answer;
+}
+
+static void
+note_copied(const Copying *c, Copied *ret)
+{
+        if (c->n == 0)
+                return;
+        if (ret->n == 0)
+                ret->first_uid = c->first_uid;
+        ret->n += c->n;
+        ret->uid_validity = c->uid_validity;
+        ret->modseq = c->kind == COPY_MOVES ? c->from_modseq : 0;
+        g_array_append_vals(ret->sources, c->sources->data, c->sources->len);
+        g_array_append_val(ret->targets, ((UidRange){c->first_uid, c->first_uid + c->n - 1}));
+}
+
+static ChangeAnswer
+run_slices(Copying *c, Copied *ret, GError **error)
+{
+        ChangeAnswer answer;
+
+        c->cost_max = c->store->slice_cost;
+        do {
+                answer = change_run(c->store, FALSE, copying_work, c, error);
+                if (answer != CHANGED_DONE)
+                        break;
+                note_copied(c, ret);
+                copying_tell(c, ret->n);
+                c->next = c->ret_next;
+        } while (!c->is_over);
+        return answer;
+}
+
+/* *ret has what is done, also when the rest was not. */
+static ChangeAnswer
+copy_run(Copying *c, Copied *ret, GError **error)
+{
+        g_autoptr(GArray) sources = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        ChangeAnswer answer = prepare(c, error);
+
+        c->sources = sources;
+        *ret = (Copied){.sources = g_array_new(FALSE, FALSE, sizeof(UidRange)),
+                        .targets = g_array_new(FALSE, FALSE, sizeof(UidRange))};
+        if (answer != CHANGED_DONE)
+                return answer;
+        if (c->kind != COPY_COPIES)
+                return run_slices(c, ret, error);
+        answer = c->wanted >= c->store->stage_min ? copy_staged(c, error)
+                                                  : change_run(c->store, FALSE, copying_work, c, error);
+        if (answer == CHANGED_DONE)
+                note_copied(c, ret);
+        return answer;
 }
 
 /* The calls -------------------------------------------------------------------------------------------------------- */
 
+void
+copied_done(Copied *copied)
+{
+        g_clear_pointer(&copied->sources, g_array_unref);
+        g_clear_pointer(&copied->targets, g_array_unref);
+}
+
 ChangeAnswer
 store_copy(Store *store, const CopyRequest *request, const UidSet *set, Copied *ret, GError **error)
 {
-        g_autoptr(GArray) sources = g_array_new(FALSE, FALSE, sizeof(UidRange));
         Copying c = {
                 .store = store,
                 .kind = request->is_move ? COPY_MOVES : COPY_COPIES,
@@ -410,26 +531,16 @@ store_copy(Store *store, const CopyRequest *request, const UidSet *set, Copied *
                 .set = set,
                 .mask = request->mask,
                 .may_keywords = request->may_keywords,
-                .sources = sources,
+                .progress = request->progress,
         };
-        ChangeAnswer answer = copy_run(&c, error);
 
-        if (answer != CHANGED_DONE)
-                return answer;
-        *ret = (Copied){
-                .n = c.n,
-                .first_uid = c.n > 0 ? c.first_uid : 0,
-                .uid_validity = c.uid_validity,
-                .modseq = request->is_move && c.n > 0 ? c.from_modseq : 0,
-                .sources = g_steal_pointer(&sources),
-        };
-        return CHANGED_DONE;
+        return copy_run(&c, ret, error);
 }
 
 ChangeAnswer
 store_undelete(Store *store, gint64 mailbox, Usec since, guint32 *ret_messages, GError **error)
 {
-        g_autoptr(GArray) sources = g_array_new(FALSE, FALSE, sizeof(UidRange));
+        g_auto(Copied) copied = {0};
         Copying c = {
                 .store = store,
                 .kind = COPY_UNDELETES,
@@ -437,12 +548,11 @@ store_undelete(Store *store, gint64 mailbox, Usec since, guint32 *ret_messages, 
                 .to_id = mailbox,
                 .since = since,
                 .may_keywords = TRUE,
-                .sources = sources,
         };
-        ChangeAnswer answer = copy_run(&c, error);
+        ChangeAnswer answer = copy_run(&c, &copied, error);
 
         if (answer == CHANGED_DONE)
-                *ret_messages = c.n;
+                *ret_messages = copied.n;
         return answer;
 }
 

@@ -198,7 +198,7 @@ read_pages(DbTxn *txn, Core *core, Work *work, GError **error)
         gint64 key = core->mailbox << 32;
         DbStep step;
 
-        g_autoptr(DbRows) rows = db_query(txn, &PAGES_OF_MAILBOX, error, "ii", key, key | (gint64) UID_MAX);
+        g_autoptr(DbRows) rows = db_query(txn, &PAGES_OF_MAILBOX, error, "ii", key, key | (gint64) core->folded);
         if (rows == NULL)
                 return FALSE;
         while ((step = db_rows_next(rows, error)) == DB_ROW)

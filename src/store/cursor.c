@@ -191,18 +191,44 @@ pack_find(SummaryCursor *cursor, gint64 id)
         return &cursor->packs[0];
 }
 
+static const OpenPack *
+pack_add(SummaryCursor *cursor, const OpenPack *pack)
+{
+        pack_close(&cursor->packs[PACKS_OPEN - 1]);
+        memmove(cursor->packs + 1, cursor->packs, (PACKS_OPEN - 1) * sizeof(OpenPack));
+        cursor->packs[0] = *pack;
+        return &cursor->packs[0];
+}
+
+/* When all that is asked of it is kept in memory; NULL: it must be looked for. */
+static const OpenPack *
+pack_open_kept(SummaryCursor *cursor, gint64 id)
+{
+        OpenPack pack = {.id = id};
+
+        for (guint i = 0; i < PACK_N_PARTS; i++) {
+                if ((cursor->sections & 1u << i) == 0)
+                        continue;
+                pack.parts[i] = parts_find(cursor->store->parts, id, i);
+                if (pack.parts[i] == NULL) {
+                        pack_close(&pack);
+                        return NULL;
+                }
+        }
+        return pack_add(cursor, &pack);
+}
+
 /* Sections that can't be read are like those that are not there. */
 static gboolean
 pack_read_parts(SummaryCursor *cursor, DbTxn *txn, OpenPack *pack, gboolean *ret_there, GError **error)
 {
         *ret_there = TRUE;
         for (guint i = 0; i < PACK_N_PARTS && *ret_there; i++) {
-                gboolean is_damaged = FALSE;
+                gboolean is_damaged;
                 if ((cursor->sections & 1u << i) == 0)
                         continue;
-                if (i == PACK_COPY
-                            ? !pack_read_copies(cursor->store, txn, pack->id, &pack->parts[i], error)
-                            : !pack_read(txn, cursor->unpacker, pack->id, i, &pack->parts[i], &is_damaged, error))
+                if (!pack_read_kept(cursor->store, txn, &cursor->unpacker, pack->id, i, &pack->parts[i], &is_damaged,
+                                    error))
                         return FALSE;
                 *ret_there = pack->parts[i] != NULL || is_damaged;
         }
@@ -219,16 +245,11 @@ pack_open(SummaryCursor *cursor, DbTxn *txn, gint64 id, const OpenPack **ret, GE
         *ret = pack_find(cursor, id);
         if (*ret != NULL)
                 return TRUE;
-        if (cursor->unpacker == NULL && (cursor->unpacker = unpacker_new()) == NULL)
-                return fault(error, FAULT_BUSY, "no memory to unpack with");
-        pack_close(&cursor->packs[PACKS_OPEN - 1]);
         if (!pack_read_parts(cursor, txn, &pack, &is_there, error) || !is_there) {
                 pack_close(&pack);
                 return !is_there;
         }
-        memmove(cursor->packs + 1, cursor->packs, (PACKS_OPEN - 1) * sizeof(OpenPack));
-        cursor->packs[0] = pack;
-        *ret = &cursor->packs[0];
+        *ret = pack_add(cursor, &pack);
         return TRUE;
 }
 
@@ -307,7 +328,11 @@ find_here(SummaryCursor *cursor, const View *view, guint32 index, Spot *ret)
         now = cursor->places != NULL ? places_find(cursor->places, view_mailbox(view), entry->uid) : NULL;
         if (now != NULL)
                 ret->place = *now;
-        ret->pack = ret->place.pack != 0 ? pack_find(cursor, ret->place.pack) : NULL;
+        if (ret->place.pack == 0)
+                return FALSE;
+        ret->pack = pack_find(cursor, ret->place.pack);
+        if (ret->pack == NULL)
+                ret->pack = pack_open_kept(cursor, ret->place.pack);
         return ret->pack != NULL;
 }
 

@@ -12,6 +12,8 @@ typedef struct Removal {
         const UidSet *set;   /* NULL: all */
         gboolean needs_flag; /* only those with \Deleted */
         Usec now;
+        const ChangeProgress *progress; /* NULL: nobody is told */
+        guint64 n_done;
         guint32 next;     /* UID the next slice begins with */
         gboolean is_over; /* from here on, what this slice gives: it may be run again */
         guint32 ret_next;
@@ -117,6 +119,9 @@ remove_entries(Removal *r, guint64 *ret_modseq, GError **error)
                         return answer;
                 modseq = r->modseq != 0 ? r->modseq : modseq;
                 r->next = r->ret_next;
+                r->n_done += (guint64) -r->counts.messages;
+                if (r->progress != NULL)
+                        r->progress->fn(r->n_done, 0, r->progress->data);
         }
         *ret_modseq = modseq;
         return CHANGED_DONE;
@@ -136,11 +141,18 @@ entries_remove(Store *store, DbTxn *txn, gint64 mailbox, const UidSet *set, GErr
 }
 
 ChangeAnswer
-store_expunge(Store *store, gint64 mailbox, const UidSet *set, guint64 *ret_modseq, GError **error)
+store_expunge_telling(Store *store, gint64 mailbox, const UidSet *set, const ChangeProgress *progress,
+                      guint64 *ret_modseq, GError **error)
 {
-        Removal r = {.store = store, .mailbox = mailbox, .set = set, .needs_flag = TRUE};
+        Removal r = {.store = store, .mailbox = mailbox, .set = set, .needs_flag = TRUE, .progress = progress};
 
         return remove_entries(&r, ret_modseq, error);
+}
+
+ChangeAnswer
+store_expunge(Store *store, gint64 mailbox, const UidSet *set, guint64 *ret_modseq, GError **error)
+{
+        return store_expunge_telling(store, mailbox, set, NULL, ret_modseq, error);
 }
 
 ChangeAnswer

@@ -163,7 +163,7 @@ uids_rise(const Importing *im)
 static void
 raise_uid_next(Slot *slot, guint32 uid_next)
 {
-        if (uid_next < UIDS_KEPT_MAX)
+        if (uid_next < UIDS_KEPT_MAX && (slot->copying == 0 || uid_next < slot->copying))
                 slot->uid_next = MAX(slot->uid_next, uid_next);
 }
 

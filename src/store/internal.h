@@ -14,8 +14,10 @@
 #include "store/store.h"
 
 typedef struct Numbers Numbers;
-typedef struct Copies Copies; /* packs.c: copy parts that were read */
-typedef struct Pace Pace;     /* packing.c                          */
+typedef struct RecentMarks RecentMarks; /* recent.c */
+typedef struct Parts Parts; /* packs.c: parts of packs that were read lately */
+typedef struct Pace Pace;   /* packing.c                                     */
+typedef struct Claims Claims; /* copy_stage.c */
 
 struct Store {
         Db *db;
@@ -23,8 +25,12 @@ struct Store {
         Directory *directory;
         Numbers *numbers;       /* (turn) */
         Registry *registry;
-        Copies *copies;
+        RecentMarks *recent;
+        Parts *parts;
         Pace *pace;             /* of the one thread that packs */
+        Claims *claims;
+        guint stage_min;        /* UIDs; so many are copied in slices. Tests set it, and the next, before anything is copied */
+        guint slice_cost;       /* of a slice of COPY, MOVE and undelete, in us, as they are reckoned in copy.c */
         Mutex lock;             /* leaf: the set below */
         SearchIndex *search;    /* NULL: messages are read */
         GHashTable *open_drops; /* ids of accounts whose maildrop a session has */
@@ -42,6 +48,7 @@ typedef struct Slot {
         guint32 n_rows;         /* of `entry`: not packed yet; may count some that are gone */
         gboolean is_ripe;       /* it waits to be packed: packing.c                         */
         guint64 uid_next;       /* UID_MAX + 1: none is left */
+        guint32 copying;        /* first UID of a block that is being copied in (copy_stage.c); 0: none */
         guint64 modseq;         /* the highest given out */
         guint64 noted;          /* private from here */
         GList link;
@@ -61,6 +68,12 @@ void numbers_free(Numbers *numbers);
 StoreAnswer slot_by_name(Store *store, DbTxn *txn, gint64 account, const char *name, Slot **ret,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 StoreAnswer slot_by_id(Store *store, DbTxn *txn, gint64 mailbox, Slot **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* No UID is left, for ever or while a block is copied in. */
+static inline gboolean
+slot_is_full(const Slot *slot)
+{
+        return slot->uid_next > (slot->copying != 0 ? slot->copying - 1 : UID_MAX);
+}
 /* What changes in the counts of a mailbox's row: of what is in its pages, and of what was expunged from them. */
 typedef struct Counts {
         gint64 messages, octets, gone_messages, gone_octets;
@@ -109,6 +122,7 @@ typedef struct PageWriter {
         Slot *slot;
         Counts counts;
         gboolean is_new; /* the page has no row yet */
+        GArray *hidden;  /* of guint32: pages that nobody is told of, by their first UIDs; NULL: everybody is */
         Page page;
 } PageWriter;
 
@@ -117,7 +131,9 @@ PageWriter *page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fr
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean page_writer_add(PageWriter *writer, const ViewEntry *entry, const State *state,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Writes the last page and the mailbox's row; its pages reach to the last UID added then. */
+/* Writes the last page. */
+gboolean page_writer_flush(PageWriter *writer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same and the mailbox's row; its pages reach to the last UID added then. */
 gboolean page_writer_finish(PageWriter *writer, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Put at most `max` entries of the tail into pages. */
@@ -201,6 +217,8 @@ gboolean reader_seen_add(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader
                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean reader_seen_put(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const GArray *ranges,
                     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Of all mailboxes, some hundred a call. */
+gboolean reader_seen_forget(DbTxn *txn, gint64 reader, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* message.c: reading copies ------------------------------------------------------------------------------------------ */
 
@@ -233,13 +251,22 @@ gboolean summary_make_again(Store *store, Arena *arena, gint64 body, StoredSumma
 
 /* packs.c: packs as they are stored -------------------------------------------------------------------------------------- */
 
-Copies *copies_new(void) G_GNUC_WARN_UNUSED_RESULT;
-void copies_free(Copies *copies);
+/* The parts that were read last, some 16 MiB of them. Any thread; one that is given out is the caller's to unref. */
+Parts *parts_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void parts_free(Parts *parts);
+/* Without looking into the database; NULL: it is not kept. */
+PackedPart *parts_find(Parts *parts, gint64 pack, PackPart which) G_GNUC_WARN_UNUSED_RESULT;
+/* Takes a reference of its own; a large one it does not keep. */
+void parts_keep(Parts *parts, gint64 pack, PackPart which, PackedPart *part);
 
 /* A part of a pack; *ret NULL: that pack is not there, or what is there can't be read (*ret_damaged). */
 gboolean pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* The same for PACK_COPY, which is kept in memory for a while; a damaged one is a fault. */
+/* The same where a part that is kept is taken from there, and one that is read is kept. *unpacker may be NULL: it is made when it is needed. A damaged
+ * PACK_COPY is a fault. */
+gboolean pack_read_kept(Store *store, DbTxn *txn, Unpacker **unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* PACK_COPY, for who reads no other part. */
 gboolean pack_read_copies(Store *store, DbTxn *txn, gint64 pack, PackedPart **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Pages as they are now, for entries of an older view: where an entry is packed changes after it was made. */
@@ -259,6 +286,10 @@ gboolean places_read(Places *places, DbTxn *txn, gint64 mailbox, guint32 uid, co
 
 Pace *pace_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void pace_free(Pace *pace);
+
+/* recent.c */
+RecentMarks *recent_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void recent_free(RecentMarks *recent);
 
 typedef enum PackWork {
         PACK_FAILED = 0,
@@ -285,6 +316,14 @@ gboolean refs_take_more(Refs *refs, Store *store, DbTxn *txn, GError **error) G_
 
 /* search_fill.c: packs are made in this transaction: they are indexed soon after its commit. */
 void search_packs_made(Store *store, DbTxn *txn);
+
+/* copy_stage.c: who copies many messages into which mailbox. */
+Claims *claims_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void claims_free(Claims *claims);
+gboolean claims_has(Claims *claims, gint64 mailbox);
+
+/* tidy.c: some pages of the block that a COPY has left behind; then the mailbox has none. */
+gboolean block_drop(Store *store, DbTxn *txn, Slot *slot, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* tidy.c: everything of a mailbox, some 2,000 entries a call, then its row. */
 gboolean mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more,

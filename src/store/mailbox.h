@@ -146,7 +146,8 @@ typedef struct MetadataEntry {
 /* name empty: the server's. entries: asked for, depth 0, 1 or G_MAXUINT below each. "/private/vendor/restante/alias" of a name is its mailbox alias' target. */
 MailboxAnswer store_metadata(Store *store, Arena *arena, const Viewer *who, Span name, const Span *entries, gsize n, guint depth,
                              const MetadataEntry **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A value without data pointer (NIL) removes. All or none. */
+/* A value without data pointer (NIL) removes. All or none. Needs l and one of r, s, w, i, p (RFC 5464 §3.3), /shared entries w as well; the server's are nobody's
+ * to set. */
 MailboxAnswer store_metadata_set(Store *store, const Viewer *who, Span name, const MetadataEntry *entries, gsize n, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -80,10 +80,11 @@ DB_SQL(FORGET_ALIASES, "DELETE FROM mailbox_alias WHERE account = ?");
 DB_SQL(FORGET_METADATA, "DELETE FROM metadata WHERE account = ?");
 
 gboolean
-tree_forget_account(DbTxn *txn, gint64 account, GError **error)
+tree_forget_account(DbTxn *txn, gint64 account, gboolean *ret_more, GError **error)
 {
         return db_run(txn, &FORGET_SUBSCRIPTIONS, error, "i", account) &&
-               db_run(txn, &FORGET_ALIASES, error, "i", account) && db_run(txn, &FORGET_METADATA, error, "i", account);
+               db_run(txn, &FORGET_ALIASES, error, "i", account) &&
+               db_run(txn, &FORGET_METADATA, error, "i", account) && reader_seen_forget(txn, account, ret_more, error);
 }
 
 void

@@ -359,7 +359,7 @@ rename_mailbox(Store *store, DbTxn *txn, gpointer data, GError **error)
 }
 
 /* RFC 9051 §6.3.6: INBOX stays, empty, and what was in it is in the new mailbox; what is below it stays too. Two steps:
- * should the second fail, the new mailbox, empty, goes again. */
+ * should the second fail, the new mailbox goes again while it is empty. */
 static MailboxAnswer
 rename_inbox(const Viewer *who, Renaming *r, Span to, GError **error)
 {
@@ -367,7 +367,7 @@ rename_inbox(const Viewer *who, Renaming *r, Span to, GError **error)
         const Mailbox *made = NULL;
         const UidRange all = {1, G_MAXUINT32};
         const UidSet set = {&all, 1};
-        Copied copied = {0};
+        g_auto(Copied) copied = {0};
         MailboxAnswer answer = look_find(&r->from, RIGHT_DELETE_MAILBOX, NULL, error);
 
         if (answer == MAILBOX_DONE)
@@ -382,11 +382,10 @@ rename_inbox(const Viewer *who, Renaming *r, Span to, GError **error)
                                      .may_keywords = TRUE};
         switch (store_copy(store, &request, &set, &copied, error)) {
         case CHANGED_DONE:
-                if (copied.sources != NULL)
-                        g_array_unref(copied.sources);
                 return MAILBOX_DONE;
         case CHANGED_FAILED:
-                (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
+                if (copied.n == 0)
+                        (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
                 return MAILBOX_FAILED;
         case CHANGED_NO_MAILBOX:
         case CHANGED_OVER_QUOTA:
@@ -394,7 +393,8 @@ rename_inbox(const Viewer *who, Renaming *r, Span to, GError **error)
         case CHANGED_UID_SPACE:
                 break;
         }
-        (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
+        if (copied.n == 0)
+                (void) !store_mailbox_delete(store, who, span_of(made->name), NULL);
         return MAILBOX_IN_USE;
 }
 

@@ -4,18 +4,15 @@
 #include "store/internal.h"
 
 #define MESSAGES_MAX 1000000
-#define AHEAD_MAX 16 /* messages looked up at once by who reads one after the other */
 
 struct Maildrop {
         Store *store;
         gint64 account;
         View *view; /* NULL: there is no INBOX yet */
         guint32 n, n_deleted;
-        guint8 *deleted; /* one bit a message */
-        guint64 octets;  /* of the undeleted ones */
-        LookedUp ahead[AHEAD_MAX];
-        guint32 ahead_from;      /* number of the first one */
-        guint n_ahead, ahead_at; /* the next one asked for is at ahead_at */
+        guint8 *deleted;      /* one bit a message */
+        guint64 octets;       /* of the undeleted ones */
+        MessagesAhead *ahead; /* NULL until one is read */
 };
 
 /* Opening ---------------------------------------------------------------------------------------------------------- */
@@ -33,20 +30,12 @@ lock_drop(Store *store, gint64 account)
         return TRUE;
 }
 
-static void
-ahead_forget(Maildrop *drop)
-{
-        for (guint k = drop->ahead_at; k < drop->n_ahead; k++)
-                stored_message_free(drop->ahead[k].message);
-        drop->n_ahead = drop->ahead_at = 0;
-}
-
 void
 store_maildrop_close(Maildrop *drop)
 {
         if (drop == NULL)
                 return;
-        ahead_forget(drop);
+        messages_ahead_free(drop->ahead);
         mutex_lock(&drop->store->lock);
         g_hash_table_remove(drop->store->open_drops, &drop->account);
         mutex_unlock(&drop->store->lock);
@@ -199,26 +188,15 @@ store_message_close(MaildropMessage *message)
         g_free(message);
 }
 
-/* Look message i up, and those after it when they will be asked for next. */
-static gboolean
-ahead_fill(Maildrop *drop, guint32 i, guint most, GError **error)
-{
-        ahead_forget(drop);
-        drop->ahead_from = i;
-        return messages_look_up(drop->store, drop->view, i, most, drop->ahead, &drop->n_ahead, error);
-}
-
 gboolean
 store_maildrop_message(Maildrop *drop, guint32 i, MaildropMessage **ret, GError **error)
 {
-        g_assert(i < drop->n);
-        gboolean is_next = drop->ahead_from + drop->ahead_at == i;
-        if (!is_next || drop->ahead_at == drop->n_ahead)
-                if (!ahead_fill(drop, i, is_next ? AHEAD_MAX : 1, error))
-                        return FALSE;
-
         StoredMessage *stored;
-        if (!looked_up_take_open(drop->store, &drop->ahead[drop->ahead_at++], &stored, error))
+
+        g_assert(i < drop->n);
+        if (drop->ahead == NULL)
+                drop->ahead = store_messages_ahead(drop->store, drop->view);
+        if (!messages_ahead_get(drop->ahead, i, &stored, error))
                 return FALSE;
         *ret = g_new(MaildropMessage, 1);
         **ret = (MaildropMessage){.stored = stored};

@@ -202,6 +202,72 @@ store_message_of(Store *store, const View *view, guint32 index, StoredMessage **
                looked_up_take_open(store, &found, ret, error);
 }
 
+/* Many of them ----------------------------------------------------------------------------------------------------- */
+
+struct MessagesAhead {
+        Store *store;
+        View *view;
+        guint32 from; /* index of the first one          */
+        guint n, at;  /* the next one asked for is at at */
+        LookedUp found[LOOK_UP_MAX];
+};
+
+MessagesAhead *
+store_messages_ahead(Store *store, View *view)
+{
+        MessagesAhead *ahead = g_new0(MessagesAhead, 1);
+
+        ahead->store = store;
+        ahead->view = view_ref(view);
+        return ahead;
+}
+
+void
+messages_ahead_rest(MessagesAhead *ahead)
+{
+        if (ahead == NULL)
+                return;
+        for (guint i = ahead->at; i < ahead->n; i++)
+                stored_message_free(ahead->found[i].message);
+        ahead->from += ahead->at; /* the one behind the last is still the next */
+        ahead->n = ahead->at = 0;
+}
+
+void
+messages_ahead_free(MessagesAhead *ahead)
+{
+        if (ahead == NULL)
+                return;
+        messages_ahead_rest(ahead);
+        view_unref(ahead->view);
+        g_free(ahead);
+}
+
+/* This one, and those behind it when the ones before were asked for in turn. */
+static gboolean
+ahead_fill(MessagesAhead *ahead, guint32 index, GError **error)
+{
+        gboolean is_next = index > 0 && ahead->from + ahead->at == index;
+
+        messages_ahead_rest(ahead);
+        ahead->from = index;
+        return messages_look_up(ahead->store, ahead->view, index, is_next ? LOOK_UP_MAX : 1, ahead->found, &ahead->n,
+                                error);
+}
+
+gboolean
+messages_ahead_get(MessagesAhead *ahead, guint32 index, StoredMessage **ret, GError **error)
+{
+        /* another part of the one that was given last */
+        if (ahead->at > 0 && ahead->from + ahead->at - 1 == index)
+                return store_message_of(ahead->store, ahead->view, index, ret, error);
+        if ((ahead->at == ahead->n || ahead->from + ahead->at != index) && !ahead_fill(ahead, index, error))
+                return FALSE;
+        return looked_up_take_open(ahead->store, &ahead->found[ahead->at++], ret, error);
+}
+
+/* Its octets ------------------------------------------------------------------------------------------------------- */
+
 guint64
 stored_message_size(const StoredMessage *message)
 {

@@ -254,6 +254,7 @@ set_entry(const Look *look, DbTxn *txn, const MetadataEntry *e, GError **error)
 
         if (strcmp(e->entry, ENTRY_SPECIAL_USE) == 0)
                 return set_special_use(look, txn, e->value, error);
+        /* RFC 5464 §3.3 says what is needed at least; whoever only reads shall not write what everybody sees. */
         if (account == 0 && (look->id == 0 || !(look->rights & RIGHT_WRITE)))
                 return MAILBOX_NO_RIGHT;
         gboolean is_done = e->value.data == NULL

@@ -492,6 +492,8 @@ do_copy(Model *m, Box *from, Box *to)
         g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(Item));
         Copied copied;
 
+        m->site->store->stage_min = pick(m, 3) == 0 ? 2 : G_MAXUINT; /* in slices, of one page or of all */
+        m->site->store->slice_cost = pick(m, 2) == 0 ? 1 : 10000;
         g_assert_cmpint(store_copy(m->site->store, &request, &set, &copied, &error), ==, CHANGED_DONE);
         g_assert_no_error(error);
         for (guint i = 0; i < from->items->len; i++) {
@@ -517,7 +519,7 @@ do_copy(Model *m, Box *from, Box *to)
                 g_assert_true(in_ranges((const UidRange *) (gconstpointer) copied.sources->data, copied.sources->len,
                                         item->uid));
         }
-        g_array_unref(copied.sources);
+        copied_done(&copied);
 }
 
 static void

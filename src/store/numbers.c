@@ -184,9 +184,9 @@ touch(Store *store, DbTxn *txn, gint64 mailbox, MarkKind kind, gint64 number)
 
 /* Slots ------------------------------------------------------------------------------------------------------------ */
 
-DB_SQL(SLOT_BY_NAME, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe FROM mailbox"
+DB_SQL(SLOT_BY_NAME, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe, copying FROM mailbox"
                      " WHERE account = ? AND name = ?");
-DB_SQL(SLOT_BY_ID, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe FROM mailbox"
+DB_SQL(SLOT_BY_ID, "SELECT id, account, name, uid_validity, uid_next, modseq, folded, ripe, copying FROM mailbox"
                    " WHERE id = ? AND deleted_at IS NULL");
 DB_SQL(ROWS_OF_MAILBOX, "SELECT count(*), coalesce(sum(uid > ?), 0), coalesce(max(uid), 0), coalesce(max(modseq), 0)"
                         " FROM entry WHERE mailbox = ?");
@@ -228,6 +228,7 @@ slot_load(Store *store, DbTxn *txn, DbRows *rows, Slot **ret, GError **error)
                 .modseq = (guint64) db_int(rows, 5),
                 .folded = (guint32) db_int(rows, 6),
                 .is_ripe = !db_is_null(rows, 7),
+                .copying = (guint32) db_int(rows, 8),
         };
         if (!rows_read(txn, &found, error))
                 return STORE_FAILED;

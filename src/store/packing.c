@@ -136,15 +136,15 @@ bundle_gather(Bundle *bundle, DbTxn *txn, GError **error)
 
 /* The last page of the mailbox: how many entries it has; 0: there is none. */
 static gboolean
-last_page(DbTxn *txn, gint64 mailbox, gint64 *ret_key, guint *ret_n, GError **error)
+last_page(DbTxn *txn, gint64 mailbox, gint64 folded, gint64 *ret_key, guint *ret_n, GError **error)
 {
         g_autofree Places *last = g_new0(Places, 1);
         const ViewEntry *entry;
 
         *ret_n = 0;
-        switch (db_get_int(txn, &LAST_PAGE, ret_key, error, "ii", mailbox << 32, mailbox << 32 | (gint64) UID_MAX)) {
+        switch (db_get_int(txn, &LAST_PAGE, ret_key, error, "ii", mailbox << 32, mailbox << 32 | folded)) {
         case DB_ROW:
-                if (!places_read(last, txn, mailbox, (guint32) UID_MAX, &entry, error))
+                if (!places_read(last, txn, mailbox, (guint32) folded, &entry, error))
                         return FALSE;
                 *ret_n = last->n;
                 return TRUE;
@@ -178,7 +178,7 @@ bundle_find(Bundle *bundle, DbTxn *txn, gint64 folded, gboolean is_forced, GErro
         const ViewEntry *entry;
         guint in_last;
 
-        if (!last_page(txn, mailbox, &last, &in_last, error))
+        if (!last_page(txn, mailbox, folded, &last, &in_last, error))
                 return FALSE;
         for (gint64 from = 1;; from = uid + 1) {
                 DbStep step = db_get_int(txn, &FIRST_ROW, &uid, error, "ii", mailbox, from);

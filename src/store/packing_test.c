@@ -210,7 +210,7 @@ test_copy(Site *site, gconstpointer data)
         const CopyRequest request = {.from = inbox, .to = 1000, .reader = 1, .mask = FLAG_SYSTEM};
         g_assert_cmpint(store_copy(site->store, &request, &set, &copied, &error), ==, CHANGED_DONE);
         g_assert_cmpuint(copied.n, ==, 256);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
         g_assert_cmpint(number(site, "SELECT count(*) FROM entry"), ==, 0);
         g_assert_cmpint(number(site, "SELECT count(*) FROM pack"), ==, 2);
         g_assert_cmpint(number(site, "SELECT max(refs) FROM body"), ==, 1);
@@ -400,6 +400,115 @@ test_large_summary(Site *site, gconstpointer data)
         g_assert_cmpuint(complaints(site), ==, 0);
 }
 
+/* Parts that are kept ---------------------------------------------------------------------------------------------- */
+
+static void
+test_kept(Site *site, gconstpointer data)
+{
+        deliver_n(site, 128);
+        gint64 inbox = inbox_of(site, 1);
+        pack_all(site, inbox, FALSE);
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        g_autoptr(SummaryCursor) cursor = cursor_of(site), other = cursor_of(site);
+
+        assert_messages(site, view, cursor, 9);
+        change(site, "UPDATE pack_part SET data = x'0100'");
+        assert_messages(site, view, other, 5);
+        summary_cursor_rest(cursor);
+        assert_messages(site, view, cursor, 5);
+}
+
+static PackedPart *
+part_of(gsize size)
+{
+        PackedPart *part = g_new0(PackedPart, 1);
+
+        part->refs = 1;
+        part->size = size;
+        return part;
+}
+
+static gboolean
+is_kept(Parts *parts, gint64 pack, PackPart which)
+{
+        g_autoptr(PackedPart) part = parts_find(parts, pack, which);
+
+        return part != NULL;
+}
+
+/* The ones that were not used for longest go. */
+static void
+test_kept_bound(void)
+{
+        Parts *parts = parts_new();
+
+        for (gint64 pack = 1; pack <= 17; pack++) {
+                g_autoptr(PackedPart) part = part_of(1 << 20);
+                parts_keep(parts, pack, PACK_FIELDS, part);
+                parts_keep(parts, pack, PACK_FIELDS, part); /* a second reader's */
+                g_assert_true(is_kept(parts, 1, PACK_FIELDS));
+        }
+        g_assert_true(is_kept(parts, 17, PACK_FIELDS));
+        g_assert_false(is_kept(parts, 17, PACK_KEYS));
+        g_assert_false(is_kept(parts, 2, PACK_FIELDS));
+        g_assert_true(is_kept(parts, 3, PACK_FIELDS));
+        g_autoptr(PackedPart) large = part_of(2 << 20);
+        parts_keep(parts, 18, PACK_FIELDS, large);
+        g_assert_false(is_kept(parts, 18, PACK_FIELDS));
+        g_assert_cmpint(large->refs, ==, 1);
+        parts_free(parts);
+}
+
+/* Messages one after the other ------------------------------------------------------------------------------------- */
+
+static void
+assert_ahead(MessagesAhead *ahead, guint32 i)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(StoredMessage) message = NULL;
+        g_autofree char *text = g_strdup_printf("P: 1\r\nSubject: %u\r\n\r\nx\r\n", i);
+        char read[100];
+
+        g_assert_true(messages_ahead_get(ahead, i, &message, &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(stored_message_read(message, 0, read, sizeof(read), &error), ==, strlen(text));
+        g_assert_cmpint(memcmp(read, text, strlen(text)), ==, 0);
+}
+
+/* In any order, over the end of a pack, and what was looked up before it was packed. */
+static void
+test_ahead(Site *site, gconstpointer data)
+{
+        static const guint32 jumps[] = {0, 0, 1, 2, 2, 1, 3, 4, 40, 41, 41, 42, 7, 8, 9, 139, 139, 0, 1};
+        g_autoptr(GError) error = NULL;
+        StoredMessage *message;
+
+        deliver_n(site, 140);
+        gint64 inbox = inbox_of(site, 1);
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        MessagesAhead *ahead = store_messages_ahead(site->store, view);
+        for (guint32 i = 0; i < 20; i++)
+                assert_ahead(ahead, i);
+        pack_all(site, inbox, FALSE);
+        for (guint32 i = 20; i < 140; i++) {
+                if (i % 23 == 0)
+                        messages_ahead_rest(ahead);
+                assert_ahead(ahead, i);
+        }
+        messages_ahead_free(ahead);
+
+        g_autoptr(View) packed = open_view(site, inbox, 1);
+        ahead = store_messages_ahead(site->store, packed);
+        for (guint i = 0; i < G_N_ELEMENTS(jumps); i++)
+                assert_ahead(ahead, jumps[i]);
+        change(site, "DELETE FROM body WHERE id = (SELECT max(id) FROM body)");
+        for (guint32 i = 129; i < 139; i++)
+                assert_ahead(ahead, i);
+        g_assert_false(messages_ahead_get(ahead, 139, &message, &error));
+        g_assert_nonnull(error);
+        messages_ahead_free(ahead);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -418,5 +527,8 @@ main(int argc, char **argv)
         ADD("a-damaged-mailbox-holds-up-no-other", test_damaged);
         ADD("sections-that-can-t-be-read-are-made-again", test_damaged_part);
         ADD("sections-too-large-for-a-pack-are-made-again", test_large_summary);
+        ADD("parts-that-were-read-are-kept-for-all", test_kept);
+        g_test_add_func("/store/packing/parts-are-kept-within-a-bound", test_kept_bound);
+        ADD("messages-are-looked-up-ahead", test_ahead);
         return g_test_run();
 }

@@ -1,41 +1,29 @@
 /* packs.c -- reading packs, and where the entries of an older view are now.
  *
- * A part never changes and the id of a pack is never used again, so what was read stays true. Prefixes and cuts are
- * asked for message by message (FETCH BODY[], RETR), so the parts that have them are kept for a while.
+ * A part never changes and the id of a pack is never used again, so what was read stays true. A message that is asked
+ * for alone (FETCH ENVELOPE, BODY[], RETR) costs the unpacking of 128, and clients come back to what they have just
+ * seen: the parts that were read last are kept, for all who ask.
  */
 #include "store/internal.h"
 
-#define COPIES_OCTETS_MAX (4u << 20)
+#define PARTS_OCTETS_MAX ((gsize) 16 << 20)
+#define PART_KEPT_MAX (PARTS_OCTETS_MAX / 16) /* a larger one would push out too many others */
 
 DB_SQL(PART_GET, "SELECT data FROM pack_part WHERE key = ?");
 DB_SQL(PAGE_WITH_UID, "SELECT key, data FROM page WHERE key >= ? AND key <= ? ORDER BY key DESC LIMIT 1");
 
-gboolean
-pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
-          GError **error)
-{
-        g_autoptr(DbRows) row = db_query(txn, &PART_GET, error, "i", pack * KEYS_OF_PACK + (gint64) which);
-        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
-
-        if (step == DB_ROW_FAILED)
-                return FALSE;
-        *ret = step == DB_ROW ? part_get(unpacker, db_bytes(row, 0)) : NULL;
-        *ret_damaged = step == DB_ROW && *ret == NULL;
-        return TRUE;
-}
-
-/* Copies ----------------------------------------------------------------------------------------------------------- */
+/* Parts that are kept ---------------------------------------------------------------------------------------------- */
 
 typedef struct Kept {
-        gint64 pack;
+        gint64 key; /* of pack_part */
         PackedPart *part;
         GList link;
 } Kept;
 
-struct Copies {
-        Mutex lock;          /* a leaf */
-        GHashTable *by_pack; /* of Kept */
-        GQueue recent;       /* the last one used first */
+struct Parts {
+        Mutex lock;         /* a leaf */
+        GHashTable *by_key; /* of Kept */
+        GQueue recent;      /* the last one used first */
         gsize octets;
 };
 
@@ -48,77 +36,112 @@ kept_free(gpointer data)
         g_free(kept);
 }
 
-Copies *
-copies_new(void)
+Parts *
+parts_new(void)
 {
-        Copies *copies = g_new0(Copies, 1);
+        Parts *parts = g_new0(Parts, 1);
 
-        mutex_init(&copies->lock, "store.copies");
-        copies->by_pack = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, kept_free);
-        g_queue_init(&copies->recent);
-        return copies;
+        mutex_init(&parts->lock, "store.parts");
+        parts->by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, kept_free);
+        g_queue_init(&parts->recent);
+        return parts;
 }
 
 void
-copies_free(Copies *copies)
+parts_free(Parts *parts)
 {
-        if (copies == NULL)
+        if (parts == NULL)
                 return;
-        g_hash_table_unref(copies->by_pack);
-        mutex_done(&copies->lock);
-        g_free(copies);
+        g_hash_table_unref(parts->by_key);
+        mutex_done(&parts->lock);
+        g_free(parts);
 }
 
-static PackedPart *
-copies_find(Copies *copies, gint64 pack)
+static gint64
+part_key(gint64 pack, PackPart which)
 {
-        MUTEX_SCOPE(&copies->lock);
-        Kept *kept = g_hash_table_lookup(copies->by_pack, &pack);
+        return pack * KEYS_OF_PACK + (gint64) which;
+}
 
+PackedPart *
+parts_find(Parts *parts, gint64 pack, PackPart which)
+{
+        const gint64 key = part_key(pack, which);
+
+        MUTEX_SCOPE(&parts->lock);
+        Kept *kept = g_hash_table_lookup(parts->by_key, &key);
         if (kept == NULL)
                 return NULL;
-        g_queue_unlink(&copies->recent, &kept->link);
-        g_queue_push_head_link(&copies->recent, &kept->link);
+        g_queue_unlink(&parts->recent, &kept->link);
+        g_queue_push_head_link(&parts->recent, &kept->link);
         return part_ref(kept->part);
 }
 
 /* Two threads may have read the same. */
-static void
-copies_keep(Copies *copies, gint64 pack, PackedPart *part)
+void
+parts_keep(Parts *parts, gint64 pack, PackPart which, PackedPart *part)
 {
-        MUTEX_SCOPE(&copies->lock);
-        if (part->size > COPIES_OCTETS_MAX || g_hash_table_contains(copies->by_pack, &pack))
+        const gint64 key = part_key(pack, which);
+
+        MUTEX_SCOPE(&parts->lock);
+        if (part->size > PART_KEPT_MAX || g_hash_table_contains(parts->by_key, &key))
                 return;
         Kept *kept = g_new0(Kept, 1);
-        *kept = (Kept){.pack = pack, .part = part_ref(part)};
+        *kept = (Kept){.key = key, .part = part_ref(part)};
         kept->link.data = kept;
-        g_hash_table_insert(copies->by_pack, &kept->pack, kept);
-        g_queue_push_head_link(&copies->recent, &kept->link);
-        copies->octets += part->size;
-        while (copies->octets > COPIES_OCTETS_MAX) {
-                Kept *last = copies->recent.tail->data;
-                copies->octets -= last->part->size;
-                g_queue_unlink(&copies->recent, &last->link);
-                g_hash_table_remove(copies->by_pack, &last->pack);
+        g_hash_table_insert(parts->by_key, &kept->key, kept);
+        g_queue_push_head_link(&parts->recent, &kept->link);
+        parts->octets += part->size;
+        while (parts->octets > PARTS_OCTETS_MAX) {
+                Kept *last = parts->recent.tail->data;
+                parts->octets -= last->part->size;
+                g_queue_unlink(&parts->recent, &last->link);
+                g_hash_table_remove(parts->by_key, &last->key);
         }
+}
+
+/* Reading ---------------------------------------------------------------------------------------------------------- */
+
+gboolean
+pack_read(DbTxn *txn, Unpacker *unpacker, gint64 pack, PackPart which, PackedPart **ret, gboolean *ret_damaged,
+          GError **error)
+{
+        g_autoptr(DbRows) row = db_query(txn, &PART_GET, error, "i", part_key(pack, which));
+        DbStep step = row != NULL ? db_rows_next(row, error) : DB_ROW_FAILED;
+
+        if (step == DB_ROW_FAILED)
+                return FALSE;
+        *ret = step == DB_ROW ? part_get(unpacker, db_bytes(row, 0)) : NULL;
+        *ret_damaged = step == DB_ROW && *ret == NULL;
+        return TRUE;
+}
+
+gboolean
+pack_read_kept(Store *store, DbTxn *txn, Unpacker **unpacker, gint64 pack, PackPart which, PackedPart **ret,
+               gboolean *ret_damaged, GError **error)
+{
+        *ret_damaged = FALSE;
+        *ret = parts_find(store->parts, pack, which);
+        if (*ret != NULL)
+                return TRUE;
+        if (*unpacker == NULL && (*unpacker = unpacker_new()) == NULL)
+                return fault(error, FAULT_BUSY, "no memory to unpack with");
+        if (!pack_read(txn, *unpacker, pack, which, ret, ret_damaged, error))
+                return FALSE;
+        if (*ret != NULL)
+                parts_keep(store->parts, pack, which, *ret);
+        else if (*ret_damaged && which == PACK_COPY)
+                return fault(error, FAULT_INTERNAL, "the copies of pack %" G_GINT64_FORMAT " can't be read", pack);
+        return TRUE;
 }
 
 gboolean
 pack_read_copies(Store *store, DbTxn *txn, gint64 pack, PackedPart **ret, GError **error)
 {
+        g_autoptr(Unpacker) unpacker = NULL;
         gboolean is_damaged;
 
-        *ret = copies_find(store->copies, pack);
-        if (*ret != NULL)
-                return TRUE;
-        g_autoptr(Unpacker) unpacker = unpacker_new();
-        if (!pack_read(txn, unpacker, pack, PACK_COPY, ret, &is_damaged, error))
-                return FALSE;
-        if (is_damaged)
-                return fault(error, FAULT_INTERNAL, "the copies of pack %" G_GINT64_FORMAT " can't be read", pack);
-        if (*ret != NULL)
-                copies_keep(store->copies, pack, *ret);
-        return TRUE;
+        return pack_read_kept(store, txn, &unpacker, pack, PACK_COPY, ret, &is_damaged, error);
 }
 
 /* Places ----------------------------------------------------------------------------------------------------------- */

@@ -119,6 +119,7 @@ page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fresh, GError 
         writer->slot = slot;
         writer->counts = (Counts){0};
         writer->is_new = TRUE;
+        writer->hidden = NULL;
         writer->page.n = 0;
         if (is_fresh)
                 return g_steal_pointer(&writer);
@@ -138,14 +139,18 @@ page_writer_new(Store *store, DbTxn *txn, Slot *slot, gboolean is_fresh, GError 
         }
 }
 
-static gboolean
+gboolean
 page_writer_flush(PageWriter *writer, GError **error)
 {
         Page *page = &writer->page;
+        guint32 first = first_of(page->key);
 
         if (page->n == 0)
                 return TRUE;
-        touch(writer->store, writer->txn, writer->slot->id, MARK_PAGE, first_of(page->key));
+        if (writer->hidden != NULL)
+                g_array_append_val(writer->hidden, first);
+        else
+                touch(writer->store, writer->txn, writer->slot->id, MARK_PAGE, first);
         gboolean is_done = writer->is_new ? page_write(writer->txn, page, &PAGE_ADD, &STATE_ADD, TRUE, error)
                                           : page_write(writer->txn, page, &PAGE_SET, &STATE_SET, FALSE, error);
         page->n = 0;

@@ -69,7 +69,7 @@ renew_all(Box *box)
 
         g_assert_cmpint(store_copy(box->site->store, &request, &set, &copied, &error), ==, CHANGED_DONE);
         g_assert_cmpuint(copied.n, ==, MESSAGES);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
 }
 
 /* All or none of them have it; its own last change is there. */

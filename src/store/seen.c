@@ -2,6 +2,8 @@
  */
 #include "store/internal.h"
 
+#define FORGET_ROWS 500
+
 DB_SQL(SEEN_BY_READER, "SELECT data FROM reader_seen WHERE mailbox = ? AND account = ?");
 DB_SQL(SEEN_PUT, "INSERT INTO reader_seen (mailbox, account, data) VALUES (?, ?, ?)"
                  " ON CONFLICT (mailbox, account) DO UPDATE SET data = excluded.data");
@@ -33,6 +35,18 @@ reader_seen_put(Store *store, DbTxn *txn, gint64 mailbox, gint64 reader, const G
         ranges_put(data, (const UidRange *) (gconstpointer) ranges->data, ranges->len);
         touch(store, txn, mailbox, MARK_SEEN, reader);
         return db_run(txn, &SEEN_PUT, error, "iib", mailbox, reader, span_make(data->data, data->len));
+}
+
+DB_SQL(SEEN_FORGET, "DELETE FROM reader_seen WHERE account = ? AND mailbox IN"
+                    " (SELECT mailbox FROM reader_seen WHERE account = ? ORDER BY mailbox LIMIT ?)");
+
+gboolean
+reader_seen_forget(DbTxn *txn, gint64 reader, gboolean *ret_more, GError **error)
+{
+        if (!db_run(txn, &SEEN_FORGET, error, "iii", reader, reader, (gint64) FORGET_ROWS))
+                return FALSE;
+        *ret_more = db_changes(txn) == FORGET_ROWS;
+        return TRUE;
 }
 
 gboolean

@@ -77,7 +77,7 @@ count_states(Counting *c, DbTxn *txn, GError **error)
         DbStep step;
         guint n;
 
-        g_autoptr(DbRows) rows = db_query(txn, &STATES_OF_PAGES, error, "ii", key, key | (gint64) UID_MAX);
+        g_autoptr(DbRows) rows = db_query(txn, &STATES_OF_PAGES, error, "ii", key, key | (gint64) c->folded);
         if (rows == NULL)
                 return FALSE;
         while ((step = db_rows_next(rows, error)) == DB_ROW) {

@@ -14,8 +14,12 @@ store_new(Db *db, Blob *blob, Directory *directory)
         store->directory = directory;
         store->numbers = numbers_new();
         store->registry = registry_new();
-        store->copies = copies_new();
+        store->recent = recent_new();
+        store->parts = parts_new();
         store->pace = pace_new();
+        store->claims = claims_new();
+        store->stage_min = 65536;
+        store->slice_cost = 5000;
         mutex_init(&store->lock, "store.maildrops");
         store->open_drops = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
         return store;
@@ -28,8 +32,10 @@ store_free(Store *store)
                 return;
         search_index_free(store->search);
         registry_free(store->registry);
-        copies_free(store->copies);
+        recent_free(store->recent);
+        parts_free(store->parts);
         pace_free(store->pace);
+        claims_free(store->claims);
         numbers_free(store->numbers);
         g_hash_table_unref(store->open_drops);
         mutex_done(&store->lock);
@@ -77,8 +83,9 @@ store_deliver(Store *store, DbTxn *txn, const StoreDelivery *delivery, gint64 *r
                         slot_by_name(store, txn, delivery->account, mailbox_canonical(delivery->mailbox), &slot, error);
         if (answer != STORE_DONE)
                 return answer;
-        if (slot->uid_next > UID_MAX) {
-                (void) fault(error, FAULT_FULL, "mailbox %" G_GINT64_FORMAT " has used up its UIDs", slot->id);
+        if (slot_is_full(slot)) {
+                (void) fault(error, FAULT_FULL, "mailbox %" G_GINT64_FORMAT " has used up its UIDs%s", slot->id,
+                             slot->copying != 0 ? " until what is copied into it is there" : "");
                 return STORE_FAILED;
         }
         Span stored = span_make(cuts, copy_put_cuts(copy->cuts, copy->n_cuts, cuts));
@@ -142,8 +149,7 @@ store_remove_account(Store *store, DbTxn *txn, gint64 account, gboolean *ret_mor
                 case DB_ROW:
                         break;
                 case DB_ROW_END:
-                        *ret_more = FALSE;
-                        return tree_forget_account(txn, account, error);
+                        return tree_forget_account(txn, account, ret_more, error);
                 case DB_ROW_FAILED:
                 default:
                         return FALSE;

@@ -166,13 +166,11 @@ DB_SQL(COUNTS_LESS,
        " gone_octets = gone_octets - ? WHERE id = ?");
 
 static gboolean
-first_pages(DbTxn *txn, gint64 mailbox, gint64 ret_keys[SLICE_PAGES], guint *ret_n, GError **error)
+pages_between(DbTxn *txn, gint64 from, gint64 to, gint64 ret_keys[SLICE_PAGES], guint *ret_n, GError **error)
 {
-        gint64 from = mailbox << 32;
         DbStep step = DB_ROW_FAILED;
 
-        g_autoptr(DbRows) rows =
-                db_query(txn, &PAGES_SOME, error, "iii", from, from | (gint64) UID_MAX, (gint64) SLICE_PAGES);
+        g_autoptr(DbRows) rows = db_query(txn, &PAGES_SOME, error, "iii", from, to, (gint64) SLICE_PAGES);
         *ret_n = 0;
         while (rows != NULL && (step = db_rows_next(rows, error)) == DB_ROW)
                 ret_keys[(*ret_n)++] = db_int(rows, 0);
@@ -198,7 +196,7 @@ empty_slice(Purge *purge, gint64 mailbox, gboolean *ret_more, GError **error)
         gint64 keys[SLICE_PAGES];
         guint n;
 
-        if (!first_pages(purge->txn, mailbox, keys, &n, error))
+        if (!pages_between(purge->txn, mailbox << 32, mailbox << 32 | (gint64) UID_MAX, keys, &n, error))
                 return FALSE;
         *ret_more = n > 0;
         for (guint i = 0; i < n; i++)
@@ -227,8 +225,45 @@ mailbox_empty(Store *store, DbTxn *txn, gint64 mailbox, gboolean *ret_more, GErr
         return db_run(txn, &SEEN_DROP, error, "i", mailbox) && mailbox_drop(txn, mailbox, error);
 }
 
+/* Blocks that were copied in vain ---------------------------------------------------------------------------------- */
+
+DB_SQL(COPYING_NONE, "UPDATE mailbox SET copying = NULL WHERE id = ?");
+
+/* Nobody has ever seen these pages, and the mailbox's row does not count them. */
+static gboolean
+drop_pages(Purge *purge, const Slot *slot, gint64 from, gint64 to, gboolean *ret_more, GError **error)
+{
+        gint64 keys[SLICE_PAGES];
+        guint n;
+
+        if (!pages_between(purge->txn, from, to, keys, &n, error))
+                return FALSE;
+        for (guint i = 0; i < n; i++)
+                if (!purge_page(purge, keys[i], error))
+                        return FALSE;
+        *ret_more = n == SLICE_PAGES;
+        return (*ret_more || db_run(purge->txn, &COPYING_NONE, error, "i", slot->id)) &&
+               refs_give_back(&purge->refs, purge->store, purge->txn, error);
+}
+
+gboolean
+block_drop(Store *store, DbTxn *txn, Slot *slot, gboolean *ret_more, GError **error)
+{
+        Purge purge = {.store = store, .txn = txn, .before = USEC_NEVER};
+        gint64 key = slot->id << 32;
+        gboolean is_done =
+                drop_pages(&purge, slot, key | (gint64) slot->copying, key | (gint64) UID_MAX, ret_more, error);
+
+        refs_done(&purge.refs);
+        if (is_done && !*ret_more)
+                slot->copying = 0;
+        return is_done;
+}
+
 /* Housekeeping ----------------------------------------------------------------------------------------------------- */
 
+DB_SQL(COPYING_NEXT, "SELECT id FROM mailbox WHERE copying IS NOT NULL AND deleted_at IS NULL AND id > ? ORDER BY id"
+                     " LIMIT 1");
 DB_SQL(DELETED_OLDEST, "SELECT id FROM mailbox WHERE deleted_at < ? ORDER BY deleted_at LIMIT 1");
 
 typedef struct Tidying {
@@ -275,14 +310,37 @@ purge_deleted(gpointer data, DbTxn *txn, GError **error)
         return mailbox_empty(t->store, txn, mailbox, &more, error) ? CHANGED_DONE : CHANGED_FAILED;
 }
 
+/* A COPY that ended with the server. */
+static ChangeAnswer
+purge_copying(gpointer data, DbTxn *txn, GError **error)
+{
+        Tidying *t = data;
+        DbStep step;
+        Slot *slot;
+
+        t->more = FALSE;
+        for (gint64 mailbox = 0; (step = db_get_int(txn, &COPYING_NEXT, &mailbox, error, "i", mailbox)) == DB_ROW;) {
+                if (claims_has(t->store->claims, mailbox))
+                        continue;
+                t->more = TRUE;
+                gboolean more;
+                return slot_by_id(t->store, txn, mailbox, &slot, error) == STORE_DONE &&
+                                       block_drop(t->store, txn, slot, &more, error)
+                               ? CHANGED_DONE
+                               : CHANGED_FAILED;
+        }
+        return step == DB_ROW_END ? CHANGED_DONE : CHANGED_FAILED;
+}
+
 gboolean
 store_tidy(Store *store, Usec before, gboolean *ret_more, GError **error)
 {
-        Tidying gone = {.store = store, .before = before}, deleted = gone;
+        Tidying gone = {.store = store, .before = before}, deleted = gone, copying = gone;
 
-        if (change_run(store, TRUE, purge_gone, &gone, error) != CHANGED_DONE ||
+        if (change_run(store, TRUE, purge_copying, &copying, error) != CHANGED_DONE ||
+            change_run(store, TRUE, purge_gone, &gone, error) != CHANGED_DONE ||
             change_run(store, TRUE, purge_deleted, &deleted, error) != CHANGED_DONE)
                 return FALSE;
-        *ret_more = gone.more || deleted.more;
+        *ret_more = gone.more || deleted.more || copying.more;
         return TRUE;
 }

@@ -52,8 +52,8 @@ gboolean mailbox_take_validity(DbTxn *txn, gint64 *ret, GError **error) G_GNUC_W
 gboolean mailbox_reserve_validity(DbTxn *txn, gint64 validity, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The row with its rights and annotations, and aliases that stand for it. What is in it must be gone. */
 gboolean mailbox_drop(DbTxn *txn, gint64 mailbox, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* Subscriptions, aliases and annotations of an account that is removed. */
-gboolean tree_forget_account(DbTxn *txn, gint64 account, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Subscriptions, aliases and annotations of an account that is removed, and what it has seen. *ret_more: call again in another transaction. */
+gboolean tree_forget_account(DbTxn *txn, gint64 account, gboolean *ret_more, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The tree of this account changes by the transaction: its watchers hear of it after the commit. */
 void tree_changed(Store *store, DbTxn *txn, gint64 account);
 

@@ -10,7 +10,7 @@
 #define COUNTINGS 4
 
 DB_SQL(MAILBOX_NEXT, "SELECT id, messages, octets, gone_messages, gone_octets, gone_oldest, uid_next, modseq, folded,"
-                     " forgotten, keywords FROM mailbox WHERE id >= ? ORDER BY id LIMIT 1");
+                     " forgotten, copying, keywords FROM mailbox WHERE id >= ? ORDER BY id LIMIT 1");
 DB_SQL(PAGES_BEHIND, "SELECT key, data FROM page WHERE key > ? AND key <= ? ORDER BY key");
 DB_SQL(STATES_BEHIND, "SELECT key, data FROM page_state WHERE key > ? AND key <= ? ORDER BY key");
 DB_SQL(ROWS_BEHIND, "SELECT uid, size, body, received, saved, message FROM entry"
@@ -18,6 +18,7 @@ DB_SQL(ROWS_BEHIND, "SELECT uid, size, body, received, saved, message FROM entry
 
 typedef struct MailboxRow {
         gint64 id, messages, octets, gone_messages, gone_octets, gone_oldest, uid_next, modseq, folded, forgotten;
+        gint64 copying;
 } MailboxRow;
 
 typedef enum CheckState {
@@ -309,7 +310,7 @@ mailbox_end(Check *c)
 static gboolean
 cursors_open(Cursors *at, DbTxn *txn, const Check *c, GError **error)
 {
-        gint64 last = c->row.id << 32 | (gint64) UID_MAX;
+        gint64 last = c->row.id << 32 | (c->row.copying != 0 ? c->row.copying - 1 : (gint64) UID_MAX);
 
         at->pages = db_query(txn, &PAGES_BEHIND, error, "ii", c->key, last);
         at->states = at->pages != NULL ? db_query(txn, &STATES_BEHIND, error, "ii", c->key, last) : NULL;
@@ -366,6 +367,7 @@ mailbox_of(const DbRows *row)
                 .modseq = db_int(row, 7),
                 .folded = db_int(row, 8),
                 .forgotten = db_int(row, 9),
+                .copying = db_int(row, 10),
         };
 }
 
@@ -399,9 +401,9 @@ check_mailbox(Check *c, DbTxn *txn, Usec until, gboolean *ret_over, GError **err
                 c->state = CHECK_AGAIN;
         }
         if (c->state == CHECK_AGAIN)
-                mailbox_begin(c, &row, db_text(rows, 10));
+                mailbox_begin(c, &row, db_text(rows, 11));
         else if (memcmp(&row, &c->row, sizeof(row)) != 0)
-                mailbox_torn(c, &row, db_text(rows, 10));
+                mailbox_torn(c, &row, db_text(rows, 11));
         return check_pages(c, txn, until, error);
 }
 

@@ -42,7 +42,7 @@ copy(Site *site, gint64 from, gint64 to, UidRange range, gboolean is_move)
         Copied copied;
 
         g_assert_cmpint(store_copy(site->store, &request, &set, &copied, &error), ==, CHANGED_DONE);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
 }
 
 /* Two mailboxes, 1000 and 1002, with some of everything in them. */

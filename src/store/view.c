@@ -225,7 +225,7 @@ view_run(const View *view, guint32 index)
 {
         guint32 at;
         const Block *block = core_block_of(view->core, index, &at);
-        ViewRun run = {&block->entries[at], block->n - at, block->any, block->all};
+        ViewRun run = {&block->entries[at], block->n - at, block->any, block->all, view->seen == NULL};
 
         if (view->seen != NULL) {
                 run.any |= FLAG_SEEN;
@@ -308,12 +308,28 @@ at_index(const At *at)
 }
 
 static void
-at_next(At *at)
+at_skip(At *at, guint32 n)
 {
-        if (++at->in_block == at_block(at)->n) {
+        at->in_block += n;
+        if (at->in_block == at_block(at)->n) {
                 at->block++;
                 at->in_block = 0;
         }
+}
+
+/* Of the rest of both blocks, how many entries are the same: in a block that has changed, nearly all. */
+static guint32
+count_same(const At *old, const At *new)
+{
+        const Block *a = at_block(old), *b = at_block(new);
+        guint32 i = 0, n = b != NULL ? MIN(a->n - old->in_block, b->n - new->in_block) : 0;
+
+        for (; i < n; i++) {
+                const ViewEntry *was = &a->entries[old->in_block + i], *is = &b->entries[new->in_block + i];
+                if (was->uid != is->uid || was->modseq != is->modseq || was->flags != is->flags)
+                        break;
+        }
+        return i;
 }
 
 static void
@@ -332,6 +348,7 @@ view_compare(const View *older, const View *newer, void (*vanished)(guint32 inde
         g_autoptr(GArray) different = g_array_new(FALSE, FALSE, sizeof(guint32));
         At old = {.core = older->core}, new = {.core = newer->core};
         const Block *a, *b;
+        guint32 same;
 
         while ((a = at_block(&old)) != NULL) {
                 b = at_block(&new);
@@ -340,14 +357,19 @@ view_compare(const View *older, const View *newer, void (*vanished)(guint32 inde
                         new.block++;
                         continue;
                 }
+                if ((same = count_same(&old, &new)) > 0) {
+                        at_skip(&old, same);
+                        at_skip(&new, same);
+                        continue;
+                }
                 const ViewEntry *was = &a->entries[old.in_block], *is = b != NULL ? &b->entries[new.in_block] : NULL;
                 guint32 index_old = at_index(&old), index_new = at_index(&new);
-                at_next(&old);
+                at_skip(&old, 1);
                 if (is == NULL || is->uid != was->uid) {
                         g_array_append_val(gone, index_old);
                         continue;
                 }
-                at_next(&new);
+                at_skip(&new, 1);
                 if (is->modseq != was->modseq || is->flags != was->flags)
                         g_array_append_val(different, index_new);
         }

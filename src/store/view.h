@@ -73,6 +73,7 @@ typedef struct ViewRun {
         const ViewEntry *entries;
         guint32 n;              /* 1 or more               */
         guint64 any, all;       /* flags, as view_flags() tells them: no entry has others than `any`, each has those of `all` */
+        gboolean is_own;        /* the reader's \Seen is in the entries: their flags are what view_flags() tells */
 } ViewRun;
 ViewRun view_run(const View *view, guint32 index); /* index < view_count() */
 /* Index of the first entry whose UID is at least this; view_count() when there is none. */
@@ -106,6 +107,14 @@ typedef struct UidRange {
 gboolean store_vanished_since(Store *store, const View *view, guint64 modseq, const UidRange *within, gsize n_within,
                               GArray **ret_ranges /* of UidRange */, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* \Recent (RFC 3501 §2.3.2) ----------------------------------------------------------------------------------------- */
+
+/* The first UID that no session which may write had been told of so far; one number for all readers. told_below: from now on those below it have been told
+ * of; 0: only look (EXAMINE, STATUS). When it can't be looked up nothing is recent: G_MAXUINT32. It costs a look into memory, and the first time a row. */
+guint32 store_recent(Store *store, gint64 mailbox, guint32 told_below);
+/* Write what has risen, when the site tidies and at its end. What a crash takes is shown as recent once more. */
+gboolean store_recent_keep(Store *store, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Watching ---------------------------------------------------------------------------------------------------------- */
 
 /* Tell me when a mailbox changes: fn(data) is called after each commit that changes it, soon (within milliseconds), on whichever thread commits; it does no more
@@ -121,6 +130,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
 /* The octets of one copy. FALSE with the error: gone or damaged. */
 typedef struct StoredMessage StoredMessage;
 gboolean store_message_of(Store *store, const View *view, guint32 index, StoredMessage **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The same for who reads many messages of one view, mostly one behind the other: then one look-up is of some at once. They are given as they were when they
+ * were looked up; what has been expunged since may still be read. The view is kept. One thread at a time. */
+typedef struct MessagesAhead MessagesAhead;
+MessagesAhead *store_messages_ahead(Store *store, View *view) G_GNUC_WARN_UNUSED_RESULT;
+gboolean messages_ahead_get(MessagesAhead *ahead, guint32 index, StoredMessage **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void messages_ahead_rest(MessagesAhead *ahead); /* before a park: those that were not asked for are forgotten. NULL is fine */
+void messages_ahead_free(MessagesAhead *ahead); /* NULL is fine */
 void stored_message_free(StoredMessage *message); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoredMessage, stored_message_free)
 guint64 stored_message_size(const StoredMessage *message);

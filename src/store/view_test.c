@@ -477,7 +477,7 @@ test_summaries(Site *site, gconstpointer data)
         const CopyRequest request = {.from = inbox, .to = inbox, .reader = 1, .mask = FLAG_SYSTEM};
         g_assert_cmpint(store_copy(site->store, &request, SET({202, 202}), &copied, &error), ==, CHANGED_DONE);
         g_assert_cmpuint(copied.n, ==, 1);
-        g_array_unref(copied.sources);
+        copied_done(&copied);
 
         g_autoptr(View) view = open_view(site, inbox, 1);
         g_autoptr(SummaryCursor) cursor = store_summary_cursor(site->store, SUMMARY_ENVELOPE | SUMMARY_PREVIEW);

@@ -3,31 +3,9 @@
  * files and directories can't. */
 #include "transfer/internal.h"
 
-#include <jansson.h>
+#include "base/json.h"
 
 #define MANIFEST_DEPTH 4
-
-/* jansson recurses: depth is counted first. */
-static gboolean
-depth_is_within(Span text)
-{
-        gboolean in_string = FALSE;
-        guint depth = 0;
-
-        for (gsize i = 0; i < text.len; i++) {
-                guint8 c = text.data[i];
-
-                if (in_string && c == '\\')
-                        i++;
-                else if (c == '"')
-                        in_string = !in_string;
-                else if (!in_string && (c == '[' || c == '{') && ++depth > MANIFEST_DEPTH)
-                        return FALSE;
-                else if (!in_string && (c == ']' || c == '}') && depth > 0)
-                        depth--;
-        }
-        return TRUE;
-}
 
 static guint32
 number_of(const json_t *object, const char *key)
@@ -58,9 +36,7 @@ manifest_parse(Span text)
 {
         GHashTable *folders =
                 g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify) transfer_folder_free);
-        json_t *root = depth_is_within(text)
-                               ? json_loadb((const char *) text.data, text.len, JSON_REJECT_DUPLICATES, NULL)
-                               : NULL;
+        json_t *root = json_read_object(text, MANIFEST_DEPTH);
         const json_t *list = json_object_get(root, "folders");
 
         if (json_integer_value(json_object_get(root, "restante")) == 1)

@@ -161,7 +161,9 @@ maildir_list(Source *source, GPtrArray *folders, TransferWarn warn, gpointer dat
                 subscriptions = span_make(text->data, text->len);
                 l.knows_subscribed = TRUE;
         }
-        l.subscribed = subscriptions_parse(subscriptions, '.');
+        /* old ones have the separator of the layout: '/' is in no name of a Maildir++ */
+        gboolean is_fs = subscriptions.len > 0 && memchr(subscriptions.data, '/', subscriptions.len) != NULL;
+        l.subscribed = subscriptions_parse(subscriptions, is_fs ? '/' : '.');
         g_ptr_array_add(todo, g_strdup(""));
         for (guint i = 0; i < todo->len && folders->len < SOURCE_FOLDERS_MAX; i++) {
                 const char *path = g_ptr_array_index(todo, i);

@@ -1,5 +1,5 @@
-"""A model of one account's mailboxes and of what its IMAP clients know, from RFC 9051 and RFC 7162: what a command changes, what a
-client may be told when, and what it must know afterwards.
+"""A model of shared mailboxes and of what IMAP clients of several accounts know of them, from RFC 9051, RFC 7162 and RFC 4314: what a
+command changes, what a client may be told when, and what it must know afterwards. \\Seen is each account's own, other flags are everybody's.
 
 Two ways to work. In turns: one client at a time sends a row of commands at once; what is true is known after each of them, and
 everything the client hears is compared with it. At once: all clients send a row at the same time; the order is the server's, so what
@@ -56,19 +56,39 @@ def set_of(uids):
     return ",".join(parts)
 
 
+def kept_flags(text):
+    """\\Recent is a session's own and has no MODSEQ (RFC 3501 §2.3.2)."""
+    return frozenset(text.split()) - {"\\Recent"}
+
+
+class Person:
+    """An account: its place among the accounts, and the flags it may change by mailbox (RFC 4314)."""
+
+    def __init__(self, number, address, prefix, rights):
+        self.number, self.address, self.prefix = number, address, prefix
+        self.flags = {box: frozenset(flag for flag in FLAGS if {"\\Seen": "s", "\\Deleted": "t"}.get(flag, "w") in mine)
+                      for box, mine in rights.items()}
+
+
 class Message:
-    """changed: number of the operation that gave it the flags it has; None: unknown."""
+    """flags: as each of the accounts sees them. changed: number of the operation that gave it those; None: unknown."""
     __slots__ = ("flags", "changed")
 
     def __init__(self, flags, changed):
-        self.flags, self.changed = frozenset(flags), changed
+        self.flags, self.changed = flags, changed
+
+
+def given_by(people, who, flags):
+    """What all see of a message that one of them brings with these flags: \\Seen is his own."""
+    shared = flags - {"\\Seen"}
+    return tuple(flags if person is who else shared for person in people)
 
 
 class Mailbox:
     """What is true of a mailbox: messages by UID, rising; those that have gone with the operation that took them."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, people):
+        self.name, self.people = name, people
         self.messages = {}
         self.gone = {}
         self.last_uid = 0
@@ -88,15 +108,18 @@ class Mailbox:
         del self.messages[uid]
         self.gone[uid] = operation
 
-    def set_flags(self, uid, flags, operation):
-        """What is not changed keeps its MODSEQ."""
+    def change(self, uid, who, after, operation):
+        """This account gave it these flags. What is not changed keeps its MODSEQ."""
         message = self.messages[uid]
-        if message.flags != flags:
-            self.messages[uid] = Message(flags, operation)
+        if message.flags[who.number] == after:
+            return
+        shared = after - {"\\Seen"}
+        self.messages[uid] = Message(tuple(after if person is who else shared | (flags & {"\\Seen"})
+                                           for person, flags in zip(self.people, message.flags)), operation)
 
-    def note(self, uid, flags, modseq, changed=None):
+    def note(self, uid, who, flags, modseq, changed=None):
         """A client was told so. changed: the operation that the MODSEQ is of, where that is known."""
-        before = self.flags_at.setdefault((uid, modseq), flags)
+        before = self.flags_at.setdefault((uid, modseq, who), flags)
         check(before == flags, self.name, "UID", uid, "MODSEQ", modseq, "has flags", set(flags), "and had", set(before), "(RFC 7162 3.1)")
         if changed is None:
             return
@@ -133,8 +156,8 @@ Command = collections.namedtuple("Command", "text numbers verify")  # numbers: F
 class Client:
     """kind: plain, condstore or qresync. entries: the mailbox as this client knows it, by sequence number."""
 
-    def __init__(self, name, kind, port):
-        self.name, self.kind, self.port = name, kind, port
+    def __init__(self, name, kind, person, port):
+        self.name, self.kind, self.person, self.port = name, kind, person, port
         self.count = 0
         self.recent = collections.deque(maxlen=400)
         self.box = None
@@ -152,8 +175,8 @@ class Client:
         self.box, self.entries, self.highest = None, [], 0
         self.read_line()
 
-    def log_in(self, address, password):
-        self.simple(f"LOGIN {address} {password}")
+    def log_in(self, password):
+        self.simple(f"LOGIN {self.person.address} {password}")
         if self.kind != "plain":
             self.simple("ENABLE " + ("QRESYNC" if self.kind == "qresync" else "CONDSTORE"))
 
@@ -161,13 +184,19 @@ class Client:
         self.leave()
         self.sock.close()
 
-    def read_line(self):
+    def take_line(self):
         while not self.lines:
             got = self.sock.recv(65536)
             check(got, self.name, "connection closed")
             *whole, self.rest = (self.rest + got).split(b"\r\n")
             self.lines.extend(whole)
-        line = self.lines.popleft().decode()
+        return self.lines.popleft()
+
+    def read_line(self):
+        line = self.take_line().decode()
+        if line.endswith("{4}"):  # a message, which is one line
+            self.lines.appendleft((line + " ").encode() + self.take_line())
+            return self.read_line()
         self.recent.append("S: " + line)
         return line
 
@@ -281,7 +310,7 @@ class Client:
                 entry.changed = None
             entry.modseq = value
         if flags is not None:
-            entry.flags = frozenset(flags[1].split())
+            entry.flags = kept_flags(flags[1])
         told.fetched.append((entry, flags is not None))
 
     # The mailbox ----------------------------------------------------------------------------------------------------
@@ -298,7 +327,7 @@ class Client:
         """is_resync: with what it knew. known: the range of UIDs it asks about."""
         self.leave()
         cache = self.caches.get(box.name) if is_resync else None
-        text = f"SELECT {box.name}"
+        text = f"SELECT {self.person.prefix}{box.name}"
         if cache is not None:
             text += f" (QRESYNC ({cache[0]} {cache[1]}{' ' + known if known else ''}))"
         untagged, status = self.read_until(self.send([text])[0])
@@ -329,7 +358,7 @@ class Client:
             if (match := FETCH.match(line)) is not None:
                 uid = int(UID.search(match[2])[1])
                 entry = by_uid.setdefault(uid, Entry(uid))
-                entry.flags = frozenset(FLAG_LIST.search(match[2])[1].split())
+                entry.flags = kept_flags(FLAG_LIST.search(match[2])[1])
                 entry.modseq, entry.changed = int(MODSEQ.search(match[2])[1]), None
                 told[int(match[1])] = uid
             self.hear_code(line, Told([], [], [], {}))
@@ -360,9 +389,9 @@ class Client:
 class World:
     """Mailboxes, clients, and the dice."""
 
-    def __init__(self, names, clients, random):
-        self.boxes = {name: Mailbox(name) for name in names}
-        self.clients, self.random = clients, random
+    def __init__(self, names, people, clients, random):
+        self.boxes = {name: Mailbox(name, people) for name in names}
+        self.people, self.clients, self.random = people, clients, random
         self.operation = 0
         self.commands = 0
 
@@ -374,23 +403,24 @@ class World:
 
     def compare(self, client, told):
         """All that was told of messages that are there is true."""
-        box = client.box
+        box, me = client.box, client.person.number
         for entry, has_flags in told.fetched:
             message = box.messages.get(entry.uid)
             if message is None:
                 check(entry.uid is None or entry.uid in box.gone, client.name, "told of UID", entry.uid, "which was never there")
                 continue
             if has_flags:
-                check(entry.flags == message.flags, client.name, box.name, "UID", entry.uid, "told", set(entry.flags), "is", set(message.flags))
+                check(entry.flags == message.flags[me], client.name, box.name, "UID", entry.uid, "told", set(entry.flags), "is",
+                      set(message.flags[me]))
             entry.changed = message.changed
             if entry.modseq is not None:
-                box.note(entry.uid, message.flags, entry.modseq, message.changed)
+                box.note(entry.uid, me, message.flags[me], entry.modseq, message.changed)
         for uid in told.vanished + told.earlier:
             check(uid not in box.messages, client.name, box.name, "UID", uid, "is there and was told to be gone")
 
     def compare_all(self, client):
         """After NOOP a client knows of every message, and what it knows is true."""
-        box = client.box
+        box, me = client.box, client.person.number
         uids = list(box.messages)
         check(len(uids) == len(client.entries), client.name, box.name, "has", len(uids), "messages,", len(client.entries), "are known")
         for uid, entry in zip(uids, client.entries):
@@ -399,9 +429,10 @@ class World:
             message = box.messages[uid]
             check(entry.uid == uid, client.name, box.name, "UID", entry.uid, "where", uid, "is")
             if entry.flags is not None:
-                check(entry.flags == message.flags, client.name, box.name, "UID", uid, "known", set(entry.flags), "is", set(message.flags))
+                check(entry.flags == message.flags[me], client.name, box.name, "UID", uid, "known", set(entry.flags), "is",
+                      set(message.flags[me]))
             if entry.modseq is not None and entry.changed == message.changed:
-                box.note(uid, message.flags, entry.modseq, message.changed)
+                box.note(uid, me, message.flags[me], entry.modseq, message.changed)
         if client.unknown() is None and client.entries and client.kind == "qresync":
             client.highest = max(client.highest, max(entry.modseq for entry in client.entries))
 
@@ -452,7 +483,12 @@ class World:
         numbers_of = {str(i + 1): entry.uid for i, entry in enumerate(client.entries)} if by_number else None
         text = f"{prefix}STORE {which}{condition} {sign}FLAGS{'.SILENT' if silent else ''} ({' '.join(flags)})"
 
+        permitted = client.person.flags[client.box.name]
+
         def verify(told, status):
+            if flags and not flags & permitted and sign != "":  # RFC 4314 4: NO only when none of them may be changed
+                check(status.startswith("NO [NOPERM]"), client.name, text, "->", status)
+                return
             if by_number and self.of_dead(client, uids, status):
                 return
             check(status.startswith("OK"), client.name, text, "->", status)
@@ -462,8 +498,14 @@ class World:
             self.stored(client, text, uids, sign, flags, silent, since, set(modified), told)
         return Command(text, by_number, verify)
 
+    def flags_after(self, client, sign, before, flags):
+        """Those that this account may change are changed (RFC 4314 §4)."""
+        permitted = client.person.flags[client.box.name]
+        flags = flags & permitted
+        return before | flags if sign == "+" else before - flags if sign == "-" else (before - permitted) | flags
+
     def stored(self, client, text, uids, sign, flags, silent, since, modified, told):
-        operation, box = self.next_operation(), client.box
+        operation, box, me = self.next_operation(), client.box, client.person
         heard = {entry.uid: has_flags for entry, has_flags in told.fetched}
         entries = {entry.uid: entry for entry in client.entries}
         check(modified <= set(uids), client.name, text, "MODIFIED", modified)
@@ -479,20 +521,20 @@ class World:
                 check(uid not in modified, client.name, text, "MODIFIED without UNCHANGEDSINCE")
             if uid in modified:
                 continue
-            after = message.flags | flags if sign == "+" else message.flags - flags if sign == "-" else flags
-            box.set_flags(uid, after, operation)
+            box.change(uid, me, self.flags_after(client, sign, message.flags[me.number], flags), operation)
             if not silent:
                 check(heard.get(uid), client.name, text, "UID", uid, "is not told (RFC 9051 6.4.6)")
             elif since is not None:
                 check(uid in heard, client.name, text, "UID", uid, "is not told (RFC 7162 3.1.3)")
             entry = entries.get(uid)
             if silent and entry is not None and entry.flags is not None and not heard.get(uid):
-                entry.flags = entry.flags | flags if sign == "+" else entry.flags - flags if sign == "-" else flags
+                entry.flags = self.flags_after(client, sign, entry.flags, flags)
 
     def append(self, client):
         box = self.random.choice(list(self.boxes.values())) if self.random.random() < 0.3 else client.box
         given = [self.flags() for _ in range(1 if self.random.random() < 0.7 else self.random.randint(2, 4))]
-        text = f"APPEND {box.name}" + "".join(f" ({' '.join(flags)}) {{4+}}\r\nX: y" for flags in given)
+        me, permitted = client.person, client.person.flags[box.name]
+        text = f"APPEND {me.prefix}{box.name}" + "".join(f" ({' '.join(flags)}) {{4+}}\r\nX: y" for flags in given)
 
         def verify(told, status):
             check(status.startswith("OK") and "APPENDUID" in told.codes, client.name, text, "->", status)
@@ -501,7 +543,7 @@ class World:
             box.validity = box.validity or validity
             check(validity == box.validity and len(numbers(uids)) == len(given), client.name, text, "->", status)
             for uid, flags in zip(numbers(uids), given):
-                box.add(uid, flags, operation)
+                box.add(uid, given_by(self.people, me, permitted & frozenset(flags)), operation)
         return Command(text, False, verify)
 
     def copy(self, client, by_number, is_move):
@@ -510,7 +552,9 @@ class World:
             return self.noop(client)
         prefix, which, uids = where
         source, target = client.box, self.random.choice(list(self.boxes.values()))
-        text = f"{prefix}{'MOVE' if is_move else 'COPY'} {which} {target.name}"
+        me = client.person
+        text = f"{prefix}{'MOVE' if is_move else 'COPY'} {which} {me.prefix}{target.name}"
+        permitted = me.flags[target.name]
 
         def verify(told, status):
             alive = [uid for uid in uids if uid in source.messages]
@@ -527,7 +571,7 @@ class World:
             check(sources == alive and len(targets) == len(alive), client.name, text, "COPYUID", sources, "of", alive, "to", targets)
             operation = self.next_operation()
             for uid, copy in zip(sources, targets):
-                target.add(copy, source.messages[uid].flags, operation)
+                target.add(copy, given_by(self.people, me, source.messages[uid].flags[me.number] & permitted), operation)
             if is_move:
                 self.removed(client, alive, operation, text)
         return Command(text, False, verify)
@@ -545,7 +589,7 @@ class World:
 
         def verify(told, status):
             check(status.startswith("OK"), client.name, text, "->", status)
-            going = [uid for uid, message in client.box.messages.items() if "\\Deleted" in message.flags and
+            going = [uid for uid, message in client.box.messages.items() if "\\Deleted" in message.flags[0] and
                      (where is None or uid in where[2])]
             self.removed(client, going, self.next_operation(), text)
         return Command(text, False, verify)
@@ -566,7 +610,8 @@ class World:
             found = [line for line in lines if line.startswith("* SEARCH")]
             check(len(found) == 1, client.name, text, "->", lines)
             got = sorted(int(n) for n in found[0].split("(")[0].split()[2:])
-            wanted = [uid for uid, message in client.box.messages.items() if (flag in message.flags) != is_not]
+            me = client.person.number
+            wanted = [uid for uid, message in client.box.messages.items() if (flag in message.flags[me]) != is_not]
             check(got == wanted, client.name, text, "found", got, "not", wanted)
         return Command(text, False, verify)
 
@@ -575,16 +620,27 @@ class World:
         if where is None:
             return self.noop(client)
         prefix, which, uids = where
-        text = f"{prefix}FETCH {which} (UID FLAGS{' MODSEQ' if client.kind != 'plain' else ''})"
+        reads = not by_number and self.random.random() < 0.5
+        text = f"{prefix}FETCH {which} (UID FLAGS{' MODSEQ' if client.kind != 'plain' else ''}{' BODY[]' if reads else ''})"
 
         def verify(told, status):
             if by_number and self.of_dead(client, uids, status):
                 return
-            check(status.startswith("OK"), client.name, text, "->", status)
+            check(status.startswith("OK") or (reads and self.of_dead(client, uids, status)), client.name, text, "->", status)
+            if reads:
+                self.have_read(client, uids)
             heard = {entry.uid for entry, has_flags in told.fetched if has_flags}
             missing = [uid for uid in uids if uid in client.box.messages and uid not in heard]
             check(not missing, client.name, text, "left out", missing)
         return Command(text, by_number, verify)
+
+    def have_read(self, client, uids):
+        """Reading makes \\Seen for the one who reads, if he may have it (RFC 4314 §4)."""
+        me, operation = client.person, self.next_operation()
+        for uid in uids:
+            if uid in client.box.messages:
+                flags = client.box.messages[uid].flags[me.number]
+                client.box.change(uid, me, flags | ({"\\Seen"} & me.flags[client.box.name]), operation)
 
     def changed_since(self, client):
         """UID FETCH (CHANGEDSINCE VANISHED) (RFC 7162 §3.2.6)."""
@@ -668,7 +724,7 @@ class World:
         if is_broken:
             client.disconnect()
             client.connect()
-            client.log_in(*self.login)
+            client.log_in(self.password)
         box = self.random.choice(list(self.boxes.values()))
         self.open(client, box)
 
@@ -680,10 +736,11 @@ class World:
         self.learn(client)
         self.run(client, [self.noop(client)])
         if client.kind != "plain":
+            me = client.person.number
             for entry in client.entries:
                 message = box.messages[entry.uid]
                 entry.changed = message.changed
-                box.note(entry.uid, message.flags, entry.modseq, message.changed)
+                box.note(entry.uid, me, message.flags[me], entry.modseq, message.changed)
 
     def idle(self, client):
         tag = client.send(["IDLE"])[0]
@@ -709,7 +766,7 @@ class World:
         for entry, has_flags in told.fetched:
             entry.changed = None
             if has_flags and entry.modseq is not None and entry.uid is not None:
-                client.box.note(entry.uid, entry.flags, entry.modseq)
+                client.box.note(entry.uid, client.person.number, entry.flags, entry.modseq)
         for uid in told.vanished:
             check(uid not in client.box.messages, client.name, "UID", uid, "is there and was told to be gone")
 
@@ -739,32 +796,37 @@ class World:
         for entry, has_flags in told.fetched:
             entry.changed = None
             if has_flags and entry.modseq is not None and entry.uid is not None:
-                client.box.note(entry.uid, entry.flags, entry.modseq)
+                client.box.note(entry.uid, client.person.number, entry.flags, entry.modseq)
         if ".SILENT" in command.text and status.startswith("OK"):
             for entry in client.entries:  # what it gave to which of them depends on what others did: ask
                 entry.flags = None
 
     def look(self, box, operation):
-        """What is there now, as a look of its own finds it."""
-        watcher = self.watcher
-        watcher.caches.clear()
-        watcher.select(box, False)
-        watcher.learn()
-        self.commands += 2
-        now = {entry.uid: entry for entry in watcher.entries}
+        """What is there now, as a look of its own finds it, by each account."""
+        looks = []
+        for watcher in self.watchers:
+            watcher.caches.clear()
+            watcher.select(box, False)
+            watcher.learn()
+            self.commands += 2
+            looks.append({entry.uid: entry for entry in watcher.entries})
+        now = looks[0]
         check(list(now) == sorted(now), box.name, "UIDs do not rise:", list(now))
+        check(all(list(look) == list(now) for look in looks), box.name, "is not the same to all:", *map(list, looks))
         for uid in [uid for uid in box.messages if uid not in now]:
             box.remove(uid, operation)
         for uid, entry in now.items():
-            message = box.messages.get(uid)
+            message, flags = box.messages.get(uid), tuple(look[uid].flags for look in looks)
+            check(all(look[uid].modseq == entry.modseq for look in looks), box.name, "UID", uid, "has several MODSEQs")
             if message is None:
                 check(uid > box.last_uid or uid not in box.gone, box.name, "UID", uid, "is there again")
-                box.add(uid, entry.flags, operation)
-            elif message.flags != entry.flags or box.modseqs.get((uid, message.changed), entry.modseq) != entry.modseq:
-                box.messages[uid] = Message(entry.flags, operation)
+                box.add(uid, flags, operation)
+            elif message.flags != flags or box.modseqs.get((uid, message.changed), entry.modseq) != entry.modseq:
+                box.messages[uid] = Message(flags, operation)
             elif (uid, message.changed) not in box.modseqs:
-                box.messages[uid] = Message(entry.flags, None)  # it may have changed to and fro
-            box.note(uid, entry.flags, entry.modseq, box.messages[uid].changed)
+                box.messages[uid] = Message(flags, None)  # it may have changed to and fro
+            for who, mine in enumerate(flags):
+                box.note(uid, who, mine, entry.modseq, box.messages[uid].changed)
 
     def settle(self, client):
         self.commands += 2

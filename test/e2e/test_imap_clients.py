@@ -34,6 +34,28 @@ def names(client, *args):
     return sorted(re.sub(rb'.*"/" ', b"", line).strip(b'"') for line in ok(client.list(*args)) if line)
 
 
+def test_recent_messages_are_new_once_also_over_a_restart(site):
+    """RFC 3501 §2.3.2: what a session was told of is not \\Recent to the next one."""
+    def recent():
+        with imaplib.IMAP4("127.0.0.1", site.port("imap")) as c:
+            ok(c.login(USER, "secret"))
+            ok(c.select())
+            return ok(c.recent())[0], ok(c.search(None, "RECENT"))[0], ok(c.search(None, "NEW"))[0]
+
+    def deliver(subject):
+        assert send(site.port("smtp"), "a@stranger.example", [USER], message(subject))[0] == 250
+
+    deliver("one")
+    deliver("two")
+    assert recent() == (b"2", b"1 2", b"1 2")
+    assert recent()[1:] == (b"", b"")
+    site.stop()
+    site.start()
+    assert recent()[1:] == (b"", b"")
+    deliver("three")
+    assert recent() == (b"1", b"3", b"3")
+
+
 def test_imaplib_makes_fills_searches_and_removes_mailboxes(site):
     with imaplib.IMAP4("127.0.0.1", site.port("imap")) as c:
         ok(c.login(USER, "secret"))

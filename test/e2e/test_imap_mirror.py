@@ -72,7 +72,7 @@ class Mirror:
                 assert self.uids[number - 1] in (None, int(uid.group(1)))
                 self.uids[number - 1] = int(uid.group(1))
             if flags and self.uids[number - 1]:
-                self.flags[self.uids[number - 1]] = set(flags.group(1).decode().split())
+                self.flags[self.uids[number - 1]] = set(flags.group(1).decode().split()) - {"\\Recent"}
 
     def hear_live(self, response):
         for what, pairs in re.findall(rb"(ADDTO|REMOVEFROM) \((.*?)\)", response):

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from peers.dovecot import Dovecot
+from peers.dovecot import Dovecot, free_port
 from site_under_test import RESTANTE, Site
 
 DOMAIN = "uk.example.com"
@@ -331,3 +331,124 @@ def test_a_server_that_can_not_be_read_is_said(site, words, password, why):
     words = [w.replace("port=IMAP", f"port={site.port('imap')}") for w in words]
     out = site.try_command("import", "imap", JOE, *words, stdin=password + "\n")
     assert out.returncode == 1 and why in out.stderr, out.stderr
+
+
+# Over TLS -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Of an authority: for localhost, and for somebody else. FILE.pem, FILE.key."""
+    d = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=Authority", "-keyout", d / "authority.key", "-out", d / "authority.pem")
+    for name, alt in (("right", "DNS:localhost,IP:127.0.0.1"), ("other", "DNS:imap.other.example")):
+        (d / "ext").write_text(f"subjectAltName={alt}\n")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", d / f"{name}.key", "-out", d / "csr")
+        openssl("x509", "-req", "-in", d / "csr", "-CA", d / "authority.pem", "-CAkey", d / "authority.key", "-CAcreateserial", "-days", "2", "-extfile", d / "ext",
+                "-out", d / f"{name}.pem")
+    os.chmod(d, 0o755)
+    return d
+
+
+def dovecot_with_tls(certificates, name, port):
+    """Dovecot with implicit TLS on this port and STARTTLS on its other one; plaintext logins are refused there."""
+    return Dovecot({"joe": "secret"}, settings=f"""
+ssl = yes
+ssl_cert = <{certificates / name}.pem
+ssl_key = <{certificates / name}.key
+auth_debug = yes
+service imap-login {{
+  inet_listener imaps {{
+    port = {port}
+    ssl = yes
+  }}
+}}
+""")
+
+
+@pytest.fixture
+def trusting(certificates):
+    with Site("mail.uk.example.com", settings=f"\n[tls]\nauthorities = {certificates}/authority.pem\n") as s:
+        s.command("domain", "add", DOMAIN)
+        s.account(JOE)
+        yield s
+
+
+@pytest.mark.parametrize("tls", ["strict", "starttls"])
+def test_an_import_over_tls(trusting, certificates, tls):
+    implicit = free_port()
+    with dovecot_with_tls(certificates, "right", implicit) as d:
+        d.deliver("joe", [text(i) for i in range(20)])
+        port = implicit if tls == "strict" else d.imap_port
+        rows = trusting.json("import", "imap", JOE, "localhost", f"port={port}", f"tls={tls}", "user=joe", stdin="secret\n")
+        assert [r["messages"] for r in rows if r["folder"] == "INBOX"] == [20]
+        assert sorted(octets for octets, _, _ in content(trusting, "INBOX").values()) == sorted(crlf(text(i)) for i in range(20))
+
+
+@pytest.mark.parametrize("tls", ["strict", "starttls"])
+@pytest.mark.parametrize("name, host, trusts, why", [
+    ("right", "localhost", False, "certificate"), ("other", "localhost", True, "certificate"), ("other", "127.0.0.1", True, "certificate")])
+def test_a_wrong_certificate_is_refused_before_the_password(request, certificates, tls, name, host, trusts, why):
+    s = request.getfixturevalue("trusting" if trusts else "site")
+    implicit = free_port()
+    with dovecot_with_tls(certificates, name, implicit) as d:
+        d.deliver("joe", [text(1)])
+        out = s.try_command("import", "imap", JOE, host, f"port={implicit if tls == 'strict' else d.imap_port}", f"tls={tls}", "user=joe", stdin="secret\n")
+        assert out.returncode == 1 and why in out.stderr and host in out.stderr and len(out.stderr.splitlines()) == 1, out.stderr
+        assert content(s, "INBOX") == {}
+        assert "user=<joe>" not in (d.directory / "log").read_text()
+
+
+def test_a_server_without_starttls_gets_no_password(trusting):
+    with Dovecot({"joe": "secret"}) as d:
+        out = trusting.try_command("import", "imap", JOE, "localhost", f"port={d.imap_port}", "tls=starttls", "user=joe", stdin="secret\n")
+        assert out.returncode == 1 and "STARTTLS" in out.stderr and len(out.stderr.splitlines()) == 1, out.stderr
+        assert "user=<joe>" not in (d.directory / "log").read_text()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::ffff:192.0.2.1", "localhost.example", "mail.uk.example.com", "127.0.0.1.example"])
+def test_plaintext_is_for_loopback_only(site, host):
+    out = site.try_command("import", "imap", JOE, host, "tls=none", "user=joe", stdin="secret\n")
+    assert out.returncode == 1 and "in the clear" in out.stderr, out.stderr
+
+
+# Dovecot's own directories ---------------------------------------------------------------------------------------------
+
+
+def test_a_maildir_of_dovecots_fs_layout(site):
+    """Folders are directories in each other, and a dot is part of a name."""
+    with Dovecot({"joe": "secret"}, settings="mail_location = maildir:%h:LAYOUT=fs\nnamespace inbox {\n  inbox = yes\n  separator = /\n}\n") as d:
+        c = imaplib.IMAP4("127.0.0.1", d.imap_port)
+        c.login("joe", "secret")
+        for name in ("Work", "Work/Old/v1.2", "Entw&APw-rfe", "a.b"):
+            assert c.create(name)[0] == "OK", name
+        for name in ("Work/Old/v1.2", "a.b"):
+            c.subscribe(name)
+        for folder in ("INBOX", "Work/Old/v1.2", "Work", "Entw&APw-rfe", "a.b"):
+            for i in range(5):
+                assert c.append(folder, "(\\Seen $Label1)" if i % 2 else None, f'"{1 + i:02}-Mar-2021 11:12:13 +0000"', crlf(text(i)))[0] == "OK", folder
+        c.select("Work")
+        c.uid("STORE", "2", "+FLAGS", "\\Deleted")
+        c.expunge()
+        c.logout()
+        rows = {r["folder"]: r for r in site.json("import", "maildir", JOE, str(d.maildir("joe")))}
+        assert {folder: r["messages"] for folder, r in rows.items()} == {"INBOX": 5, "Work": 4, "Work/Old/v1.2": 5, "Entwürfe": 5, "a.b": 5}
+        assert all(r["uids_kept"] for r in rows.values())
+        for ours, theirs in (("INBOX", "INBOX"), ("Work", "Work"), ("Work/Old/v1.2", "Work/Old/v1.2"), ("a.b", "a.b"), ("Entw&APw-rfe", "Entw&APw-rfe")):
+            assert content(site, ours) == content_at(d.imap_port, "joe", theirs), ours
+        listed = {m["name"]: m["subscribed"] for m in site.json("mailbox", "list", JOE)}
+        assert listed["Work/Old/v1.2"] and listed["a.b"] and not listed["Entwürfe"] and not listed["Work"]
+
+
+def test_subscriptions_of_an_old_fs_layout(site, tmp_path):
+    """Lines without a head, levels divided as the layout does it."""
+    root = make_maildir(tmp_path / "Maildir")
+    for folder in ("Work", "Work/v1.2", "Other"):
+        put(make_maildir(root / folder), "cur/1.M1.host:2,S", text(1), 1700000000)
+    (root / "subscriptions").write_text("INBOX\nWork/v1.2\n")
+    site.command("import", "maildir", JOE, str(root))
+    listed = {m["name"]: m["subscribed"] for m in site.json("mailbox", "list", JOE)}
+    assert listed["Work/v1.2"] and not listed["Work"] and not listed["Other"]

@@ -6,6 +6,7 @@
 A file is read line by line; blank lines and lines that begin with # mean nothing.
 
     settings: LINE                      appended to restante.conf before the site starts
+    issuer: FILE                        keys of an issuer of access tokens, whose public ones stand in FILE beside restante.conf
     setup: domain add ex.org            a command line, which must succeed; `< text` at its end goes to its standard input
     refused setup: ARGUMENTS            one that must fail
 
@@ -35,7 +36,8 @@ A file is read line by line; blank lines and lines that begin with # mean nothin
     expect no log text                  no line does
     expect error text                   a line of level error contains text; any other such line fails the talk
 
-In text that is sent or expected: \\r \\n \\t \\0 \\\\ \\xHH, and ${b64:text} for its base64, ${repeat:N:text}, ${port:SERVICE}.
+In text that is sent or expected: \\r \\n \\t \\0 \\\\ \\xHH, and ${b64:text} for its base64, ${repeat:N:text}, ${port:SERVICE},
+${bearer:AUTHZID:ALG:CLAIM=VALUE,...} for what OAUTHBEARER sends with a token of the issuer, in base64; dates count from now.
 """
 import base64
 import json
@@ -50,6 +52,7 @@ import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from site_under_test import Site  # noqa: E402
+from tokens import Issuer, message  # noqa: E402
 
 PATIENCE = 30
 IMPLICIT_TLS = ("submissions", "imaps", "pop3s")
@@ -130,6 +133,7 @@ class Talk:
         self.current = None
         self.expected_errors = []
         self.kept = {}
+        self.issuer = Issuer()
 
     # text -----------------------------------------------------------------------------------------------------------
 
@@ -144,7 +148,14 @@ class Talk:
             return text * int(times)
         if kind == "port":
             return str(self.site.port(rest))
+        if kind == "bearer":
+            return self.bearer(*rest.split(":", 2))
         raise TalkFailed(f"unknown ${{{match.group(1)}}}")
+
+    def bearer(self, authzid, algorithm, claims):
+        pairs = dict(claim.split("=", 1) for claim in claims.split(",") if claim)
+        values = {name: int(value) if value.lstrip("-").isdigit() else value for name, value in pairs.items()}
+        return base64.b64encode(message(self.issuer.token(algorithm, **values), authzid)).decode()
 
     @staticmethod
     def unescape(text):
@@ -171,9 +182,10 @@ class Talk:
     def run(self):
         """Raises TalkFailed with file and line."""
         settings = [line.split(":", 1)[1].strip() for line in self.lines if line.startswith("settings:")]
-        with Site("mx.site.example", settings="".join(s + "\n" for s in settings)) as self.site:
+        files = {line.split(":", 1)[1].strip(): self.issuer.jwks() for line in self.lines if line.startswith("issuer:")}
+        with Site("mx.site.example", settings="".join(s + "\n" for s in settings), files=files) as self.site:
             for number, line in enumerate(self.lines, 1):
-                if line.strip() and not line.startswith(("#", "settings:")):
+                if line.strip() and not line.startswith(("#", "settings:", "issuer:")):
                     self.run_line(number, line)
             for connection in self.connections.values():
                 connection.close()
