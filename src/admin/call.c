@@ -302,6 +302,50 @@ admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_
         case ADDRESS_NOT_ASCII:
                 break;
         }
-        *ret_result = admin_refuse(call, "%s is no address, it should look like joe@example.com", text);
+        *ret_result = admin_refuse(call, "'%s' is no address, it should look like joe@example.com", text);
+        return FALSE;
+}
+
+void
+admin_warn_domains(AdminCall *call, const char *text, const char *so)
+{
+        g_auto(GStrv) names = g_strsplit(text != NULL ? text : "", ",", 1000);
+
+        for (gsize i = 0; names[i] != NULL; i++) {
+                const char *colon = strrchr(names[i], ':');
+                const char *name = colon != NULL ? colon + 1 : names[i];
+                const Domain *domain;
+                Span label;
+
+                if (address_parse_domain(call->arena, span_trim(span_of(name)), &label) == ADDRESS_OK &&
+                    directory_domain(call->rooms->directory, call->arena, label, &domain, NULL) == FOUND_NOT)
+                        admin_warn(call, "%s is no domain here: %s", name, so);
+        }
+}
+
+gboolean
+admin_has_domain(AdminCall *call, const char *name, AdminResult *ret_result)
+{
+        g_autoptr(GError) error = NULL;
+        gboolean is_wild = g_str_has_prefix(name, "*.");
+        const Domain *domain;
+        Span label;
+
+        if (address_parse_domain(call->arena, span_of(is_wild ? name + 2 : name), &label) != ADDRESS_OK) {
+                *ret_result = admin_refuse(call, "'%s' is no domain name", name);
+                return FALSE;
+        }
+        switch (directory_domain(call->rooms->directory, call->arena, label, &domain, &error)) {
+        case FOUND:
+                return TRUE;
+        case FOUND_NOT:
+                if (is_wild) /* a look-up knows names, and not what stands for them */
+                        return TRUE;
+                *ret_result = admin_refuse(call, "there is no domain %s", name);
+                return FALSE;
+        case FOUND_FAILED:
+                break;
+        }
+        *ret_result = admin_refuse(call, "%s", error->message);
         return FALSE;
 }

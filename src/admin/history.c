@@ -36,6 +36,15 @@ history_log(AdminCall *call, const AdminChange *change)
                   log_text(span_of(change->object)));
 }
 
+/* What the objects of an operation are called. */
+static const char *
+change_noun(const AdminCall *call)
+{
+        const char *noun = admin_operation(call)->noun;
+
+        return strcmp(noun, "fetch") == 0 ? "source" : noun;
+}
+
 AdminResult
 admin_answer(AdminCall *call, Change answer, const AdminChange *change, GError *error)
 {
@@ -46,7 +55,7 @@ admin_answer(AdminCall *call, Change answer, const AdminChange *change, GError *
         if (answer == CHANGE_EXISTS)
                 return admin_refuse(call, "%s exists already", change->object);
         if (answer == CHANGE_MISSING)
-                return admin_refuse(call, "there is no %s", change->object);
+                return admin_refuse(call, "there is no %s %s", change_noun(call), change->object);
         return admin_refuse(call, answer == CHANGE_IN_USE ? "something still needs %s" : "%s could not be changed",
                             change->object);
 }

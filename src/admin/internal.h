@@ -48,6 +48,12 @@ void json_put(json_t *object, const char *key, json_t *take_value);
 /* An argument that is an address; FALSE: *ret_result is the answer already. */
 gboolean admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_result);
 
+/* A domain whose objects are listed; FALSE: there is none of that name, and *ret_result says so. */
+gboolean admin_has_domain(AdminCall *call, const char *name, AdminResult *ret_result);
+/* Warn of names in a list that are no domains here: "NAME is no domain here: SO". Each name ends at a comma; of REMOTE:LOCAL the last part
+ * counts. text: NULL is none. */
+void admin_warn_domains(AdminCall *call, const char *text, const char *so);
+
 /* The account that the argument ADDRESS means, as who looks; FALSE: *ret_result is the answer already. */
 gboolean admin_viewer(AdminCall *call, Viewer *ret, AdminResult *ret_result);
 /* Every MailboxAnswer in words; name: as typed. */

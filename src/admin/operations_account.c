@@ -100,8 +100,11 @@ account_list(AdminCall *call)
 {
         const char *domain = admin_arg(call, "DOMAIN", 0);
         const char *after = NULL;
+        AdminResult result = ADMIN_DONE;
         gsize n;
 
+        if (domain != NULL && !admin_has_domain(call, domain, &result))
+                return result;
         do {
                 g_autoptr(GError) error = NULL;
                 const Account *page;
@@ -207,6 +210,15 @@ account_make_aliases(AdminCall *call, const AccountChange *change)
         }
 }
 
+static void
+account_warn_domains(AdminCall *call)
+{
+        const char *admin = admin_pair(call, "admin");
+
+        if (g_strcmp0(admin, "server") != 0)
+                admin_warn_domains(call, admin, "until it is, there is nothing to administer");
+}
+
 /* What is granted to its address goes with it and is not there when it comes, unless it is a group's too. */
 static gboolean
 account_to_forget(AdminCall *call, const char *text, const char **ret, GError **error)
@@ -244,6 +256,7 @@ account_add(AdminCall *call)
         if (result != ADMIN_DONE)
                 return result;
         account_make_aliases(call, &change);
+        account_warn_domains(call);
         if (hash == NULL)
                 admin_warn(call, "%s has no password: nobody can log in until `restante account password %s`", address,
                            address);
@@ -272,6 +285,8 @@ account_set(AdminCall *call)
         if (!account_find(call, &before, &result))
                 return result;
         result = account_changed(call, before, json_pairs(pairs, n), account_set_fn, NULL);
+        if (result == ADMIN_DONE)
+                account_warn_domains(call);
         return result == ADMIN_DONE ? account_show(call) : result;
 }
 

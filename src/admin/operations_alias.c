@@ -106,23 +106,68 @@ alias_added(AdminCall *call, json_t *take_after, ChangeFn fn, gpointer data)
         return result;
 }
 
-/* A target in a local domain that nobody has: mail to it would be refused. Said at once. */
+/* Must all mail for it go in a circle? Then it is refused, as far as that can be told before it is there. */
+static gboolean
+alias_is_right(AdminCall *call, const char *const *targets, gsize n, AdminResult *ret_result)
+{
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
+        Address *members = arena_new_array(arena, Address, n), at;
+        gboolean leads_back = FALSE;
+
+        if (address_parse(arena, span_of(admin_arg(call, "ADDRESS", 0)), TRUE, &at) != ADDRESS_OK || members == NULL)
+                return TRUE; /* a pattern, or wrong: the directory says so */
+        for (gsize i = 0; i < n; i++)
+                if (address_parse(arena, span_of(targets[i]), TRUE, &members[i]) != ADDRESS_OK)
+                        return TRUE;
+        if (!router_would_lead_back(admin_rooms(call)->router, arena, &at, members, n, &leads_back, &error)) {
+                admin_warn(call, "whether it leads back to itself is not known: %s", error->message);
+                return TRUE;
+        }
+        if (leads_back)
+                *ret_result = admin_refuse(call, "%s would lead to itself and nowhere else; give another target",
+                                           admin_arg(call, "ADDRESS", 0));
+        return !leads_back;
+}
+
+/* A target in a local domain that nobody has, or that leads back here: mail to it would be refused. Said at once. */
 static void
-alias_warn_targets(AdminCall *call, const char *name)
+alias_warn_target(AdminCall *call, const char *text)
 {
         static const Standing GENERATED = {.origin = ORIGIN_GENERATED};
+        Router *router = admin_rooms(call)->router;
+        Arena *arena = admin_arena(call);
+        gboolean leads_back;
+        Address address;
+        Route route;
 
-        for (gsize i = 0; i < MIN(admin_n_args(call, name), 100); i++) {
-                const char *text = admin_arg(call, name, i);
-                Address address;
-                Route route;
-
-                if (address_parse(admin_arena(call), span_of(text), TRUE, &address) == ADDRESS_OK &&
-                    router_decide(admin_rooms(call)->router, admin_arena(call), &address, &GENERATED, &route, NULL) ==
-                            ROUTE_REJECT &&
-                    route.is_unknown)
+        if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK)
+                return;
+        switch (router_decide(router, arena, &address, &GENERATED, &route, NULL)) {
+        case ROUTE_REJECT:
+                if (route.is_unknown)
                         admin_warn(call, "%s does not exist yet: mail to it is refused until it does", text);
+                break;
+        case ROUTE_EXPAND:
+                if (router_leads_back(router, arena, &address, &leads_back, NULL) && leads_back)
+                        admin_warn(call, "%s leads back to itself: mail to it is refused with 5.4.6", text);
+                break;
+        default:
+                break;
         }
+}
+
+static void
+alias_warn(AdminCall *call, const char *name)
+{
+        const char *address = admin_arg(call, "ADDRESS", 0);
+
+        if (g_str_has_prefix(address, "*@"))
+                admin_warn(call, "%s",
+                           router_catch_all_warning(admin_arena(call), address + strlen("*@"),
+                                                    arena_printf(admin_arena(call), "alias %s", address)));
+        for (gsize i = 0; i < MIN(admin_n_args(call, name), 100); i++)
+                alias_warn_target(call, admin_arg(call, name, i));
 }
 
 static AdminResult
@@ -130,14 +175,16 @@ alias_add(AdminCall *call)
 {
         gsize n;
         const char **targets = alias_words(call, "TARGET", &n);
-        AdminResult result =
-                alias_added(call,
-                            json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
-                                      "alias", "targets", json_strings(targets, n)),
-                            alias_add_fn, NULL);
+        AdminResult result = ADMIN_DONE;
 
+        if (!alias_is_right(call, targets, n, &result))
+                return result;
+        result = alias_added(call,
+                             json_pack("{s:o, s:s, s:o}", "address", json_text(admin_arg(call, "ADDRESS", 0)), "kind",
+                                       "alias", "targets", json_strings(targets, n)),
+                             alias_add_fn, NULL);
         if (result == ADMIN_DONE)
-                alias_warn_targets(call, "TARGET");
+                alias_warn(call, "TARGET");
         return result;
 }
 
@@ -148,17 +195,19 @@ group_add(AdminCall *call)
         const char **members = alias_words(call, "MEMBER", &n);
         const char *post = admin_pair(call, "post"), *forget;
         g_autoptr(GError) error = NULL;
+        AdminResult result = ADMIN_DONE;
 
+        if (!alias_is_right(call, members, n, &result))
+                return result;
         if (!alias_to_forget(call, &forget, &error))
                 return admin_refuse(call, "%s", error->message);
-        AdminResult result = alias_added(call,
-                                         json_pack("{s:o, s:s, s:o, s:s}", "address",
-                                                   json_text(admin_arg(call, "ADDRESS", 0)), "kind", "group", "targets",
-                                                   json_strings(members, n), "post", post != NULL ? post : "anyone"),
-                                         group_add_fn, (gpointer) forget);
-
+        result = alias_added(call,
+                             json_pack("{s:o, s:s, s:o, s:s}", "address", json_text(admin_arg(call, "ADDRESS", 0)),
+                                       "kind", "group", "targets", json_strings(members, n), "post",
+                                       post != NULL ? post : "anyone"),
+                             group_add_fn, (gpointer) forget);
         if (result == ADMIN_DONE)
-                alias_warn_targets(call, "MEMBER");
+                alias_warn(call, "MEMBER");
         return result;
 }
 
@@ -262,7 +311,7 @@ alias_remove(AdminCall *call)
 #define ALIAS_COLUMNS                                                                                                  \
         {                                                                                                              \
                 {"address", "address"}, {"kind", "kind"}, {"targets", "goes to"}, {"post", "may post"},                \
-                        {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "from", COLUMN_TIME},             \
+                        {"code", "code", COLUMN_NUMBER}, {"text", "text"}, {"until", "refuses from", COLUMN_TIME},             \
                         {"after", "after", COLUMN_NUMBER}, {"seen", "seen", COLUMN_NUMBER}                             \
         }
 /* clang-format on */

@@ -4,6 +4,7 @@
 #include "store/search.h"
 
 #define MX_PATIENCE (5 * USEC_PER_SEC)
+#define ALIAS_PAGE 500
 #define CHECK_PATIENCE (30 * USEC_PER_SEC)
 
 typedef struct Findings {
@@ -85,6 +86,9 @@ check_domains(Findings *f, GError **error)
         if (!directory_domains(rooms->directory, admin_arena(f->call), &all, &n, error))
                 return FALSE;
         for (gsize i = 0; i < n; i++) {
+                const char *relay = router_relay_warning(rooms->router, admin_arena(f->call), &all[i]);
+                if (relay != NULL)
+                        finding("error", relay, f);
                 if (all[i].kind != DOMAIN_LOCAL)
                         continue;
                 const char *const *w =
@@ -96,6 +100,56 @@ check_domains(Findings *f, GError **error)
                 if (mx != NULL)
                         finding("warning", mx, f);
         }
+        return TRUE;
+}
+
+/* A catch-all is told of; so is what leads back to itself. One row at a time, so each has the whole arena. */
+static gboolean
+check_alias(Findings *f, Arena *arena, const AliasRow *row, GError **error)
+{
+        Router *router = admin_rooms(f->call)->router;
+        gboolean is_pattern = strchr(row->address, '*') != NULL, leads_back = FALSE;
+        Address at;
+
+        if (g_str_has_prefix(row->address, "*@"))
+                finding("warning",
+                        router_catch_all_warning(arena, row->address + strlen("*@"),
+                                                 arena_printf(arena, "alias %s", row->address)),
+                        f);
+        if (!is_pattern && address_parse(arena, span_of(row->address), TRUE, &at) == ADDRESS_OK &&
+            !router_leads_back(router, arena, &at, &leads_back, error))
+                return FALSE;
+        for (gsize i = 0; is_pattern && i < row->n_targets && !leads_back; i++)
+                if (!router_leads_back(router, arena, &row->targets[i], &leads_back, error))
+                        return FALSE;
+        if (leads_back)
+                finding("warning",
+                        arena_printf(arena, "%s leads back to itself: such mail is refused with 5.4.6", row->address),
+                        f);
+        return TRUE;
+}
+
+static gboolean
+check_aliases(Findings *f, GError **error)
+{
+        const AdminRooms *rooms = admin_rooms(f->call);
+        g_autoptr(Arena) page_arena = arena_new(16 * 1024 * 1024), arena = arena_new(16 * 1024 * 1024);
+        g_autofree char *after = NULL;
+        const AliasRow *page;
+        gsize n;
+
+        do {
+                arena_reset(page_arena);
+                if (!directory_list_aliases(rooms->directory, page_arena, NULL, after, ALIAS_PAGE, &page, &n, error))
+                        return FALSE;
+                for (gsize i = 0; i < n; i++) {
+                        arena_reset(arena);
+                        if (strcmp(page[i].kind, "bouncer") != 0 && !check_alias(f, arena, &page[i], error))
+                                return FALSE;
+                }
+                g_free(after);
+                after = n > 0 ? g_strdup(page[n - 1].address) : NULL;
+        } while (n == ALIAS_PAGE);
         return TRUE;
 }
 
@@ -150,7 +204,7 @@ check_run(AdminCall *call)
 
         if (rooms->check != NULL)
                 rooms->check(finding, &f, rooms->app);
-        if (!check_domains(&f, &error) || !check_sources(&f, &error))
+        if (!check_domains(&f, &error) || !check_aliases(&f, &error) || !check_sources(&f, &error))
                 finding("error", error->message, &f);
         g_autoptr(GError) loop_error = NULL;
         const char *loop = router_table_loop(rooms->router, admin_arena(call), &loop_error);
@@ -170,10 +224,10 @@ check_run(AdminCall *call)
 const Operation CHECK = {
         .noun = "check",
         .summary = "look for what is wrong with configuration, DNS, certificates and policies",
-        .manual =
-                "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy that takes mail "
-                "for unknown names is always warned about: addresses can be harvested. While the server runs, the last "
-                "line says how many packs of up to 128 messages the search index holds, and of how many.",
+        .manual = "Lists errors (exit status 1), standing warnings and what is worth knowing. A policy or alias that "
+                  "takes mail for every name is always warned about: addresses can be harvested. While the server "
+                  "runs, the last "
+                  "line says how many packs of up to 128 messages the search index holds, and of how many.",
         .example = "restante check",
         .columns = {{"level", "level"}, {"text", "what"}},
         .is_list = TRUE,

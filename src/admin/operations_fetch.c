@@ -113,11 +113,20 @@ source_changed(AdminCall *call, const SourceRow *before, gboolean with_pairs, Ch
         return result;
 }
 
+/* An address of a domain that is not here is nobody's. */
+static void
+source_warn_domains(AdminCall *call)
+{
+        admin_warn_domains(call, admin_pair(call, "domains"), "until it is, its mail goes to the postmaster");
+}
+
 static AdminResult
 fetch_add_run(AdminCall *call)
 {
         AdminResult result = source_changed(call, NULL, TRUE, fetch_add_fn);
 
+        if (result == ADMIN_DONE)
+                source_warn_domains(call);
         return result == ADMIN_DONE ? fetch_show_run(call) : result;
 }
 
@@ -135,6 +144,8 @@ fetch_set_run(AdminCall *call)
         if (!source_find(call, &before, &result))
                 return result;
         result = source_changed(call, before, TRUE, fetch_set_fn);
+        if (result == ADMIN_DONE)
+                source_warn_domains(call);
         return result == ADMIN_DONE ? fetch_show_run(call) : result;
 }
 

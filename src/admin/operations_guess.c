@@ -1,5 +1,6 @@
 /* operations_guess.c -- guess list|release, unknown list. */
 #include "admin/operations.h"
+#include "net/address.h"
 
 #define GUESS_ROWS 1000
 #define UNKNOWN_ROWS 10000
@@ -17,6 +18,17 @@ guess_list(AdminCall *call)
         return ADMIN_DONE;
 }
 
+/* As the list shows them, a /64 of IPv6 included. */
+static gboolean
+guess_is_client(const char *text)
+{
+        g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+        struct sockaddr_storage address;
+        socklen_t len;
+
+        return parts[0] != NULL && net_address_parse(parts[0], 0, &address, &len);
+}
+
 static AdminResult
 guess_release(AdminCall *call)
 {
@@ -24,6 +36,8 @@ guess_release(AdminCall *call)
 
         if (client == NULL && admin_option(call, "--all") == NULL)
                 return admin_usage(call, "which client? Give its address, or --all");
+        if (client != NULL && !guess_is_client(client))
+                return admin_refuse(call, "'%s' is no address of a client, such as 192.0.2.1 or 2001:db8::1", client);
         if (admin_rooms(call)->guesses == NULL || !guesses_release(admin_rooms(call)->guesses, client))
                 return client == NULL ? ADMIN_DONE : admin_refuse(call, "%s is not counted", client);
         log_event(&ADMIN_EVENTS[ADMIN_EVENT_CHANGED], "who=%s operation=\"guess release\" object=%s", admin_who(call),
@@ -41,8 +55,10 @@ unknown_list(AdminCall *call)
         Span label = SPAN_EMPTY;
         gsize n;
 
+        AdminResult result = ADMIN_DONE;
+
         if (domain != NULL && address_parse_domain(admin_arena(call), span_of(domain), &label) != ADDRESS_OK)
-                return admin_refuse(call, "%s is no domain name", domain);
+                return admin_refuse(call, "'%s' is no domain name", domain);
         /* What was counted in memory since the last writing belongs to the list. */
         if (!directory_flush_unknown(admin_rooms(call)->directory, &error)) {
                 admin_warn(call, "the newest names are missing: %s", error->message);
@@ -52,6 +68,8 @@ unknown_list(AdminCall *call)
                                     domain != NULL ? arena_strndup(admin_arena(call), label) : NULL, UNKNOWN_ROWS,
                                     &names, &n, &error))
                 return admin_refuse(call, "%s", error->message);
+        if (n == 0 && domain != NULL && !admin_has_domain(call, domain, &result))
+                return result; /* one that is gone may have left names */
         for (gsize i = 0; i < n; i++)
                 admin_row(call, json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_text(names[i].address),
                                           "times", (json_int_t) names[i].times, "first", json_time(names[i].first),

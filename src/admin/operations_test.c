@@ -168,7 +168,7 @@ templates(void)
         test_answer_clear(&answer);
         done("mailbox", "acl", WORDS("boss@tem.example", "Team", "anyone", "none"));
         expect_mailboxes("late@tem.example", NULL, "INBOX Sent Work Work/2026");
-        expect(ADMIN_REFUSED, "still have the template", NULL, "template", "remove", WORDS("office"));
+        expect(ADMIN_REFUSED, "1 domain still has the template", NULL, "template", "remove", WORDS("office"));
         expect(ADMIN_REFUSED, "not removed", NULL, "template", "remove", WORDS("default"));
         done("template", "add", WORDS("brief"));
         done("template", "remove", WORDS("brief"));
@@ -428,7 +428,11 @@ fetches(void)
         expect(ADMIN_REFUSED, NULL, NULL, "fetch", "run", WORDS("one")); /* nobody listens there */
         expect(ADMIN_REFUSED, "there is no source two", NULL, "fetch", "run", WORDS("two"));
         done("fetch", "remove", WORDS("one"));
-        expect(ADMIN_REFUSED, "one", NULL, "fetch", "remove", WORDS("one"));
+        expect(ADMIN_REFUSED, "there is no source one", NULL, "fetch", "remove", WORDS("one"));
+        /* a password is asked for when all else is right */
+        expect(ADMIN_REFUSED, "host", NULL, "fetch", "add", WORDS("one", "user=joe", "owner=joe@fet.example"));
+        expect(ADMIN_REFUSED, "password is wanted", NULL, "fetch", "add",
+               WORDS("one", "host=127.0.0.1", "port=1", "tls=none", "user=joe", "owner=joe@fet.example"));
         g_assert_cmpint(
                 count("SELECT count(*) FROM history WHERE coalesce(before, '') || coalesce(after, '') LIKE '%canary%'"),
                 ==, 0);
@@ -495,6 +499,92 @@ checks(void)
         test_answer_clear(&answer);
 }
 
+/* One call: its answer, and what is in its reason or warnings. */
+static void
+says(AdminResult result, const char *part, const char *noun, const char *verb, const char *const *args)
+{
+        TestAnswer answer;
+
+        test_call(&site, &answer, NULL, NULL, noun, verb, args);
+        g_assert_cmpint(answer.result, ==, result);
+        const char *said = answer.reason != NULL ? answer.reason : answer.warnings->str;
+        if (part == NULL ? answer.warnings->len > 0 : strstr(said, part) == NULL)
+                g_error("%s %s %s: said '%s', not '%s'", noun, verb, args[0], said, part != NULL ? part : "");
+        test_answer_clear(&answer);
+}
+
+/* What must go in a circle is refused when it is saved; what may is told. */
+static void
+loops(void)
+{
+        static const char ROUND[] = "this server: its mail would go round and round", ITSELF[] = "would lead to itself";
+
+        done("domain", "add", WORDS("lp.example"));
+        says(ADMIN_REFUSED, ROUND, "domain", "set", WORDS("lp.example", "kind=relay:[127.0.0.1]:2525"));
+        says(ADMIN_REFUSED, ROUND, "domain", "set", WORDS("lp.example", "kind=relay:localhost:2525"));
+        says(ADMIN_REFUSED, ROUND, "domain", "set", WORDS("lp.example", "next-hop=mx(mx.test.example)"));
+        says(ADMIN_REFUSED, ROUND, "domain", "add", WORDS("lp2.example", "kind=relay:mx.test.example"));
+        says(ADMIN_REFUSED, ROUND, "route", "add", WORDS("lp3.example = lp3.example@localhost:2525.via"));
+        says(ADMIN_REFUSED, "rewrites an address to itself", "route", "add", WORDS("<*@lp3.example> = *@lp3.example"));
+
+        says(ADMIN_REFUSED, ITSELF, "alias", "add", WORDS("x@lp.example", "X@lp.example"));
+        says(ADMIN_REFUSED, ITSELF, "alias", "add", WORDS("x@lp.example", "x+news@lp.example"));
+        says(ADMIN_REFUSED, ITSELF, "alias", "add group", WORDS("x@lp.example", "x@lp.example"));
+        says(ADMIN_DONE, "does not exist yet", "alias", "add", WORDS("a@lp.example", "b@lp.example"));
+        says(ADMIN_DONE, "does not exist yet", "alias", "add", WORDS("b@lp.example", "c@lp.example"));
+        says(ADMIN_REFUSED, ITSELF, "alias", "add", WORDS("c@lp.example", "a@lp.example", "c@lp.example"));
+        says(ADMIN_DONE, NULL, "alias", "add", WORDS("c@lp.example", "a@lp.example", "joe@elsewhere.example"));
+
+        /* beside an account of its own name it delivers there */
+        done("account", "add", WORDS("d@lp.example"));
+        says(ADMIN_DONE, NULL, "alias", "add", WORDS("d@lp.example", "d@lp.example", "joe@elsewhere.example"));
+        says(ADMIN_DONE, NULL, "alias", "add", WORDS("e@lp.example", "d@lp.example"));
+}
+
+static gboolean
+check_says(const char *part)
+{
+        TestAnswer answer;
+        gboolean is_said = FALSE;
+        const json_t *row;
+        gsize i;
+
+        test_call(&site, &answer, NULL, NULL, "check", NULL, NULL);
+        json_array_foreach(answer.rows, i, row) is_said |= strstr(text_of(row, "text"), part) != NULL;
+        test_answer_clear(&answer);
+        return is_said;
+}
+
+/* A catch-all is announced, whether a policy or an alias (ROUTING 1, 3); a circle that came about later is told by
+ * check. */
+static void
+announced(void)
+{
+        static const char CATCH_ALL[] = "ca.example takes mail for every name (alias *@ca.example)";
+
+        done("domain", "add", WORDS("ca.example"));
+        g_assert_false(check_says(CATCH_ALL));
+        says(ADMIN_DONE, CATCH_ALL, "alias", "add", WORDS("*@ca.example", "joe@elsewhere.example"));
+        g_assert_true(check_says(CATCH_ALL));
+
+        done("account", "add", WORDS("g@ca.example"));
+        done("alias", "add", WORDS("f@ca.example", "g@ca.example"));
+        says(ADMIN_DONE, "f@ca.example leads back to itself", "alias", "add", WORDS("g@ca.example", "f@ca.example"));
+        g_assert_true(check_says("f@ca.example leads back to itself"));
+        g_assert_false(check_says("g@ca.example leads back to itself")); /* its account gets it */
+        done("account", "remove", WORDS("g@ca.example"));
+        g_assert_true(check_says("g@ca.example leads back to itself"));
+
+        says(ADMIN_DONE, "gone.example is no domain here", "account", "set",
+             WORDS("joe@fet.example", "admin=gone.example"));
+        says(ADMIN_DONE, NULL, "account", "set", WORDS("joe@fet.example", "admin=fet.example"));
+        says(ADMIN_DONE, NULL, "account", "set", WORDS("joe@fet.example", "admin=server"));
+
+        done("domain", "add", WORDS("cb.example"));
+        says(ADMIN_DONE, "leads back to itself", "alias", "add", WORDS("*@cb.example", "nobody@cb.example"));
+        g_assert_true(check_says("*@cb.example leads back to itself"));
+}
+
 /* The work list: most frequent first, of one domain when asked, what was counted a moment ago included. */
 static void
 unknown_names(void)
@@ -514,6 +604,9 @@ unknown_names(void)
         g_assert_cmpstr(text_of(json_array_get(answer.rows, 0), "address"), ==, "often@unk.example");
         g_assert_cmpint(json_integer_value(json_object_get(json_array_get(answer.rows, 0), "times")), ==, 2);
         test_answer_clear(&answer);
+        expect(ADMIN_REFUSED, "there is no domain none.example", NULL, "unknown", "list", WORDS("none.example"));
+        expect(ADMIN_REFUSED, "there is no domain none.example", NULL, "account", "list", WORDS("none.example"));
+        expect(ADMIN_REFUSED, "'notip' is no address of a client", NULL, "guess", "release", WORDS("notip"));
         test_call(&site, &answer, NULL, NULL, "unknown", "list", NULL);
         g_assert_cmpuint(json_array_size(answer.rows), >=, 3);
         test_answer_clear(&answer);
@@ -561,6 +654,8 @@ main(int argc, char **argv)
         g_test_add_func("/admin/operations/unknown-names-most-frequent-first", unknown_names);
         g_test_add_func("/admin/operations/guesses-are-shown-and-released ROUTING 7", guesses);
         g_test_add_func("/admin/operations/check-names-standing-warnings", checks);
+        g_test_add_func("/admin/operations/circles-are-refused-when-saved ROUTING 3", loops);
+        g_test_add_func("/admin/operations/catch-alls-and-circles-are-announced ROUTING 1, 3", announced);
         int status = g_test_run();
         test_site_close(&site);
         return status;

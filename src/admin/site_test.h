@@ -28,7 +28,9 @@ test_site_open(TestSite *site)
         g_assert_no_error(error);
         r->directory = directory_new(r->db);
         directory_set_postmaster(r->directory, "postmaster@mx.test.example");
-        RouterSettings router = {.hostname = r->hostname, .postmaster = "postmaster@mx.test.example"};
+        static const RouterListener LISTENERS[] = {{"127.0.0.1", 2525}};
+        RouterSettings router = {.hostname = r->hostname, .postmaster = "postmaster@mx.test.example",
+                                 .listeners = LISTENERS, .n_listeners = G_N_ELEMENTS(LISTENERS)};
         r->router = router_new(r->directory, r->db, &router);
         r->store = store_new(r->db, r->blob, r->directory);
         r->queue = queue_new(r->db, r->blob);

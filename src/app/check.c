@@ -82,9 +82,14 @@ check_oauth(const Settings *settings, AddFinding add, gpointer data)
 void
 check_settings(AddFinding add, gpointer data, gpointer app)
 {
-        const Settings *settings = app;
+        const SiteRooms *rooms = app;
+        const Settings *settings = rooms->settings;
         g_autofree char *secret = g_build_filename(settings->data, SITE_SECRET, NULL);
 
+        g_autofree char *postmaster = site_postmaster_warning(rooms);
+
+        if (postmaster != NULL)
+                add("warning", postmaster, data);
         check_certificate(settings, add, data);
         check_doors(settings, add, data);
         check_secrecy(settings->key, add, data);

@@ -3,5 +3,5 @@
 
 #include <glib.h>
 
-/* AdminRooms.check; app is the Settings. */
+/* AdminRooms.check; app is the SiteRooms. */
 void check_settings(void (*add)(const char *level, const char *text, gpointer data), gpointer data, gpointer app);

@@ -29,5 +29,8 @@ const LogEvent APP_EVENTS[] = {
                  "The certificate expires soon, or has expired: put a new one in its place, then SIGHUP."},
         [EVENT_HOUSEKEEPING] = {"housekeeping.failed", LOG_WARNING,
                                 "Background work could not be done and is tried again. task says which, reason why."},
+        [EVENT_POSTMASTER] = {"postmaster.missing", LOG_WARNING,
+                              "[site] postmaster names nobody: mail for postmaster and abuse is answered with 451 until "
+                              "there is an account."},
         {NULL},
 };

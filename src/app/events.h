@@ -16,5 +16,6 @@ enum {
         EVENT_DISK_ENOUGH,
         EVENT_CERTIFICATE,
         EVENT_HOUSEKEEPING,
+        EVENT_POSTMASTER,
 };
 extern const LogEvent APP_EVENTS[];     /* by the names above; name NULL ends it */

@@ -39,7 +39,7 @@ help_paragraphs(FILE *out, const char *text, guint indent, guint columns)
 static void
 help_row(FILE *out, const char *name, const char *text, guint width)
 {
-        if (strlen(name) + 3 > width) {
+        if (strlen(name) + 4 > width) { /* two blanks between both */
                 fprintf(out, "  %s\n", name);
                 help_paragraphs(out, text, width, COLUMNS);
                 return;

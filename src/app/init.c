@@ -187,9 +187,10 @@ init_warning(const char *text, gpointer data)
 }
 
 static gboolean
-init_operation(Site *site, const char *noun, const char *verb, const char *object, const char *password, GError **error)
+init_operation(Site *site, const char *noun, const char *verb, const char *object, const char *target,
+               const char *password, GError **error)
 {
-        const char *args[] = {object, NULL};
+        const char *args[] = {object, target, NULL};
         AdminRequest request = {admin_find(noun, verb), args, password, (guint) geteuid()};
         AdminOutput output = {init_ignore, init_ignore, init_warning, NULL, NULL};
         g_autofree char *reason = NULL;
@@ -219,8 +220,11 @@ init_postmaster(Init *init, GError **error)
         site->rooms->admin.resolver = NULL;
         log_set_level(LOG_WARNING);
         init->password = random_password();
-        gboolean is_made = init_operation(site, "domain", "add", init->hostname, NULL, error) &&
-                           init_operation(site, "account", "add", postmaster, init->password, error);
+        /* Programs of the system write to root. */
+        g_autofree char *root = g_strconcat("root@", init->hostname, NULL);
+        gboolean is_made = init_operation(site, "domain", "add", init->hostname, NULL, NULL, error) &&
+                           init_operation(site, "account", "add", postmaster, NULL, init->password, error) &&
+                           init_operation(site, "alias", "add", root, postmaster, NULL, error);
         site_close(site);
         return is_made;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -18,93 +19,112 @@
 
 #define RESTART_GAP (900 * USEC_PER_MS)   /* from start to start, so that a server that dies at once does not spin */
 #define STOP_PATIENCE (20 * USEC_PER_SEC) /* the server drains for 10 */
-#define APPLY_PATIENCE (10 * USEC_PER_SEC)
+
+/* What is bound for one set of settings. */
+typedef struct Ports {
+        Listening at[LISTENING_MAX];
+        guint n;
+} Ports;
 
 typedef struct Keeper {
-        Settings *settings;
-        Listening listening[LISTENING_MAX];
-        guint n_listening;
+        Settings *settings; /* in force */
+        Ports ports;        /* theirs */
+        Settings *asked;    /* the server has been asked to take them and has not answered; NULL: none */
+        Ports asked_ports;
         int control;
         int signals;
         int channel;  /* to the server; -1: none runs */
         pid_t server; /* 0: none runs */
         Usec started;
-        Usec stop_by; /* 0: not stopping */
-        gboolean was_ready;
+        Usec stop_by;          /* 0: not stopping */
+        gboolean was_ready;    /* once */
+        gboolean is_serving;   /* the server that runs now is ready */
+        gboolean wants_reload; /* asked for while the server could not answer */
 } Keeper;
 
 /* Ports --------------------------------------------------------------------------------------------------------- */
 
 static const Listening *
-listening_find(const Keeper *keeper, const ListenAddress *at)
+ports_find(const Ports *ports, const ListenAddress *at)
 {
-        for (guint i = 0; i < keeper->n_listening; i++)
-                if (keeper->listening[i].port == at->port && strcmp(keeper->listening[i].address, at->address) == 0)
-                        return &keeper->listening[i];
+        for (guint i = 0; i < ports->n; i++)
+                if (ports->at[i].port == at->port && strcmp(ports->at[i].address, at->address) == 0)
+                        return &ports->at[i];
         return NULL;
 }
 
 static gboolean
-listening_bind(const Settings *settings, DoorKind door, const ListenAddress *at, Listening *ret, GError **error)
+ports_have(const Ports *ports, int fd)
 {
-        if (strlen(at->address) >= sizeof(ret->address)) {
-                fault(error, FAULT_INPUT, "%s: the path is too long for a socket", at->address);
-        } else {
-                *ret = (Listening){.door = door, .port = at->port};
-                g_strlcpy(ret->address, at->address, sizeof(ret->address));
-                ret->fd = service_listen(at->address, at->port, error);
-                if (ret->fd >= 0)
+        for (guint i = 0; i < ports->n; i++)
+                if (ports->at[i].fd == fd)
                         return TRUE;
-        }
-        g_autofree char *place = settings_place(settings, settings->doors[door].line);
-        fault_prefix(error, "%s: [listen] %s: ", place, DOOR_NAMES[door]);
-        if (error != NULL && at->port > 0 && at->port < 1024 && geteuid() != 0) {
-                char *more = g_strdup_printf("%s (ports below 1024 are root's)", (*error)->message);
-                g_free((*error)->message);
-                (*error)->message = more;
-        }
         return FALSE;
+}
+
+/* Why an address could not be had, as far as it is known here. */
+static const char *
+listening_hint(const Ports *ours, const ListenAddress *at)
+{
+        if (at->port > 0 && at->port < 1024 && geteuid() != 0)
+                return " (ports below 1024 are root's)";
+        for (guint i = 0; at->port > 0 && i < ours->n; i++)
+                if (ours->at[i].port == at->port)
+                        return " (this server listens there already by another address of that port: a restart changes "
+                               "it)";
+        return "";
+}
+
+static gboolean
+listening_bind(const Ports *ours, const Settings *settings, DoorKind door, const ListenAddress *at, Listening *ret,
+               GError **error)
+{
+        g_autoptr(GError) e = NULL;
+        g_autofree char *place = settings_place(settings, settings->doors[door].line);
+
+        *ret = (Listening){.door = door, .port = at->port};
+        g_strlcpy(ret->address, at->address, sizeof(ret->address));
+        ret->fd = service_listen(at->address, at->port, &e);
+        return ret->fd >= 0 || fault(error, FAULT_IO, "%s: [listen] %s: %s%s", place, DOOR_NAMES[door], e->message,
+                                     listening_hint(ours, at));
+}
+
+/* Close what only `ports` has, not `others`. A socket in the file system has a name to be removed. */
+static void
+ports_close(const Ports *ports, const Ports *others)
+{
+        for (guint i = 0; i < ports->n; i++) {
+                const Listening *l = &ports->at[i];
+
+                if (ports_have(others, l->fd))
+                        continue;
+                close(l->fd);
+                if (g_str_has_prefix(l->address, "unix:"))
+                        unlink(l->address + strlen("unix:"));
+        }
 }
 
 /* Descriptors for all addresses of the settings: those that are bound already, and new ones. */
 static gboolean
-listening_make(const Keeper *keeper, const Settings *settings, Listening *ret, guint *ret_n, GError **error)
+ports_make(const Ports *ours, const Settings *settings, Ports *ret, GError **error)
 {
-        guint n = 0;
-
+        ret->n = 0;
         for (guint door = 0; door < DOOR_KINDS; door++)
                 for (guint i = 0; i < settings->doors[door].n; i++) {
                         const ListenAddress *at = &settings->doors[door].at[i];
-                        const Listening *bound = listening_find(keeper, at);
+                        const Listening *bound = ports_find(ours, at);
 
-                        if (bound != NULL)
-                                ret[n] = *bound;
-                        else if (!listening_bind(settings, door, at, &ret[n], error))
-                                goto failed;
-                        ret[n++].door = door;
+                        if (bound != NULL) {
+                                ret->at[ret->n] = *bound;
+                                ret->at[ret->n].door = door;
+                        } else if (!listening_bind(ours, settings, door, at, &ret->at[ret->n], error)) {
+                                ports_close(ret, ours);
+                                ret->n = 0;
+                                return FALSE;
+                        }
+                        ret->n++;
                 }
-        *ret_n = n;
         return TRUE;
-failed:
-        for (guint i = 0; i < n; i++)
-                if (listening_find(keeper, &(ListenAddress){ret[i].address, ret[i].port}) == NULL)
-                        close(ret[i].fd);
-        return FALSE;
-}
-
-/* The new ones are in force: close what is not among them. */
-static void
-listening_replace(Keeper *keeper, const Listening *fresh, guint n)
-{
-        for (guint i = 0; i < keeper->n_listening; i++) {
-                gboolean is_kept = FALSE;
-                for (guint j = 0; j < n; j++)
-                        is_kept |= fresh[j].fd == keeper->listening[i].fd;
-                if (!is_kept)
-                        close(keeper->listening[i].fd);
-        }
-        memcpy(keeper->listening, fresh, n * sizeof(*fresh));
-        keeper->n_listening = n;
 }
 
 /* The server ---------------------------------------------------------------------------------------------------- */
@@ -117,6 +137,7 @@ keeper_start(Keeper *keeper, GError **error)
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
                 return fault_errno(error, "starting the server");
         keeper->started = clock_monotonic();
+        keeper->is_serving = FALSE;
         keeper->server = fork();
         if (keeper->server < 0) {
                 close(pair[0]);
@@ -127,53 +148,19 @@ keeper_start(Keeper *keeper, GError **error)
         if (keeper->server == 0) {
                 close(pair[0]);
                 close(keeper->signals);
-                _exit(serve_main(keeper->settings, keeper->listening, keeper->n_listening, keeper->control, pair[1]));
+                _exit(serve_main(keeper->settings, keeper->ports.at, keeper->ports.n, keeper->control, pair[1]));
         }
         close(pair[1]);
         keeper->channel = pair[0];
         return TRUE;
 }
 
-static void
-keeper_forget_server(Keeper *keeper)
-{
-        if (keeper->channel >= 0)
-                close(keeper->channel);
-        keeper->channel = -1;
-        keeper->server = 0;
-}
-
-/* The server has ended: go on (-1) or end with this status. */
-static int
-keeper_server_ended(Keeper *keeper, int status)
-{
-        keeper_forget_server(keeper);
-        if (keeper->stop_by != 0)
-                return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
-        if (!keeper->was_ready) /* it has said why, if it could */
-                return 1;
-        if (WIFSIGNALED(status))
-                log_event(&APP_EVENTS[EVENT_SERVER_RESTARTED], "reason=signal signal=%d", WTERMSIG(status));
-        else
-                log_event(&APP_EVENTS[EVENT_SERVER_RESTARTED], "reason=exit status=%d", WEXITSTATUS(status));
-        return -1;
-}
-
-static void
-keeper_stop(Keeper *keeper)
-{
-        if (keeper->stop_by != 0)
-                return;
-        keeper->stop_by = clock_in(STOP_PATIENCE);
-        if (keeper->server > 0)
-                kill(keeper->server, SIGTERM);
-}
-
 /* Reload -------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-keeper_send(Keeper *keeper, const char *text, const Listening *fresh, guint n)
+keeper_send(Keeper *keeper, const char *text, const Ports *ports)
 {
+        const guint n = ports->n;
         KeeperMessage message = {(guint32) strlen(text), n};
         union {
                 struct cmsghdr header;
@@ -190,7 +177,7 @@ keeper_send(Keeper *keeper, const char *text, const Listening *fresh, guint n)
                 c->cmsg_type = SCM_RIGHTS;
                 c->cmsg_len = CMSG_LEN(n * sizeof(int));
                 for (guint i = 0; i < n; i++)
-                        memcpy(CMSG_DATA(c) + i * sizeof(int), &fresh[i].fd, sizeof(int));
+                        memcpy(CMSG_DATA(c) + i * sizeof(int), &ports->at[i].fd, sizeof(int));
         }
         if (sendmsg(keeper->channel, &msg, MSG_NOSIGNAL) != (ssize_t) sizeof(message))
                 return FALSE;
@@ -201,20 +188,6 @@ keeper_send(Keeper *keeper, const char *text, const Listening *fresh, guint n)
                 done += (gsize) w;
         }
         return TRUE;
-}
-
-/* TRUE: the server has taken the settings. No server, or one that dies meanwhile: the next one starts with them. */
-static gboolean
-keeper_apply(Keeper *keeper, const char *text, const Listening *fresh, guint n)
-{
-        struct pollfd p = {keeper->channel, POLLIN, 0};
-        char answer = KEEPER_APPLIED;
-
-        if (keeper->channel < 0 || !keeper_send(keeper, text, fresh, n))
-                return TRUE;
-        if (poll(&p, 1, (int) (APPLY_PATIENCE / USEC_PER_MS)) != 1 || read(keeper->channel, &answer, 1) != 1)
-                return TRUE;
-        return answer != KEEPER_REFUSED;
 }
 
 static void
@@ -230,43 +203,104 @@ keeper_read(const char *path, Settings **ret, GError **error)
         g_autoptr(Settings) settings = settings_load(path, error);
         g_autoptr(TlsContext) tls = settings != NULL ? site_tls(settings, error) : NULL;
 
-        if (tls == NULL)
+        if (tls == NULL || !site_authorities(settings, error))
                 return FALSE;
         *ret = g_steal_pointer(&settings);
         return TRUE;
 }
 
+/* The settings that were asked about are in force from here on. */
+static void
+keeper_applied(Keeper *keeper)
+{
+        if (keeper->asked == NULL)
+                return;
+        g_auto(GStrv) lines = settings_differences(keeper->settings, keeper->asked);
+        for (gsize i = 0; lines[i] != NULL; i++)
+                log_event(&APP_EVENTS[EVENT_SETTINGS_CHANGED], "change=%s", log_text(span_of(lines[i])));
+        if (lines[0] == NULL)
+                log_event(&APP_EVENTS[EVENT_SETTINGS_CHANGED], "change=nothing");
+        ports_close(&keeper->ports, &keeper->asked_ports);
+        keeper->ports = keeper->asked_ports;
+        settings_free(keeper->settings);
+        keeper->settings = g_steal_pointer(&keeper->asked);
+        log_set_level(keeper->settings->log_level);
+}
+
+/* They are not, and the server has said why: nothing of them stays. */
+static void
+keeper_refused(Keeper *keeper)
+{
+        if (keeper->asked == NULL)
+                return;
+        ports_close(&keeper->asked_ports, &keeper->ports);
+        g_clear_pointer(&keeper->asked, settings_free);
+}
+
+/* Ask the server, whose answer comes by keeper_heard(). A server that is starting or has not answered yet is asked
+ * later; with none, the next one starts with them. */
 static void
 keeper_reload(Keeper *keeper)
 {
         g_autoptr(GError) error = NULL;
         g_autoptr(Settings) fresh = NULL;
-        Listening listening[LISTENING_MAX];
-        guint n = 0;
 
+        keeper->wants_reload = keeper->asked != NULL || (keeper->server > 0 && !keeper->is_serving);
+        if (keeper->wants_reload)
+                return;
         if (!keeper_read(keeper->settings->path, &fresh, &error)) {
                 log_event(&APP_EVENTS[EVENT_SETTINGS_REFUSED], "reason=%s", log_text(span_of(error->message)));
                 return;
         }
         settings_keep_fixed(keeper->settings, fresh, keeper_later);
-        if (!listening_make(keeper, fresh, listening, &n, &error)) {
+        if (!ports_make(&keeper->ports, fresh, &keeper->asked_ports, &error)) {
                 log_event(&APP_EVENTS[EVENT_SETTINGS_REFUSED], "reason=%s", log_text(span_of(error->message)));
                 return;
         }
-        if (!keeper_apply(keeper, fresh->text, listening, n)) {
-                for (guint i = 0; i < n; i++)
-                        if (listening_find(keeper, &(ListenAddress){listening[i].address, listening[i].port}) == NULL)
-                                close(listening[i].fd);
-                return; /* the server has said why */
-        }
-        g_auto(GStrv) lines = settings_differences(keeper->settings, fresh);
-        for (gsize i = 0; lines[i] != NULL; i++)
-                log_event(&APP_EVENTS[EVENT_SETTINGS_CHANGED], "change=%s", log_text(span_of(lines[i])));
-        if (lines[0] == NULL)
-                log_event(&APP_EVENTS[EVENT_SETTINGS_CHANGED], "change=nothing");
-        listening_replace(keeper, listening, n);
-        settings_free(keeper->settings);
-        keeper->settings = g_steal_pointer(&fresh);
+        keeper->asked = g_steal_pointer(&fresh);
+        if (keeper->channel < 0 || !keeper_send(keeper, keeper->asked->text, &keeper->asked_ports))
+                keeper_applied(keeper);
+}
+
+/* The end of a server --------------------------------------------------------------------------------------------- */
+
+static void
+keeper_forget_server(Keeper *keeper)
+{
+        if (keeper->channel >= 0)
+                close(keeper->channel);
+        keeper->channel = -1;
+        keeper->server = 0;
+        keeper->is_serving = FALSE;
+}
+
+/* The server has ended: go on (-1) or end with this status. */
+static int
+keeper_server_ended(Keeper *keeper, int status)
+{
+        keeper_forget_server(keeper);
+        if (keeper->stop_by != 0)
+                return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
+        if (!keeper->was_ready) /* it has said why, if it could */
+                return 1;
+        if (WIFSIGNALED(status))
+                log_event(&APP_EVENTS[EVENT_SERVER_RESTARTED], "reason=signal signal=%d", WTERMSIG(status));
+        else
+                log_event(&APP_EVENTS[EVENT_SERVER_RESTARTED], "reason=exit status=%d", WEXITSTATUS(status));
+        keeper_applied(keeper); /* it went without an answer: the next one starts with them */
+        if (keeper->wants_reload)
+                keeper_reload(keeper);
+        return -1;
+}
+
+static void
+keeper_stop(Keeper *keeper)
+{
+        if (keeper->stop_by != 0)
+                return;
+        keeper->stop_by = clock_in(STOP_PATIENCE);
+        if (keeper->server > 0)
+                kill(keeper->server, SIGTERM);
 }
 
 /* The loop ------------------------------------------------------------------------------------------------------ */
@@ -296,6 +330,17 @@ keeper_signal(Keeper *keeper)
 }
 
 static void
+keeper_ready(Keeper *keeper)
+{
+        keeper->is_serving = TRUE;
+        if (!keeper->was_ready) {
+                puts("ready");
+                fflush(stdout);
+        }
+        keeper->was_ready = TRUE;
+}
+
+static void
 keeper_heard(Keeper *keeper)
 {
         char word;
@@ -303,11 +348,22 @@ keeper_heard(Keeper *keeper)
         if (read(keeper->channel, &word, 1) != 1) {
                 close(keeper->channel); /* it is ending: SIGCHLD tells how */
                 keeper->channel = -1;
-        } else if (word == KEEPER_READY && !keeper->was_ready) {
-                keeper->was_ready = TRUE;
-                puts("ready");
-                fflush(stdout);
+                keeper->is_serving = FALSE;
+                return;
         }
+        switch (word) {
+        case KEEPER_READY:
+                keeper_ready(keeper);
+                break;
+        case KEEPER_APPLIED:
+                keeper_applied(keeper);
+                break;
+        case KEEPER_REFUSED:
+                keeper_refused(keeper);
+                break;
+        }
+        if (keeper->wants_reload)
+                keeper_reload(keeper);
 }
 
 /* When something must be done although nothing happened. */
@@ -370,25 +426,47 @@ keeper_signals(Keeper *keeper, GError **error)
 static gboolean
 keeper_look(const Settings *settings, GError **error)
 {
+        g_autofree char *data = settings_where(settings, "site", "data");
+        g_autofree char *user = settings_where(settings, "site", "user");
+
         if (!g_file_test(settings->data, G_FILE_TEST_IS_DIR))
-                return fault(error, FAULT_INPUT, "%s: [site] data: %s is no directory; `restante init` makes sites",
-                             settings->path, settings->data);
+                return fault(error, FAULT_INPUT, "%s: %s is no directory; `restante init` makes sites", data,
+                             settings->data);
         if (access(settings->data, R_OK | W_OK | X_OK) < 0)
-                return fault_errno(error, "%s: [site] data: %s can't be written", settings->path, settings->data);
+                return fault_errno(error, "%s: %s can't be written", data, settings->data);
+        if (!site_has_database(settings, error))
+                return FALSE;
+        if (geteuid() == 0 && settings->user != NULL && getpwnam(settings->user) == NULL)
+                return fault(error, FAULT_INPUT, "%s: there is no user %s; name one that exists", user, settings->user);
         if (geteuid() == 0 && !settings->is_loopback && settings->user == NULL)
-                return fault(error, FAULT_INPUT,
-                             "%s: [site] user is missing: a server that the network reaches does not run as root",
-                             settings->path);
+                return fault(
+                        error, FAULT_INPUT,
+                        "%s is missing: a server that the network reaches does not run as root; give the name of a "
+                        "user",
+                        user);
         return TRUE;
 }
 
-static void
-keeper_unlink(const Keeper *keeper)
+static int
+keeper_control(const Settings *settings, GError **error)
 {
+        int fd = control_listen(settings->control, error);
+
+        if (fd < 0 && !g_error_matches(*error, RESTANTE_ERROR, FAULT_BUSY)) {
+                g_autofree char *where = settings_where(settings, "site", "control");
+                fault_prefix(error, "%s: ", where);
+        }
+        return fd;
+}
+
+static void
+keeper_close(Keeper *keeper)
+{
+        static const Ports NONE;
+
+        keeper_refused(keeper);
         unlink(keeper->settings->control);
-        for (guint i = 0; i < keeper->n_listening; i++)
-                if (g_str_has_prefix(keeper->listening[i].address, "unix:"))
-                        unlink(keeper->listening[i].address + strlen("unix:"));
+        ports_close(&keeper->ports, &NONE);
 }
 
 static int
@@ -402,17 +480,16 @@ keeper_serve(Keeper *keeper, const char *config)
                 return 1;
         }
         log_set_level(keeper->settings->log_level);
-        keeper->control = control_listen(keeper->settings->control, &error);
+        keeper->control = keeper_control(keeper->settings, &error);
         if (keeper->control < 0 || !keeper_signals(keeper, &error) ||
-            !listening_make(keeper, keeper->settings, keeper->listening, &keeper->n_listening, &error) ||
-            !keeper_start(keeper, &error)) {
+            !ports_make(&(const Ports){0}, keeper->settings, &keeper->ports, &error) || !keeper_start(keeper, &error)) {
                 command_complain("%s", error->message);
                 if (keeper->control >= 0)
                         unlink(keeper->settings->control);
                 return 1;
         }
         status = keeper_loop(keeper);
-        keeper_unlink(keeper);
+        keeper_close(keeper);
         return status;
 }
 

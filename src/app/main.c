@@ -17,7 +17,7 @@ man_run(int argc, char **argv, const char *config, gboolean as_json)
 
         if (man_page(stdout, page))
                 return fflush(stdout) == 0 ? 0 : 1;
-        command_complain("there is no page %s; there are restante.1 and restante.conf.5", page);
+        command_complain("there is no page %s; there are restante and restante.conf", page);
         return ADMIN_USAGE;
 }
 
@@ -31,22 +31,25 @@ static const OperationOption INIT_OPTIONS[] = {
 const Command COMMANDS[] = {
         {"init", "init DIR --hostname NAME [--loopback [--port-base N]]", "make a site",
          "Makes DIR/restante.conf, DIR/data, a self-signed certificate, the local domain NAME and in it the account "
-         "postmaster@NAME with a random password, which is printed once. A site that exists is never touched. Started "
+         "postmaster@NAME with a random password, which is printed once; root@NAME is an alias of it. A site that "
+         "exists is never touched. Started "
          "by root, a site without --loopback belongs to the user restante, which must exist.",
          "restante init /srv/mail --hostname mail.example.com", INIT_OPTIONS, init_run, FALSE},
         {"serve", "serve -c DIR/restante.conf", "run the site in the foreground",
          "Binds all ports, prints one line `ready` on standard output when they are open, and serves. The log goes to "
-         "standard error. SIGTERM lets running commands end (10 s) and exits 0; SIGHUP reads restante.conf again: the "
+         "standard error. SIGTERM lets running commands end (10 s) and exits 0, and whoever is waited for, also amid a "
+         "message, is told to come back; SIGHUP reads restante.conf again: the "
          "difference is logged, and a wrong file changes nothing. A server process that dies is started again within a "
          "second.",
          "restante serve -c /srv/mail/restante.conf", NULL, keeper_run, FALSE},
         {"sendmail", "sendmail [-t] [-i] [-f SENDER] [RECIPIENT...]", "send a message as programs expect of sendmail",
          "Also installed as sendmail. -t takes recipients from To, Cc and Bcc (Bcc is removed); -i lets a line with a "
-         "single dot stand. Missing From, Date and Message-ID fields are added. The site is RESTANTE_CONFIG's, or "
+         "single dot stand. A name without a domain is a user of this machine, NAME@ the host name. Missing From, Date "
+         "and Message-ID fields are added. The site is RESTANTE_CONFIG's, or "
          "/etc/restante/restante.conf.",
          "printf 'Subject: hello\\n\\nhello\\n' | restante sendmail joe@uk.example.com", NULL, sendmail_run, FALSE},
-        {"man", "man restante.1|restante.conf.5", "print a manual page in roff",
-         "The pages are made from the same tables as the help texts.", "restante man restante.1 | man -l -", NULL,
+        {"man", "man [restante|restante.conf]", "print a manual page in roff",
+         "The pages are made from the same tables as the help texts.", "restante man restante.conf | man -l -", NULL,
          man_run, FALSE},
         {NULL},
 };

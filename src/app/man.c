@@ -184,9 +184,9 @@ page_conf(FILE *out)
 gboolean
 man_page(FILE *out, const char *page)
 {
-        if (strcmp(page, "restante.1") == 0)
+        if (strcmp(page, "restante") == 0 || strcmp(page, "restante.1") == 0)
                 page_restante(out);
-        else if (strcmp(page, "restante.conf.5") == 0)
+        else if (strcmp(page, "restante.conf") == 0 || strcmp(page, "restante.conf.5") == 0)
                 page_conf(out);
         else
                 return FALSE;

@@ -21,8 +21,20 @@ typedef struct Sendmail {
         gboolean dots_stand;       /* -i */
         const char *sender;        /* -f */
         GPtrArray *recipients;
+        const char *hostname;
         char *own; /* user@hostname */
 } Sendmail;
+
+/* Programs name users of this machine by their name alone: cron, smartd and mdadm write to root. A bare postmaster is
+ * an address. */
+static char *
+sendmail_qualify(const Sendmail *s, const char *name)
+{
+        gboolean is_bare = name[0] != '\0' && name[0] != '<' && strchr(name, '@') == NULL &&
+                           g_ascii_strcasecmp(name, "postmaster") != 0;
+
+        return is_bare ? g_strdup_printf("%s@%s", name, s->hostname) : g_strdup(name);
+}
 
 static int
 sendmail_args(Sendmail *s, int argc, char **argv)
@@ -86,6 +98,19 @@ sendmail_header(FILE *in, const Sendmail *s, char **ret_rest)
         return header;
 }
 
+/* A word in an address list that is no address: the name of a user here, if it could be one. */
+static void
+sendmail_take_bare(Sendmail *s, Arena *arena, Span word)
+{
+        g_autofree char *name = span_dup(word);
+        g_autofree char *text = sendmail_qualify(s, name);
+        Address address;
+
+        if (word.len > 0 && strlen(name) == word.len &&
+            (span_is(word, "postmaster") || address_parse(arena, span_of(text), TRUE, &address) == ADDRESS_OK))
+                g_ptr_array_add(s->recipients, g_steal_pointer(&text));
+}
+
 static void
 sendmail_take_recipients(Sendmail *s, Arena *arena, const Header *header, const char *name)
 {
@@ -99,12 +124,14 @@ sendmail_take_recipients(Sendmail *s, Arena *arena, const Header *header, const 
                 for (gsize i = 0; i < n; i++)
                         if (list[i].is_valid && !address_is_null(&list[i].address))
                                 g_ptr_array_add(s->recipients, span_dup(address_text(arena, &list[i].address)));
+                        else if (!list[i].is_valid)
+                                sendmail_take_bare(s, arena, list[i].display_name);
         }
 }
 
 /* What RFC 6409 §8 lets us add for a message that lacks it. */
 static void
-sendmail_complete(Sendmail *s, Arena *arena, const Header *header, const char *hostname, FILE *out)
+sendmail_complete(Sendmail *s, Arena *arena, const Header *header, FILE *out)
 {
         g_autoptr(Composer) c = composer_new(16 * 1024);
         char id[ID_TEXT_OCTETS];
@@ -117,7 +144,7 @@ sendmail_complete(Sendmail *s, Arena *arena, const Header *header, const char *h
         if (header_find(header, "Date", 0) == NULL)
                 compose_field_date(c, "Date", clock_real());
         if (header_find(header, "Message-ID", 0) == NULL) {
-                g_autofree char *value = g_strdup_printf("<%s@%s>", id_text(id_new(), id), hostname);
+                g_autofree char *value = g_strdup_printf("<%s@%s>", id_text(id_new(), id), s->hostname);
                 compose_field_raw(c, "Message-ID", span_of(value));
         }
         Span added = composer_result(c);
@@ -141,7 +168,7 @@ sendmail_body(FILE *in, const Sendmail *s, FILE *out)
 }
 
 static FILE *
-sendmail_message(Sendmail *s, const char *hostname)
+sendmail_message(Sendmail *s)
 {
         g_autoptr(Arena) arena = arena_new(8 * 1024 * 1024);
         g_autofree char *rest = NULL;
@@ -155,7 +182,7 @@ sendmail_message(Sendmail *s, const char *hostname)
                         sendmail_take_recipients(s, arena, &header, "Cc");
                         sendmail_take_recipients(s, arena, &header, "Bcc");
                 }
-                sendmail_complete(s, arena, &header, hostname, out);
+                sendmail_complete(s, arena, &header, out);
                 for (gsize i = 0; i < header.n_fields; i++) {
                         const Field *f = &header.fields[i];
                         if (!s->reads_recipients || !span_is(header_field_name(&header, f), "Bcc"))
@@ -188,14 +215,23 @@ sendmail_send(Sendmail *s, const char *config)
                 command_complain("%s", error->message);
                 return EX_CONFIG;
         }
+        s->hostname = settings->hostname;
         s->own = g_strdup_printf("%s@%s", user != NULL ? user->pw_name : "nobody", settings->hostname);
-        FILE *message = sendmail_message(s, settings->hostname);
+        g_autofree char *sender = s->sender != NULL ? sendmail_qualify(s, s->sender) : NULL;
+        s->sender = sender;
+        for (guint i = 0; i < s->recipients->len; i++) {
+                char *word = s->recipients->pdata[i];
+                s->recipients->pdata[i] = sendmail_qualify(s, word);
+                g_free(word);
+        }
+        FILE *message = sendmail_message(s);
         if (message == NULL) {
                 command_complain("sendmail: the message could not be read, or not kept");
                 return EX_IOERR;
         }
         if (s->recipients->len == 0) {
-                command_complain("sendmail: no recipients: name them, or give -t");
+                command_complain(s->reads_recipients ? "sendmail: no recipient stands in To, Cc or Bcc"
+                                                     : "sendmail: no recipients: name them, or give -t");
                 fclose(message);
                 return EX_USAGE;
         }

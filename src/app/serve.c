@@ -116,7 +116,14 @@ doors_new(const Site *site, const SiteRooms *rooms, GError **error)
         return doors;
 }
 
-/* Serve every descriptor by its door. Takes the descriptors. */
+static void
+listening_close(const Listening *listening, guint n)
+{
+        for (guint i = 0; i < n; i++)
+                close(listening[i].fd);
+}
+
+/* Serve every descriptor by its door. Takes the descriptors, whatever the answer. */
 static gboolean
 doors_open(Doors *doors, Service *service, const Listening *listening, guint n, GError **error)
 {
@@ -140,8 +147,10 @@ doors_open(Doors *doors, Service *service, const Listening *listening, guint n, 
                 Listener *l =
                         service_take_listener(service, listening[i].fd, kinds[kind].protocol,
                                               kinds[kind].is_implicit_tls ? doors->tls : NULL, kinds[kind].door, error);
-                if (l == NULL)
+                if (l == NULL) {
+                        listening_close(&listening[i + 1], n - i - 1);
                         return FALSE;
+                }
                 doors->listeners[doors->n_listeners++] = l;
         }
         return TRUE;
@@ -304,11 +313,22 @@ server_close(Server *server)
         site_close(server->site);
 }
 
+/* Said once at the start and after a reload: a site goes on, its postmaster may be made later. */
+static void
+server_look_for_postmaster(const Server *server)
+{
+        g_autofree char *warning = site_postmaster_warning(server->site->rooms);
+
+        if (warning != NULL)
+                log_event(&APP_EVENTS[EVENT_POSTMASTER], "reason=%s", log_text(span_of(warning)));
+}
+
 /* Reload -------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-receive_head(int keeper, KeeperMessage *ret, int fds[LISTENING_MAX])
+receive_head(int keeper, KeeperMessage *ret, Listening listening[LISTENING_MAX])
 {
+        int fds[LISTENING_MAX];
         union {
                 struct cmsghdr header;
                 char octets[CMSG_SPACE(LISTENING_MAX * sizeof(int))];
@@ -326,6 +346,8 @@ receive_head(int keeper, KeeperMessage *ret, int fds[LISTENING_MAX])
         if (c == NULL || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(ret->n_fds * sizeof(int)))
                 return FALSE;
         memcpy(fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
+        for (guint i = 0; i < ret->n_fds; i++)
+                listening[i] = (Listening){.fd = fds[i]};
         return TRUE;
 }
 
@@ -341,9 +363,9 @@ receive_text(int keeper, char *text, gsize octets)
         return TRUE;
 }
 
-/* Descriptors come in the order of the settings. */
+/* Which door each descriptor is for: they come in the order of the settings. */
 static gboolean
-listening_pair(const Settings *settings, const int *fds, guint n_fds, Listening *ret)
+listening_pair(const Settings *settings, Listening *ret, guint n_fds)
 {
         guint n = 0;
 
@@ -351,44 +373,46 @@ listening_pair(const Settings *settings, const int *fds, guint n_fds, Listening 
                 for (guint i = 0; i < settings->doors[door].n; i++) {
                         if (n == n_fds)
                                 return FALSE;
-                        ret[n] = (Listening){.door = door, .fd = fds[n]};
-                        n++;
+                        ret[n++].door = door;
                 }
         return n == n_fds;
 }
 
+/* The rooms and doors of new settings; nothing listens yet. */
 static gboolean
-server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **error)
+server_prepare(Server *server, Span text, Listening *listening, guint n, SiteRooms **ret_rooms, Doors **ret_doors,
+               GError **error)
 {
         Site *site = server->site;
         const Settings *now = site->rooms->settings;
-        Settings *settings = settings_parse(text, now->path, error);
-        Listening listening[LISTENING_MAX];
+        g_autoptr(Settings) settings = settings_parse(text, now->path, error);
 
         if (settings == NULL)
                 return FALSE;
         settings_keep_fixed(now, settings, NULL);
-        if (!listening_pair(settings, fds, n_fds, listening)) {
-                settings_free(settings);
+        if (!listening_pair(settings, listening, n))
                 return fault(error, FAULT_INTERNAL, "descriptors and settings do not fit");
-        }
-        SiteRooms *rooms = site_rooms_new(site, settings, error);
+        SiteRooms *rooms = site_rooms_new(site, g_steal_pointer(&settings), error);
         Doors *doors = rooms != NULL ? doors_new(site, rooms, error) : NULL;
-        if (doors == NULL || !doors_open(doors, server->service, listening, n_fds, error)) {
-                /* Sessions may have come by the new listeners already: they keep their rooms. */
-                if (doors != NULL) {
-                        doors_shut(doors, server->service);
-                        g_ptr_array_add(server->old_doors, doors);
-                        g_ptr_array_add(site->old_rooms, rooms);
-                } else {
-                        site_rooms_free(rooms);
-                }
+        if (doors == NULL) {
+                site_rooms_free(rooms);
                 return FALSE;
         }
+        *ret_rooms = rooms;
+        *ret_doors = doors;
+        return TRUE;
+}
+
+static void
+server_swap(Server *server, SiteRooms *rooms, Doors *doors)
+{
+        Site *site = server->site;
+        const ServiceLimits limits = serve_limits_of(rooms->settings);
+        g_autoptr(GError) fetch_error = NULL;
+
         doors_shut(server->doors, server->service);
         /* One session for each remote account: the old ones end first. */
         fetch_stop(site->rooms->fetch, clock_in(FETCH_PATIENCE));
-        const ServiceLimits limits = serve_limits_of(settings);
         if (!service_set_limits(server->service, &limits))
                 log_event(&APP_EVENTS[EVENT_SETTINGS_LATER], "setting=connections");
         g_ptr_array_add(server->old_doors, server->doors);
@@ -396,10 +420,31 @@ server_apply(Server *server, Span text, const int *fds, guint n_fds, GError **er
         site_swap(site, rooms);
         control_set_rooms(server->control, &rooms->admin);
         housekeeping_set_rooms(server->housekeeping, rooms);
-        g_autoptr(GError) fetch_error = NULL;
         if (!fetch_start(rooms->fetch, &fetch_error)) /* the settings hold all the same */
                 log_event(&APP_EVENTS[EVENT_HOUSEKEEPING], "task=fetch reason=%s",
                           log_text(span_of(fetch_error->message)));
+        server_look_for_postmaster(server);
+}
+
+/* Takes the descriptors: whatever stands in the way, none is left that nobody serves. */
+static gboolean
+server_apply(Server *server, Span text, Listening *listening, guint n, GError **error)
+{
+        SiteRooms *rooms = NULL;
+        Doors *doors = NULL;
+
+        if (!server_prepare(server, text, listening, n, &rooms, &doors, error)) {
+                listening_close(listening, n);
+                return FALSE;
+        }
+        if (!doors_open(doors, server->service, listening, n, error)) {
+                /* Sessions may have come by the new listeners already: they keep their rooms. */
+                doors_shut(doors, server->service);
+                g_ptr_array_add(server->old_doors, doors);
+                g_ptr_array_add(server->site->old_rooms, rooms);
+                return FALSE;
+        }
+        server_swap(server, rooms, doors);
         return TRUE;
 }
 
@@ -409,14 +454,15 @@ server_reload(Server *server)
 {
         g_autoptr(GError) error = NULL;
         KeeperMessage message;
-        int fds[LISTENING_MAX];
+        Listening listening[LISTENING_MAX];
 
-        if (!receive_head(server->keeper, &message, fds))
+        if (!receive_head(server->keeper, &message, listening))
                 return FALSE;
         g_autofree char *text = g_malloc(message.text_octets + 1);
         if (!receive_text(server->keeper, text, message.text_octets))
                 return FALSE;
-        gboolean is_applied = server_apply(server, span_make(text, message.text_octets), fds, message.n_fds, &error);
+        gboolean is_applied =
+                server_apply(server, span_make(text, message.text_octets), listening, message.n_fds, &error);
         if (!is_applied)
                 log_event(&APP_EVENTS[EVENT_SETTINGS_REFUSED], "reason=%s", log_text(span_of(error->message)));
         const char answer = is_applied ? KEEPER_APPLIED : KEEPER_REFUSED;
@@ -472,6 +518,7 @@ serve_main(const Settings *settings, const Listening *listening, guint n, int co
         }
         log_event(&APP_EVENTS[EVENT_SERVER_STARTED], "hostname=%s clean=%s version=" RESTANTE_VERSION,
                   settings->hostname, db_was_clean(server.site->db) ? "yes" : "no");
+        server_look_for_postmaster(&server);
         if (write(keeper, (const char[]){KEEPER_READY}, 1) == 1)
                 server_loop(&server);
         log_event(&APP_EVENTS[EVENT_SERVER_STOPPING], "%s", "");

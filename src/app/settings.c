@@ -4,11 +4,14 @@
 #include "base/text.h"
 #include "imap/imap.h"
 #include "mail/address.h"
-#include "router/router.h"
+#include "net/address.h"
+#include "net/local.h"
+#include "net/resolver.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #define CONF_OCTETS (256 * 1024)
 
@@ -46,13 +49,22 @@ set_path(const Setting *setting, Settings *settings, const ConfEntry *entry, GEr
 }
 
 static gboolean
+address_is_numeric(const char *text)
+{
+        guint8 octets[16];
+
+        return inet_pton(AF_INET, text, octets) == 1 || inet_pton(AF_INET6, text, octets) == 1;
+}
+
+static gboolean
 set_hostname(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(16 * 1024);
         char **field = FIELD(settings, setting, char *);
         Span domain;
 
-        if (address_parse_domain(arena, span_of(entry->value), &domain) != ADDRESS_OK || domain.data[0] == '[')
+        if (address_parse_domain(arena, span_of(entry->value), &domain) != ADDRESS_OK || domain.data[0] == '[' ||
+            address_is_numeric(entry->value))
                 return fault(error, FAULT_INPUT, "give a host name such as mail.example.com");
         g_free(*field);
         *field = span_dup(domain);
@@ -66,8 +78,8 @@ set_address(const Setting *setting, Settings *settings, const ConfEntry *entry, 
         char **field = FIELD(settings, setting, char *);
         Address address;
 
-        if (entry->value[0] != '\0' &&
-            (address_parse(arena, span_of(entry->value), TRUE, &address) != ADDRESS_OK || address.domain.len == 0))
+        if (entry->value[0] != '\0' && (address_parse(arena, span_of(entry->value), TRUE, &address) != ADDRESS_OK ||
+                                        address.domain.len == 0 || address.domain.data[0] == '['))
                 return fault(error, FAULT_INPUT, "give an address such as joe@example.com");
         g_free(*field);
         *field = entry->value[0] != '\0' ? g_strdup(entry->value) : NULL;
@@ -131,6 +143,15 @@ set_next_hop(const Setting *setting, Settings *settings, const ConfEntry *entry,
 {
         if (entry->value[0] != '\0' && !router_next_hop_check(entry->value, error))
                 return FALSE;
+        return set_text(setting, settings, entry, error);
+}
+
+static gboolean
+set_resolver(const Setting *setting, Settings *settings, const ConfEntry *entry, GError **error)
+{
+        if (entry->value[0] != '\0' && !resolver_server_is_right(entry->value))
+                return fault(error, FAULT_INPUT,
+                             "give the address of a DNS server, ADDRESS or ADDRESS@PORT, such as 192.0.2.53");
         return set_text(setting, settings, entry, error);
 }
 
@@ -208,12 +229,18 @@ set_imap_off(const Setting *setting, Settings *settings, const ConfEntry *entry,
         return set_text(setting, settings, entry, error);
 }
 
-static gboolean
-address_is_numeric(const char *text)
+/* One way to write each, so that equal addresses are equal text. */
+static char *
+address_plain(const char *address)
 {
-        guint8 octets[16];
+        char text[ADDRESS_TEXT_OCTETS];
+        struct sockaddr_storage ip;
+        socklen_t len;
 
-        return inet_pton(AF_INET, text, octets) == 1 || inet_pton(AF_INET6, text, octets) == 1;
+        if (!address_is_numeric(address) || !net_address_parse(address, 0, &ip, &len))
+                return NULL;
+        /* Mapped ones stay what they are: they are bound as IPv6. */
+        return g_str_has_prefix(address, "::ffff:") ? g_strdup(address) : g_strdup(net_address_text(&ip, text));
 }
 
 /* "127.0.0.1:2525", "[::1]:2525", "unix:lmtp". */
@@ -226,16 +253,22 @@ listen_one(const Settings *settings, const char *word, ListenAddress *ret, GErro
         if (g_str_has_prefix(word, "unix:") && word[5] != '\0') {
                 g_autofree char *path =
                         g_canonicalize_filename(word + 5, settings->data != NULL ? settings->data : settings->dir);
+                if (strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path))
+                        return fault(error, FAULT_INPUT, "'%s': the path of a socket has at most %d octets", path,
+                                     (int) sizeof(((struct sockaddr_un *) NULL)->sun_path) - 1);
                 *ret = (ListenAddress){g_strconcat("unix:", path, NULL), 0};
                 return TRUE;
         }
         if (colon == NULL || !span_to_number(span_of(colon + 1), 65535, &port) || port == 0)
                 return fault(error, FAULT_INPUT,
-                             "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH", word);
+                             "'%s': give ADDRESS:PORT, such as 127.0.0.1:2525 or [::1]:2525, or unix:PATH; a port is 1 "
+                             "to 65535",
+                             word);
         gboolean is_bracketed = word[0] == '[' && colon > word && colon[-1] == ']';
-        g_autofree char *address =
+        g_autofree char *inner =
                 g_strndup(word + (is_bracketed ? 1 : 0), (gsize) (colon - word) - (is_bracketed ? 2 : 0));
-        if (!address_is_numeric(address) || (strchr(address, ':') != NULL) != is_bracketed)
+        g_autofree char *address = address_plain(inner);
+        if (address == NULL || (strchr(inner, ':') != NULL) != is_bracketed)
                 return fault(error, FAULT_INPUT, "'%s': give a numeric address, IPv6 in brackets, or unix:PATH", word);
         *ret = (ListenAddress){g_steal_pointer(&address), (guint16) port};
         return TRUE;
@@ -262,10 +295,12 @@ set_listen(const Setting *setting, Settings *settings, const ConfEntry *entry, G
 {
         ListenList *list = FIELD(settings, setting, ListenList);
         g_auto(GStrv) words = g_strsplit_set(entry->value, ", \t", 64);
+        gboolean is_off = FALSE;
 
         listen_clear(list);
         list->line = entry->line;
         for (gsize i = 0; words[i] != NULL; i++) {
+                is_off |= strcmp(words[i], "off") == 0;
                 if (words[i][0] == '\0' || strcmp(words[i], "off") == 0)
                         continue;
                 if (list->n == LISTEN_MAX)
@@ -277,7 +312,7 @@ set_listen(const Setting *setting, Settings *settings, const ConfEntry *entry, G
                         return fault(error, FAULT_INPUT, "'%s': LMTP listens on loopback addresses or unix:PATH only",
                                      words[i]);
         }
-        return TRUE;
+        return !is_off || list->n == 0 || fault(error, FAULT_INPUT, "give off or addresses, not both");
 }
 
 /* The table ----------------------------------------------------------------------------------------------------- */
@@ -393,7 +428,7 @@ const Setting SETTINGS[] = {
          AT(imap_message_limit), 0, 1000000},
 
         {"resolver", "server", "ADDRESS[@PORT]", NULL, "Name server to ask, instead of those of /etc/resolv.conf.",
-         set_text, AT(resolver_server), 0, 0},
+         set_resolver, AT(resolver_server), 0, 0},
 
         {"fetch", "parallel", "N", "8", "Most external accounts that are fetched at the same time.", set_number,
          AT(fetch_parallel), 1, 256},
@@ -410,6 +445,8 @@ const Setting SETTINGS[] = {
          AT(log_level), 0, 0},
         {NULL},
 };
+
+G_STATIC_ASSERT(G_N_ELEMENTS(SETTINGS) <= SETTINGS_MAX);
 
 static const Setting *
 setting_find(const char *section, const char *key)
@@ -443,13 +480,34 @@ settings_place(const Settings *settings, guint line)
         return line > 0 ? g_strdup_printf("%s:%u", settings->path, line) : g_strdup(settings->path);
 }
 
+char *
+settings_where(const Settings *settings, const char *section, const char *key)
+{
+        const Setting *setting = setting_find(section, key);
+        g_autofree char *place = settings_place(settings, setting != NULL ? settings->lines[setting - SETTINGS] : 0);
+
+        return g_strdup_printf("%s: [%s] %s", place, section, key);
+}
+
+/* Of two lines for one setting only one could be meant. */
+static gboolean
+settings_take(Settings *settings, const Setting *setting, const ConfEntry *entry, GError **error)
+{
+        guint *line = &settings->lines[setting - SETTINGS];
+
+        if (*line != 0)
+                return fault(error, FAULT_INPUT, "stands in line %u too; leave one of them", *line);
+        *line = entry->line;
+        return setting->set(setting, settings, entry, error);
+}
+
 static gboolean
 settings_entry(Settings *settings, const ConfEntry *entry, GError **error)
 {
         const Setting *setting = setting_find(entry->section, entry->key);
 
         if (setting != NULL) {
-                if (setting->set(setting, settings, entry, error))
+                if (settings_take(settings, setting, entry, error))
                         return TRUE;
                 fault_prefix(error, "%s:%u: [%s] %s = %s: ", settings->path, entry->line, entry->section, entry->key,
                              entry->value);
@@ -478,6 +536,83 @@ settings_defaults(Settings *settings, GError **error)
                         return FALSE;
         }
         return TRUE;
+}
+
+/* FILE:LINE: [SECTION] KEY before the words. */
+static gboolean G_GNUC_PRINTF(5, 6) settings_fault(const Settings *settings, const char *section, const char *key,
+                                                   GError **error, const char *format, ...)
+{
+        g_autofree char *where = settings_where(settings, section, key);
+        va_list args;
+
+        va_start(args, format);
+        g_autofree char *text = g_strdup_vprintf(format, args);
+        va_end(args);
+        return fault(error, FAULT_INPUT, "%s%s", where, text);
+}
+
+/* The paths nothing goes without. */
+static gboolean
+settings_finish_paths(const Settings *s, GError **error)
+{
+        const struct {
+                const char *section, *key, *value;
+        } needed[] = {{"site", "data", s->data},
+                      {"site", "control", s->control},
+                      {"tls", "certificate", s->certificate},
+                      {"tls", "key", s->key}};
+
+        for (guint i = 0; i < G_N_ELEMENTS(needed); i++)
+                if (needed[i].value == NULL)
+                        return settings_fault(s, needed[i].section, needed[i].key, error,
+                                              " =: can't be empty; give a path, or leave the line out");
+        return TRUE;
+}
+
+/* Who has this address of a door already? NULL: nobody. Each pair is looked at once. */
+static const char *
+listen_taken(const Settings *settings, guint door, guint place)
+{
+        const ListenAddress *at = &settings->doors[door].at[place];
+
+        for (guint d = 0; d <= door; d++)
+                for (guint i = 0; i < (d == door ? place : settings->doors[d].n); i++) {
+                        const ListenAddress *other = &settings->doors[d].at[i];
+                        if (other->port == at->port && strcmp(other->address, at->address) == 0)
+                                return DOOR_NAMES[d];
+                }
+        return NULL;
+}
+
+/* A socket has one door; looked at when all of the file is known. */
+static gboolean
+settings_finish_doors(const Settings *s, GError **error)
+{
+        for (guint door = 0; door < DOOR_KINDS; door++)
+                for (guint i = 0; i < s->doors[door].n; i++) {
+                        const ListenAddress *at = &s->doors[door].at[i];
+                        const char *taken = listen_taken(s, door, i);
+
+                        if (taken != NULL)
+                                return settings_fault(s, "listen", DOOR_NAMES[door], error,
+                                                      ": %s port %u is %s's already; name it once", at->address,
+                                                      at->port, taken);
+                }
+        return TRUE;
+}
+
+/* Mail for elsewhere that is sent to ourselves goes round and round (ROUTING 3). */
+static gboolean
+settings_finish_smart_host(const Settings *s, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(256 * 1024);
+        RouterSettings own;
+
+        if (s->smart_host == NULL || !settings_router(s, arena, &own) || !router_next_hop_is_own(&own, s->smart_host))
+                return TRUE;
+        return settings_fault(s, "site", "smart-host", error,
+                              " = %s: this is this server, its mail would go round and round; give another host",
+                              s->smart_host);
 }
 
 /* All that is needed, or nothing. */
@@ -509,11 +644,8 @@ settings_finish(Settings *settings, GError **error)
                              settings->path);
         if (settings->postmaster == NULL)
                 settings->postmaster = g_strconcat("postmaster@", settings->hostname, NULL);
-        if (settings->data == NULL || settings->control == NULL || settings->certificate == NULL ||
-            settings->key == NULL)
-                return fault(error, FAULT_INPUT, "%s: data, control, certificate and key can't be empty",
-                             settings->path);
-        return settings_finish_oauth(settings, error);
+        return settings_finish_paths(settings, error) && settings_finish_doors(settings, error) &&
+               settings_finish_smart_host(settings, error) && settings_finish_oauth(settings, error);
 }
 
 Settings *
@@ -597,6 +729,36 @@ settings_free(Settings *settings)
         for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
                 g_free(*texts[i]);
         g_free(settings);
+}
+
+/* Doors that take mail for others to read. */
+static const DoorKind MAIL_DOORS[] = {DOOR_SMTP, DOOR_SUBMISSION, DOOR_SUBMISSIONS, DOOR_LMTP};
+
+gboolean
+settings_router(const Settings *settings, Arena *arena, RouterSettings *ret)
+{
+        RouterListener *listeners = arena_new_array(arena, RouterListener, G_N_ELEMENTS(MAIL_DOORS) * LISTEN_MAX);
+        gboolean is_everywhere = FALSE;
+        gsize n = 0;
+
+        if (listeners == NULL)
+                return FALSE;
+        for (guint door = 0; door < G_N_ELEMENTS(MAIL_DOORS); door++) {
+                const ListenList *list = &settings->doors[MAIL_DOORS[door]];
+                for (guint i = 0; i < list->n; i++) {
+                        const ListenAddress *at = &list->at[i];
+                        if (at->port != 0)
+                                listeners[n++] = (RouterListener){at->address, at->port};
+                        is_everywhere |= strcmp(at->address, "0.0.0.0") == 0 || strcmp(at->address, "::") == 0;
+                }
+        }
+        *ret = (RouterSettings){.hostname = settings->hostname,
+                                .smart_host = settings->smart_host,
+                                .postmaster = settings->postmaster,
+                                .literals = is_everywhere ? net_local_addresses(arena) : NULL,
+                                .listeners = listeners,
+                                .n_listeners = n};
+        return TRUE;
 }
 
 /* Showing ------------------------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "router/router.h"
 
 typedef enum DoorKind {
         DOOR_SMTP = 0,
@@ -39,6 +40,8 @@ typedef struct ListenList {
         guint line;             /* in the file; 0: not there */
 } ListenList;
 
+#define SETTINGS_MAX 64 /* rows of the table */
+
 typedef struct Settings {
         char *path;             /* of the file */
         char *text;             /* what stood in it */
@@ -61,6 +64,7 @@ typedef struct Settings {
         guint64 trace_days;
         guint64 undelete_days;
         LogLevel log_level;
+        guint lines[SETTINGS_MAX];      /* where each stands in the file, in the table's order; 0: not there */
 } Settings;
 
 typedef struct Setting Setting;
@@ -95,3 +99,8 @@ char *settings_template(const char *const *values);
 
 /* A line of the file for messages: "FILE:LINE". */
 char *settings_place(const Settings *settings, guint line);
+/* The same of a setting, wherever it stands: "FILE:LINE: [SECTION] KEY", or "FILE: [SECTION] KEY" when it does not. */
+char *settings_where(const Settings *settings, const char *section, const char *key);
+
+/* What the router is told: names and addresses of this server, and where it takes mail. In the arena or the settings. FALSE: no room. */
+gboolean settings_router(const Settings *settings, Arena *arena, RouterSettings *ret) G_GNUC_WARN_UNUSED_RESULT;

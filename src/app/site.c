@@ -56,6 +56,45 @@ site_tls(const Settings *settings, GError **error)
 }
 
 gboolean
+site_authorities(const Settings *settings, GError **error)
+{
+        g_autoptr(TlsContext) tls = NULL;
+
+        if (settings->authorities == NULL || (tls = tls_client_new(TRUE, settings->authorities, error)) != NULL)
+                return TRUE;
+        g_autofree char *where = settings_where(settings, "tls", "authorities");
+        fault_prefix(error, "%s: ", where);
+        return FALSE;
+}
+
+char *
+site_postmaster_warning(const SiteRooms *rooms)
+{
+        g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
+        const char *postmaster = rooms->settings->postmaster;
+        gboolean is_there = FALSE;
+
+        if (!router_has_postmaster(rooms->router, arena, &is_there, NULL) || is_there)
+                return NULL;
+        g_autofree char *where = settings_where(rooms->settings, "site", "postmaster");
+        return g_strdup_printf("%s = %s: nobody is there, so mail for postmaster and abuse waits outside (451); "
+                               "`restante account add %s`, or name an account that exists",
+                               where, postmaster, postmaster);
+}
+
+static gboolean
+rooms_router(Site *site, SiteRooms *rooms, GError **error)
+{
+        g_autoptr(Arena) arena = arena_new(256 * 1024);
+        RouterSettings settings;
+
+        if (!settings_router(rooms->settings, arena, &settings))
+                return fault(error, FAULT_FULL, "no room for the addresses of this server");
+        rooms->router = router_new(site->directory, site->db, &settings);
+        return TRUE;
+}
+
+gboolean
 site_oauth(const Settings *settings, Oauth **ret, GError **error)
 {
         const OauthSettings oauth = {.issuer = settings->oauth_issuer,
@@ -109,8 +148,10 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                 site_rooms_free(rooms);
                 return NULL;
         }
-        RouterSettings router = {.hostname = s->hostname, .smart_host = s->smart_host, .postmaster = s->postmaster};
-        rooms->router = router_new(site->directory, site->db, &router);
+        if (!rooms_router(site, rooms, error)) {
+                site_rooms_free(rooms);
+                return NULL;
+        }
         AuthSettings auth = {.is_loopback_site = s->is_loopback};
         rooms->auth = auth_new(site->directory, &auth);
         IntakeRooms intake = {site->db, site->blob, site->directory, rooms->router, site->store, site->queue};
@@ -137,7 +178,7 @@ site_rooms_new(Site *site, Settings *take_settings, GError **error)
                                     .hostname = s->hostname,
                                     .is_loopback_site = s->is_loopback,
                                     .check = check_settings,
-                                    .app = s};
+                                    .app = rooms};
         return rooms;
 }
 
@@ -166,10 +207,25 @@ site_swap(Site *site, SiteRooms *take_rooms)
         log_set_level(take_rooms->settings->log_level);
 }
 
+gboolean
+site_has_database(const Settings *settings, GError **error)
+{
+        g_autofree char *database = g_build_filename(settings->data, "restante.db", NULL);
+        g_autofree char *segments = g_build_filename(settings->data, "segments", NULL);
+
+        return g_file_test(database, G_FILE_TEST_EXISTS) || !g_file_test(segments, G_FILE_TEST_EXISTS) ||
+               fault(error, FAULT_INPUT,
+                     "%s is missing, though the site has been in use (%s is there): take it back from a backup, or "
+                     "make "
+                     "a new site with `restante init` elsewhere",
+                     database, segments);
+}
+
 static gboolean
 site_open_core(Site *site, const Settings *settings, GError **error)
 {
-        if (!site_keys(site, settings->data, error) || (site->db = db_open(settings->data, error)) == NULL ||
+        if (!site_has_database(settings, error) || !site_keys(site, settings->data, error) ||
+            (site->db = db_open(settings->data, error)) == NULL ||
             (site->blob = blob_open(settings->data, site->db, error)) == NULL)
                 return FALSE;
         site->directory = directory_new(site->db);

@@ -37,6 +37,8 @@ typedef struct Site {
         GPtrArray *old_rooms;
 } Site;
 
+/* The database is made once, by init. FALSE: it is gone, and a new one would be an empty site that refuses the mail of all who were there. */
+gboolean site_has_database(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* FAULT_BUSY: another process has it open. settings are taken over in any case. */
 Site *site_open(Settings *take_settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Rooms for other settings, not in force yet. */
@@ -53,5 +55,10 @@ gboolean site_become_owner(const Settings *settings, GError **error) G_GNUC_WARN
 
 /* Certificate and key as the settings name them; the error names file and line. */
 TlsContext *site_tls(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Can [tls] authorities be read, if there are any? */
+gboolean site_authorities(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What is to be said when nobody is there who gets mail for postmaster (RFC 5321 §4.5.1), or NULL. Free with g_free(). */
+char *site_postmaster_warning(const SiteRooms *rooms) G_GNUC_WARN_UNUSED_RESULT;
 /* Whose tokens log in; *ret NULL: nobody's, by the settings. The error names file and line. */
 gboolean site_oauth(const Settings *settings, Oauth **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;

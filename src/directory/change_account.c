@@ -209,7 +209,7 @@ static Change
 read_address(Arena *arena, const char *text, Address *ret, GError **error)
 {
         if (address_parse(arena, span_of(text), TRUE, ret) != ADDRESS_OK || ret->domain.len == 0)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
+                return directory_refuse(error, CHANGE_INVALID, "'%s' is no address; joe@ex.org would be", text);
         if (ret->domain.data[0] == '[' || text[0] == '"')
                 return directory_refuse(error, CHANGE_INVALID,
                                         "%s: an account is named like joe@ex.org, without quotes and brackets", text);
@@ -336,7 +336,7 @@ read_row(Arena *arena, DbTxn *txn, const char *text, Account *ret, GError **erro
         Address address;
 
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
+                return directory_refuse(error, CHANGE_INVALID, "'%s' is no address; joe@ex.org would be", text);
         g_autoptr(DbRows) rows =
                 db_query(txn, &ACCOUNT_GET, error, "tt", address.domain, text_lower(arena, address.local));
         DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;

@@ -80,7 +80,7 @@ read_target(Arena *arena, const char *text, const char **ret, GError **error)
         Address address;
 
         if (address_parse(arena, span_of(text), TRUE, &address) != ADDRESS_OK || address.domain.len == 0)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no address; joe@ex.org would be", text);
+                return directory_refuse(error, CHANGE_INVALID, "'%s' is no address; joe@ex.org would be", text);
         if (directory_is_via(address.domain))
                 return directory_refuse(error, CHANGE_INVALID,
                                         "%s: .via is understood only in records of the route table", text);
@@ -173,6 +173,21 @@ insert_targets(Arena *arena, DbTxn *txn, gint64 alias, const char *const *target
         return answer;
 }
 
+/* An address that stands for itself and nobody else leads nowhere: all its mail would be refused with 5.4.6. */
+static gboolean
+is_own_list(Arena *arena, const Row *row, const char *const *targets, gsize n)
+{
+        Address target;
+
+        if (row->form != ALIAS_EXACT)
+                return FALSE;
+        for (gsize i = 0; i < n; i++)
+                if (address_parse(arena, span_of(targets[i]), TRUE, &target) != ADDRESS_OK ||
+                    !address_equal(&target, &row->address))
+                        return FALSE;
+        return TRUE;
+}
+
 static Change
 add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const char *const *targets, gsize n,
          GError **error)
@@ -186,6 +201,9 @@ add_list(Directory *directory, Arena *arena, DbTxn *txn, const Row *row, const c
                                         DIRECTORY_TARGETS_MAX);
         for (gsize i = 0; i < n && answer == CHANGE_DONE; i++)
                 answer = read_target(arena, targets[i], &texts[i], error);
+        if (answer == CHANGE_DONE && is_own_list(arena, row, texts, n))
+                return directory_refuse(error, CHANGE_INVALID,
+                                        "%s would lead to itself and nowhere else; give another target", row->text);
         if (answer == CHANGE_DONE)
                 answer = insert(arena, txn, row, error);
         if (answer == CHANGE_DONE)

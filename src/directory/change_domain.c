@@ -68,7 +68,7 @@ directory_read_domain(Arena *arena, const char *text, const char **ret, GError *
                 return directory_refuse(error, CHANGE_INVALID,
                                         "%s: a domain has a name; addresses of this host are settings", text);
         if (address_parse_domain(arena, name, &found) != ADDRESS_OK || found.len + 2 > ADDRESS_DOMAIN_MAX)
-                return directory_refuse(error, CHANGE_INVALID, "%s is no domain name; ex.org or *.ex.org would be",
+                return directory_refuse(error, CHANGE_INVALID, "'%s' is no domain name; ex.org or *.ex.org would be",
                                         text);
         if (directory_is_via(found))
                 return directory_refuse(error, CHANGE_INVALID, "%s: .via is kept for records of the route table", text);
@@ -263,9 +263,10 @@ check_unused(DbTxn *txn, const char *name, GError **error)
 {
         static const struct {
                 const DbSql *count;
-                const char *what;
-        } USES[] = {
-                {&ACCOUNTS_IN, "accounts"}, {&ALIASES_IN, "aliases, groups or bouncers"}, {&ALIASED_TO, "other names"}};
+                const char *one, *many;
+        } USES[] = {{&ACCOUNTS_IN, "account", "accounts"},
+                    {&ALIASES_IN, "alias, group or bouncer", "aliases, groups or bouncers"},
+                    {&ALIASED_TO, "other name", "other names"}};
 
         for (gsize i = 0; i < G_N_ELEMENTS(USES); i++) {
                 gint64 count = 0;
@@ -274,7 +275,7 @@ check_unused(DbTxn *txn, const char *name, GError **error)
                         return CHANGE_FAILED;
                 if (count > 0)
                         return directory_refuse(error, CHANGE_IN_USE, "%s still has %" G_GINT64_FORMAT " %s", name,
-                                                count, USES[i].what);
+                                                count, count == 1 ? USES[i].one : USES[i].many);
         }
         return CHANGE_DONE;
 }

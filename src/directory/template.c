@@ -369,8 +369,9 @@ check_unused(DbTxn *txn, const char *name, GError **error)
 {
         static const struct {
                 const DbSql *count;
-                const char *what;
-        } USES[] = {{&DOMAINS_WITH, "domains"}, {&ACCOUNTS_WITH, "accounts"}};
+                const char *one, *many;
+        } USES[] = {{&DOMAINS_WITH, "domain still has", "domains still have"},
+                    {&ACCOUNTS_WITH, "account still has", "accounts still have"}};
 
         if (strcmp(name, DEFAULT_TEMPLATE) == 0)
                 return directory_refuse(error, CHANGE_IN_USE, "%s can be changed but not removed", name);
@@ -380,9 +381,8 @@ check_unused(DbTxn *txn, const char *name, GError **error)
                 if (db_get_int(txn, USES[i].count, &count, error, "s", name) != DB_ROW)
                         return CHANGE_FAILED;
                 if (count > 0)
-                        return directory_refuse(error, CHANGE_IN_USE,
-                                                "%" G_GINT64_FORMAT " %s still have the template %s", count,
-                                                USES[i].what, name);
+                        return directory_refuse(error, CHANGE_IN_USE, "%" G_GINT64_FORMAT " %s the template %s", count,
+                                                count == 1 ? USES[i].one : USES[i].many, name);
         }
         return CHANGE_DONE;
 }

@@ -323,16 +323,16 @@ fetch_source_add(Fetch *fetch, DbTxn *txn, const char *name, const KeyValue *pai
                 (void) fault(error, FAULT_INPUT, "a source's name is letters, digits, '.', '_' and '-', at most 64");
                 return CHANGE_INVALID;
         }
-        if (password == NULL) {
-                (void) fault(error, FAULT_INPUT, "the account's password is wanted on standard input");
-                return CHANGE_INVALID;
-        }
         DbStep step = source_load(arena, txn, name, &there, error);
         if (step != DB_ROW_END)
                 return step == DB_ROW ? CHANGE_EXISTS : CHANGE_FAILED;
         Change answer = apply(fetch, arena, &text, pairs, n, password, &source, error);
         if (answer != CHANGE_DONE)
                 return answer;
+        if (password == NULL) { /* asked for when all else is right */
+                (void) fault(error, FAULT_INPUT, "the account's password is wanted on standard input");
+                return CHANGE_INVALID;
+        }
         if (!write_source(txn, &text, &source, TRUE, error))
                 return CHANGE_FAILED;
         text.id = db_last_id(txn);

@@ -106,8 +106,8 @@ resolver_add_root_key(struct ub_ctx *ctx)
                         return;
 }
 
-static gboolean
-resolver_is_server(const char *server)
+gboolean
+resolver_server_is_right(const char *server)
 {
         g_auto(GStrv) parts = g_strsplit(server, "@", 2);
         struct sockaddr_storage address;
@@ -147,7 +147,7 @@ resolver_new(const char *server, GError **error)
 {
         gboolean is_named = server != NULL && *server != '\0';
 
-        if (is_named && !resolver_is_server(server)) {
+        if (is_named && !resolver_server_is_right(server)) {
                 fault(error, FAULT_INPUT, "%s: not the address of a DNS server (ADDRESS or ADDRESS@PORT)", server);
                 return NULL;
         }

@@ -13,6 +13,8 @@ typedef struct Resolver Resolver;
 /* server: "ADDRESS" or "ADDRESS@PORT" to ask instead of resolv.conf's; NULL or "": the system's. */
 Resolver *resolver_new(const char *server, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void resolver_free(Resolver *resolver);
+/* Is this a `server`? */
+gboolean resolver_server_is_right(const char *server);
 
 typedef enum ResolverAnswer {
         RESOLVER_FAILED = 0,    /* could not find out (SERVFAIL, bogus, timeout): temporary, never a bounce */

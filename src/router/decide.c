@@ -172,12 +172,10 @@ own_names(Walk *walk)
                 walk->address.domain = router->primary_domain;
                 say(walk, "a bare postmaster is the one of ", router->primary_domain, "");
         }
-        for (gsize i = 0; router->literals != NULL && router->literals[i] != NULL; i++)
-                if (span_is(walk->address.domain, router->literals[i])) {
-                        say(walk, "", walk->address.domain, " is this host");
-                        walk->address.domain = router->primary_domain;
-                        break;
-                }
+        if (own_literal(&router->own, walk->address.domain)) {
+                say(walk, "", walk->address.domain, " is this host");
+                walk->address.domain = router->primary_domain;
+        }
         return STAGE_NEXT;
 }
 

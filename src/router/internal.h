@@ -18,7 +18,7 @@ struct Router {
         Db *db;
         Arena *arena; /* of the settings; unchanged after router_new() */
         Span hostname, primary_domain;
-        const char *const *literals;
+        RouterSettings own; /* hostname, literals and listeners: what leads back here */
         const char *smart_host;
         Address postmaster; /* empty: none is set */
 
@@ -98,6 +98,9 @@ typedef enum WalkFlags {
 /* router_decide() with flags. before: steps that led here. *ret_flags: for the members of an EXPAND. */
 RouteKind router_walk(Router *router, Arena *arena, const Address *rcpt, const Standing *who, WalkFlags flags,
                       const Route *before, Route *ret, WalkFlags *ret_flags, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Is this domain an address literal of ours? */
+gboolean own_literal(const RouterSettings *own, Span domain);
 
 /* Is it postmaster, or one of the names that are never caught by a policy (ROUTING 3)? */
 gboolean name_is_reserved(Span local);

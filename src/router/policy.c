@@ -52,8 +52,10 @@ read_target(PolicyReader *r, Span text)
         const char *at = (const char *) text.data;
 
         if (policy == NULL || policy->word != POLICY_DELIVER)
-                return fault(r->error, FAULT_INPUT,
-                             "%.*s: reject, bounce, deliver:ADDRESS[,ADDRESS...] or discard is expected", len, at);
+                return fault(
+                        r->error, FAULT_INPUT,
+                        "there is no policy '%.*s'; there are reject, bounce, deliver:ADDRESS[,ADDRESS...] and discard",
+                        len, at);
         if (text.len > by_name.len && span_is(span_slice(text, text.len - by_name.len, text.len), "/by-name"))
                 return fault(r->error, FAULT_INPUT, "%.*s: /by-name is not there yet; deliver:ADDRESS is", len, at);
         if (r->n_targets >= POLICY_TARGETS_MAX)
@@ -154,10 +156,20 @@ target_warning(Router *router, Arena *arena, const Address *target)
                         (int) text.len, (const char *) text.data);
         if (kind == ROUTE_REJECT)
                 return arena_printf(arena, "%.*s is refused: %s", (int) text.len, (const char *) text.data, route.text);
+        gboolean leads_back = FALSE;
+        if (kind == ROUTE_EXPAND && router_leads_back(router, arena, target, &leads_back, NULL) && leads_back)
+                return arena_printf(arena, "%.*s leads back to itself: mail for unknown names is refused with 5.4.6",
+                                    (int) text.len, (const char *) text.data);
         if (kind == ROUTE_RELAY)
                 return arena_printf(arena, "%.*s is elsewhere: whatever strangers guess is sent on to it",
                                     (int) text.len, (const char *) text.data);
         return NULL;
+}
+
+const char *
+router_catch_all_warning(Arena *arena, const char *domain, const char *how)
+{
+        return arena_printf(arena, "%s takes mail for every name (%s): its addresses can be harvested", domain, how);
 }
 
 const char *const *
@@ -172,8 +184,7 @@ router_policy_warnings(Router *router, Arena *arena, const char *domain, const c
         const char **warnings = arena_new_array(arena, const char *, policies[0].n_targets + 3);
         if (warnings == NULL)
                 return NONE;
-        warnings[n++] = arena_printf(arena, "%s takes mail for every name (unknown=%s): its addresses can be harvested",
-                                     domain, text);
+        warnings[n++] = router_catch_all_warning(arena, domain, arena_printf(arena, "unknown=%s", text));
         for (gsize i = 0; i < policies[0].n_targets; i++)
                 if ((warnings[n] = target_warning(router, arena, &policies[0].targets[i])) != NULL)
                         n++;
@@ -186,30 +197,60 @@ router_policy_warnings(Router *router, Arena *arena, const char *domain, const c
 static gboolean
 check_next_hop(const Router *router, const char *text, GError **error)
 {
-        Span host = span_of(text);
-        gsize n = router->hostname.len;
-
         if (!router_next_hop_check(text, error))
                 return FALSE;
-        if (host.len >= n && span_equal_nocase(span_slice(host, 0, n), router->hostname) &&
-            (host.len == n || host.data[n] == ':'))
+        if (router_next_hop_is_own(&router->own, text))
                 return fault(error, FAULT_INPUT, "%s is this server: its mail would go round and round", text);
         return TRUE;
+}
+
+/* `deliver:x@HOST.via` sends to HOST. */
+static gboolean
+check_policy(const Router *router, Arena *arena, const char *text, GError **error)
+{
+        const Policy *policies;
+        gsize n;
+
+        if (!router_policy_parse(arena, text, &policies, &n, error))
+                return FALSE;
+        for (gsize i = 0; i < n; i++)
+                for (gsize j = 0; j < policies[i].n_targets; j++) {
+                        const Address *target = &policies[i].targets[j];
+                        Span host;
+
+                        if (via_strip(target->domain, &host) &&
+                            memchr(target->local.data, '%', target->local.len) == NULL && host.len > 0 &&
+                            router_next_hop_is_own(&router->own, arena_strndup(arena, host)))
+                                return fault(error, FAULT_INPUT,
+                                             "%.*s is this server: its mail would go round and round", (int) host.len,
+                                             (const char *) host.data);
+                }
+        return TRUE;
+}
+
+const char *
+router_relay_warning(const Router *router, Arena *arena, const Domain *domain)
+{
+        const char *next_hop = domain->next_hop != NULL ? domain->next_hop : domain->target;
+
+        if (domain->kind != DOMAIN_RELAY || next_hop == NULL || !router_next_hop_is_own(&router->own, next_hop))
+                return NULL;
+        return arena_printf(
+                arena, "%s is sent on to %s, which is this server: its mail goes round and round until it is refused",
+                domain->name, next_hop);
 }
 
 Change
 router_domain_check(Router *router, const KeyValue *pairs, gsize n, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(256 * 1024);
-        const Policy *policies;
-        gsize n_policies;
 
         for (gsize i = 0; i < n; i++) {
                 const char *key = pairs[i].key, *value = pairs[i].value != NULL ? pairs[i].value : "";
                 gboolean is_right = TRUE;
 
                 if (strcmp(key, "unknown") == 0 && *value != '\0')
-                        is_right = router_policy_parse(arena, value, &policies, &n_policies, error);
+                        is_right = check_policy(router, arena, value, error);
                 else if (strcmp(key, "kind") == 0 && g_str_has_prefix(value, "relay:"))
                         is_right = check_next_hop(router, value + strlen("relay:"), error);
                 else if (strcmp(key, "next-hop") == 0 && *value != '\0')

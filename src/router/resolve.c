@@ -26,8 +26,9 @@ typedef struct Resolver {
         GHashTable *visited; /* lower-case text, `=` before those that skip lists */
         Node *first, **end;
         guint n_nodes;
-        GArray *leaves;   /* Route */
-        gboolean is_over; /* more than ROUTER_EXPAND_MAX */
+        const Address *planned; /* a list is thought of here; NULL: none is */
+        GArray *leaves;         /* Route */
+        gboolean is_over;       /* more than ROUTER_EXPAND_MAX */
         GError **error;
 } Resolver;
 
@@ -124,9 +125,24 @@ add_leaf(Resolver *r, const Node *node, Route route)
         g_array_append_val(r->leaves, route);
 }
 
+/* Where a list is only thought of, the account beside it is all there is. */
+static gboolean
+resolve_planned(Resolver *r, const Node *node)
+{
+        Entry entry = {0};
+        Route leaf = {.kind = ROUTE_DELIVER, .address = node->address};
+        Found found = directory_entry(r->router->directory, r->arena, &node->address, &entry, r->error);
+
+        if (found == FOUND && entry.account != NULL)
+                add_leaf(r, node, leaf);
+        return found != FOUND_FAILED;
+}
+
 static gboolean
 resolve_node(Resolver *r, const Node *node)
 {
+        if (r->planned != NULL && address_equal(&node->address, r->planned))
+                return resolve_planned(r, node);
         Route *route = arena_new0(r->arena, Route);
         WalkFlags flags = 0;
 
@@ -202,4 +218,108 @@ router_resolve(Router *router, Arena *arena, const Address *rcpt, const Standing
         r.end = &r.first;
         return resolve_all(&r, rcpt) &&
                give(arena, (const Route *) (gpointer) leaves->data, leaves->len, ret_leaves, ret_n, error);
+}
+
+/* Loops ----------------------------------------------------------------------------------------------------------- */
+
+/* joe, joe+news */
+static gboolean
+is_at(const Address *address, const Address *planned)
+{
+        Span local = address->local;
+        gsize n = planned->local.len;
+
+        if (local.len > n && local.data[n] == '+')
+                local = span_slice(local, 0, n);
+        return span_equal_nocase(local, planned->local) && span_equal_nocase(address->domain, planned->domain);
+}
+
+/* Nothing but circles; what nobody has at the planned address will be one. */
+static gboolean
+all_lead_back(const Route *leaves, gsize n, const Address *planned)
+{
+        for (gsize i = 0; i < n; i++) {
+                const Route *leaf = &leaves[i];
+                gboolean is_circle = leaf->status.subject == 4 && leaf->status.detail == 6;
+                gboolean is_planned = planned != NULL && leaf->is_unknown && is_at(&leaf->address, planned);
+
+                if (leaf->kind != ROUTE_REJECT || (!is_circle && !is_planned))
+                        return FALSE;
+        }
+        return TRUE;
+}
+
+gboolean
+router_leads_back(Router *router, Arena *arena, const Address *address, gboolean *ret, GError **error)
+{
+        static const Standing OURS = {.origin = ORIGIN_GENERATED};
+        const Route *leaves;
+        gsize n;
+
+        if (!router_resolve(router, arena, address, &OURS, &leaves, &n, error))
+                return FALSE;
+        *ret = all_lead_back(leaves, n, NULL);
+        return TRUE;
+}
+
+gboolean
+router_would_lead_back(Router *router, Arena *arena, const Address *address, const Address *members, gsize n,
+                       gboolean *ret, GError **error)
+{
+        static const Standing OURS = {.origin = ORIGIN_GENERATED};
+        g_autoptr(GHashTable) visited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        g_autoptr(GArray) leaves = g_array_new(FALSE, FALSE, sizeof(Route));
+        const Route route = {.kind = ROUTE_EXPAND, .address = *address, .members = members, .n_members = n};
+        const Node first = {.address = *address};
+        Resolver r = {.router = router,
+                      .arena = arena,
+                      .who = &OURS,
+                      .visited = visited,
+                      .leaves = leaves,
+                      .planned = address,
+                      .error = error};
+
+        r.end = &r.first;
+        (void) visit(&r, address, FALSE);
+        push_members(&r, &first, &route, WALK_OURS);
+        for (const Node *node = r.first; node != NULL && !r.is_over; node = node->next)
+                if (!resolve_node(&r, node))
+                        return FALSE;
+        if (arena_is_over(arena))
+                return fault(error, FAULT_FULL, "no room to expand an address");
+        *ret = !r.is_over && all_lead_back((const Route *) (gpointer) leaves->data, leaves->len, address);
+        return TRUE;
+}
+
+/* Postmaster ------------------------------------------------------------------------------------------------------ */
+
+gboolean
+router_has_postmaster(Router *router, Arena *arena, gboolean *ret, GError **error)
+{
+        static const Standing OURS = {.origin = ORIGIN_GENERATED};
+        Entry entry = {0};
+        const Route *leaves;
+        gsize n;
+
+        *ret = FALSE;
+        if (router->postmaster.local.len == 0)
+                return TRUE;
+        switch (directory_entry(router->directory, arena, &router->postmaster, &entry, error)) {
+        case FOUND_FAILED:
+                return FALSE;
+        case FOUND_NOT:
+                return TRUE;
+        case FOUND:
+                break;
+        }
+        /* A bouncer over it stops no mail for postmaster. */
+        if (entry.n_alias == 0 && entry.n_group == 0) {
+                *ret = entry.account != NULL && !entry.account->is_disabled;
+                return TRUE;
+        }
+        if (!router_resolve(router, arena, &router->postmaster, &OURS, &leaves, &n, error))
+                return FALSE;
+        for (gsize i = 0; i < n; i++)
+                *ret |= leaves[i].kind != ROUTE_REJECT && leaves[i].kind != ROUTE_DEFER;
+        return TRUE;
 }

@@ -64,22 +64,32 @@ read_domain(Arena *arena, const char *text)
         return domain;
 }
 
-/* In the form addresses have, so that equal literals are equal text. */
 static const char *const *
-copy_literals(Arena *arena, const char *const *list)
+copy_texts(Arena *arena, const char *const *list)
 {
-        gsize n = 0, n_copied = 0;
+        gsize n = 0;
 
         while (list != NULL && list[n] != NULL)
                 n++;
         const char **copy = arena_new_array(arena, const char *, n + 1);
-        for (gsize i = 0; copy != NULL && i < n; i++) {
-                Span literal = read_domain(arena, list[i]);
-
-                if (literal.len > 0)
-                        copy[n_copied++] = arena_strndup(arena, literal);
-        }
+        for (gsize i = 0; copy != NULL && i < n; i++)
+                copy[i] = arena_strdup(arena, list[i]);
         return copy;
+}
+
+/* What tells our addresses from others. */
+static RouterSettings
+copy_own(Arena *arena, const RouterSettings *settings)
+{
+        RouterListener *listeners = arena_new_array(arena, RouterListener, settings->n_listeners);
+
+        for (gsize i = 0; listeners != NULL && i < settings->n_listeners; i++)
+                listeners[i] = (RouterListener){arena_strdup(arena, settings->listeners[i].address),
+                                                settings->listeners[i].port};
+        return (RouterSettings){.hostname = arena_strdup(arena, settings->hostname),
+                                .literals = copy_texts(arena, settings->literals),
+                                .listeners = listeners,
+                                .n_listeners = listeners != NULL ? settings->n_listeners : 0};
 }
 
 Router *
@@ -95,7 +105,7 @@ router_new(Directory *directory, Db *db, const RouterSettings *settings)
         router->primary_domain = read_domain(arena, settings->primary_domain);
         if (router->primary_domain.len == 0)
                 router->primary_domain = router->hostname;
-        router->literals = copy_literals(arena, settings->literals);
+        router->own = copy_own(arena, settings);
         router->smart_host = arena_strdup(arena, settings->smart_host);
         const char *postmaster = arena_strdup(arena, settings->postmaster);
         if (postmaster == NULL || address_parse(arena, span_of(postmaster), TRUE, &router->postmaster) != ADDRESS_OK)

@@ -17,10 +17,19 @@
 
 typedef struct Router Router;
 
+/* Where this server takes mail by SMTP or LMTP; 0.0.0.0 and :: are all addresses of the machine. */
+typedef struct RouterListener {
+        const char *address;
+        guint16 port;
+} RouterListener;
+
 typedef struct RouterSettings {
         const char *hostname;           /* A-label                                                             */
         const char *primary_domain;     /* where bare postmaster and IP literals of ours go; NULL: hostname    */
-        const char *const *literals;    /* our addresses as "[192.0.2.1]", NULL-terminated, or NULL            */
+        const char *const *literals;    /* our addresses, "[192.0.2.1]" or "192.0.2.1", NULL-terminated, or NULL; those
+                                           of the listeners count without being named here                     */
+        const RouterListener *listeners;
+        gsize n_listeners;
         const char *smart_host;         /* next hop for what is not ours, or NULL: mx(domain)                  */
         const char *postmaster;         /* address of the postmaster's account                                 */
 } RouterSettings;
@@ -99,6 +108,17 @@ RouteKind router_decide(Router *router, Arena *arena, const Address *rcpt, const
 gboolean router_resolve(Router *router, Arena *arena, const Address *rcpt, const Standing *who, const Route **ret_leaves,
                         gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Is there somebody at the address of the postmaster (RouterSettings.postmaster)? Until there is, mail for postmaster and abuse waits
+ * outside with 451. FALSE: a fault. */
+gboolean router_has_postmaster(Router *router, Arena *arena, gboolean *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Does everything at this address lead back to it (5.4.6), in whatever circle? FALSE: a fault. */
+gboolean router_leads_back(Router *router, Arena *arena, const Address *address, gboolean *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* Would it, if an alias or group of these members stood there? */
+gboolean router_would_lead_back(Router *router, Arena *arena, const Address *address, const Address *members, gsize n, gboolean *ret,
+                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Policies (domain unknown=, source unknown=) ------------------------------------------------------------------------- */
 
 typedef enum PolicyWord {
@@ -116,7 +136,13 @@ gboolean router_policy_parse(Arena *arena, const char *text, const Policy **ret,
  * be harvested), NULL-terminated. */
 const char *const *router_policy_warnings(Router *router, Arena *arena, const char *domain, const char *text);
 
-/* The pairs of a domain that only the router can judge: unknown=, kind=relay:NEXTHOP, next-hop=. CHANGE_DONE or CHANGE_INVALID with
+/* One domain takes mail for every name: the sentence for it; how: "unknown=deliver:joe@ex.org". */
+const char *router_catch_all_warning(Arena *arena, const char *domain, const char *how);
+/* A next hop of a relay domain that is this very server (a listener may have changed since it was saved), or NULL. */
+const char *router_relay_warning(const Router *router, Arena *arena, const Domain *domain);
+
+/* The pairs of a domain that only the router can judge: unknown=, kind=relay:NEXTHOP, next-hop=. What must go in a circle is refused
+ * (ROUTING §3). CHANGE_DONE or CHANGE_INVALID with
  * FAULT_INPUT; call before directory_domain_add() and directory_domain_set(), which keep them as text. */
 Change router_domain_check(Router *router, const KeyValue *pairs, gsize n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -133,8 +159,11 @@ typedef struct RouteRecord {
 Change router_record_add(Router *router, DbTxn *txn, const char *record, guint position, GError **error) G_GNUC_WARN_UNUSED_RESULT;     /* 0: last */
 Change router_record_remove(Router *router, DbTxn *txn, guint position, const char *record, GError **error) G_GNUC_WARN_UNUSED_RESULT;  /* by either */
 gboolean router_records(Router *router, Arena *arena, const RouteRecord **ret, gsize *ret_n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* A loop the saved table can run into, as text for a warning, or NULL. */
+/* A loop the saved table can run into, or a record that sends to this very server, as text for a warning, or NULL. */
 const char *router_table_loop(Router *router, Arena *arena, GError **error);
 
 /* Next hops as text: HOST[:PORT] | [IP][:PORT] | mx(DOMAIN). */
 gboolean router_next_hop_check(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Is it this very server, as far as that is known without asking the DNS? own: hostname, literals and listeners. Mail sent there would go
+ * round and round. */
+gboolean router_next_hop_is_own(const RouterSettings *own, const char *text) G_GNUC_WARN_UNUSED_RESULT;

@@ -219,13 +219,56 @@ insert_record(DbTxn *txn, const char *record, guint position, GError **error)
         return CHANGE_DONE;
 }
 
+/* An address the rule's pattern matches, its star standing for `x`. */
+static Address
+sample(const RouteRule *rule, Arena *arena)
+{
+        Address address;
+        const Glob *l = &rule->local, *d = &rule->domain;
+        const char *local = arena_printf(arena, "%.*s%s%.*s", (int) l->before.len, (const char *) l->before.data,
+                                         l->has_star ? "x" : "", (int) l->after.len, (const char *) l->after.data);
+        const char *domain = arena_printf(arena, "%.*s%s%.*s", (int) d->before.len, (const char *) d->before.data,
+                                          d->has_star ? "x" : "", (int) d->after.len, (const char *) d->after.data);
+
+        address.local = span_of(local);
+        address.domain = span_of(domain);
+        return address;
+}
+
+static gboolean
+sends_to_us(const Router *router, const RouteRule *rule)
+{
+        return rule->target == TARGET_VIA && router_next_hop_is_own(&router->own, rule->host);
+}
+
+/* Whatever else stands in the table, this record must go in a circle (ROUTING 3). */
+static gboolean
+record_is_right(const Router *router, Arena *arena, const char *text, GError **error)
+{
+        RouteRule rule;
+        Address from, to;
+        Span star;
+
+        if (!rule_parse(arena, text, &rule, error))
+                return FALSE;
+        if (sends_to_us(router, &rule))
+                return fault(error, FAULT_INPUT, "%s: %s is this server: its mail would go round and round", text,
+                             rule.host);
+        from = to = sample(&rule, arena);
+        if (rule.target == TARGET_ADDRESS && rule_matches(&rule, &from, &star) &&
+            rule_rewrite(&rule, arena, &from, star, &to) && address_equal(&from, &to))
+                return fault(error, FAULT_INPUT, "%s: it rewrites an address to itself, all its mail would be refused",
+                             text);
+        return TRUE;
+}
+
 Change
 router_record_add(Router *router, DbTxn *txn, const char *record, guint position, GError **error)
 {
         g_autoptr(Arena) arena = arena_new(64 * 1024);
         const char *text = arena_strndup(arena, span_trim(span_slice(span_of(record), 0, RECORD_TEXT_MAX + 1)));
 
-        if (!router_record_check(arena, text, error))
+        if (!record_is_right(router, arena, text, error))
                 return CHANGE_INVALID;
         Change answer = insert_record(txn, text, position, error);
         if (answer == CHANGE_DONE)
@@ -258,22 +301,6 @@ router_record_remove(Router *router, DbTxn *txn, guint position, const char *rec
 
 /* Loops ----------------------------------------------------------------------------------------------------------- */
 
-/* An address the rule's pattern matches, its star standing for `x`. */
-static Address
-sample(const RouteRule *rule, Arena *arena)
-{
-        Address address;
-        const Glob *l = &rule->local, *d = &rule->domain;
-        const char *local = arena_printf(arena, "%.*s%s%.*s", (int) l->before.len, (const char *) l->before.data,
-                                         l->has_star ? "x" : "", (int) l->after.len, (const char *) l->after.data);
-        const char *domain = arena_printf(arena, "%.*s%s%.*s", (int) d->before.len, (const char *) d->before.data,
-                                          d->has_star ? "x" : "", (int) d->after.len, (const char *) d->after.data);
-
-        address.local = span_of(local);
-        address.domain = span_of(domain);
-        return address;
-}
-
 /* Does an address end? It does when no rule matches, or one sends it off. */
 static gboolean
 address_loops(const Table *table, Arena *arena, Address address)
@@ -301,6 +328,10 @@ router_table_loop(Router *router, Arena *arena, GError **error)
                 const RouteRule *rule = &table->rules[i];
 
                 arena_reset(scratch);
+                if (sends_to_us(router, rule))
+                        return arena_printf(arena,
+                                            "record %u (%s) sends to this server itself: its mail goes round and round",
+                                            rule->position, rule->text);
                 if (address_loops(table, scratch, sample(rule, scratch)))
                         return arena_printf(arena,
                                             "record %u (%s) leads back to itself: mail for it is refused with 5.4.6",

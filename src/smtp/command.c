@@ -168,6 +168,18 @@ take_path(Arena *arena, Scan *s, const char *keyword, gboolean allow_utf8, Addre
         return TRUE;
 }
 
+/* Is SMTPUTF8 among the words? Asked when the address before them could not be read. */
+static gboolean
+has_utf8_parameter(Span args)
+{
+        Scan s = scan_from(args);
+
+        while (!scan_at_end(&s))
+                if (span_is(take_word(&s), "SMTPUTF8"))
+                        return TRUE;
+        return FALSE;
+}
+
 SmtpReplyId
 command_parse_mail(Arena *arena, Span args, MailCommand *ret)
 {
@@ -179,6 +191,9 @@ command_parse_mail(Arena *arena, Span args, MailCommand *ret)
         /* SMTPUTF8 stands behind the address that may need it. */
         if (!take_path(arena, &s, "FROM:", TRUE, &mail.sender, &path, &answer))
                 return REPLY_MAIL_SYNTAX;
+        /* Octets that ASCII has not, of whatever encoding (RFC 6531 §3.5). */
+        if (answer != ADDRESS_OK && !text_is_ascii(path) && !has_utf8_parameter(path))
+                return REPLY_SENDER_NEEDS_UTF8;
         if (answer == ADDRESS_BAD_DOMAIN)
                 return REPLY_SENDER_DOMAIN;
         if (answer != ADDRESS_OK)

@@ -244,13 +244,22 @@ find_command(const SmtpSession *s, Span verb)
         return NULL;
 }
 
+/* What would not be answered by 502. */
+static gboolean
+is_offered(const SmtpSession *s, const Command *c)
+{
+        if (c->run == smtp_auth)
+                return smtp_has_auth(s);
+        return c->run != not_implemented && (c->run != smtp_starttls || smtp_offers_tls(s));
+}
+
 static void
 help(SmtpSession *s, Span args)
 {
         g_autoptr(GString) text = g_string_new("214 2.0.0");
 
         for (gsize i = 0; i < G_N_ELEMENTS(COMMANDS); i++)
-                if ((COMMANDS[i].flags & role_flag(s)) != 0 && COMMANDS[i].run != not_implemented)
+                if ((COMMANDS[i].flags & role_flag(s)) != 0 && is_offered(s, &COMMANDS[i]))
                         g_string_append_printf(text, " %s", COMMANDS[i].row.word);
         g_string_append(text, "\r\n");
         stream_write(s->session.stream, span_make(text->str, text->len));

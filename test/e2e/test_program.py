@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import smtplib
 import socket
@@ -31,7 +32,11 @@ def hang_up(site):
 
 
 def set_setting(site, section, key, value):
-    site.conf.write_text(site.conf.read_text() + f"\n[{section}]\n{key} = {value}\n")
+    """In place of the line that is there; a setting stands once."""
+    head, name, rest = site.conf.read_text().partition(f"[{section}]\n")
+    own, bracket, others = rest.partition("\n[")
+    own = re.sub(rf"(?m)^{key} = .*\n", "", own)
+    site.conf.write_text(head + name + f"{key} = {value}\n" + own + bracket + others)
 
 
 def test_init_prints_the_postmasters_password_once_and_it_works(tmp_path):
@@ -261,6 +266,38 @@ def test_sendmail_takes_recipients_from_the_header_and_hides_bcc(site):
         assert "Date: " in text and "Message-ID: <" in text and "From: <postmaster@program.example>" in text
 
 
+def test_sendmail_knows_users_of_this_machine_by_their_name_alone(site):
+    """cron: sendmail -i -B8BITMIME -oem root. Without more, root is the postmaster."""
+    def sendmail(*args, stdin):
+        return subprocess.run([RESTANTE, "sendmail", *args], input=stdin, text=True, capture_output=True,
+                              env=os.environ | {"RESTANTE_CONFIG": str(site.conf)})
+    out = sendmail("-FCronDaemon", "-i", "-B8BITMIME", "-oem", "-f", "root", "root", stdin="Subject: cron\n\nx\n")
+    assert (out.returncode, out.stderr) == (0, "")
+    out = sendmail("-t", stdin="To: root, Joe Blow\nCc: postmaster\n\nx\n")
+    assert (out.returncode, out.stderr) == (0, "")
+    rows = site.json("trace", "--to", "root@program.example")
+    assert len(rows) == 2 and {r["sender"] for r in rows} >= {"root@program.example"}
+    assert site.json("account", "show", "postmaster@program.example")["messages"] >= 2
+    out = sendmail("-t", stdin="Subject: to nobody\n\nx\n")
+    assert out.returncode == 64 and "no recipient stands in To" in out.stderr
+
+
+def test_a_postmaster_who_is_nobody_is_told_until_there_is_one(site):
+    """RFC 5321 §4.5.1. No refusal: the account may be made later."""
+    set_setting(site, "site", "postmaster", "boss@program.example")
+    hang_up(site)
+    line = next(i for i, t in enumerate(site.conf.read_text().split("\n"), 1) if t.startswith("postmaster = boss"))
+    said = f"restante.conf:{line}: [site] postmaster = boss@program.example: nobody is there"
+    assert "postmaster.missing" in site.log() and said in site.log()
+    assert any(said in row["text"] for row in site.json("check"))
+    site.stop()
+    before = len(site.log())
+    site.start()
+    assert said in site.log()[before:]
+    site.account("boss@program.example")
+    assert not any("postmaster" in row["text"] for row in site.json("check"))
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
 def test_other_users_may_only_send_as_themselves(tmp_path):
     tmp_path.chmod(0o755)
@@ -346,3 +383,9 @@ def test_every_command_has_help():
     for page in ("restante.1", "restante.conf.5"):
         roff = subprocess.run([RESTANTE, "man", page], capture_output=True, text=True, check=True).stdout
         assert roff.startswith(".TH ")
+
+
+def test_manual_pages_go_by_their_names():
+    for names, title in ((("restante", "restante.1"), "RESTANTE 1"), (("restante.conf", "restante.conf.5"), "RESTANTE.CONF 5")):
+        pages = {subprocess.run([RESTANTE, "man", name], capture_output=True, text=True, check=True).stdout for name in names}
+        assert len(pages) == 1 and title.lower() in pages.pop().lower().replace('"', "")

@@ -103,3 +103,15 @@ def test_a_bad_file_at_reload_changes_nothing(site):
             socket.create_connection(("127.0.0.1", site.port(name)), timeout=10).close()
     finally:
         site.stop()
+
+
+def test_a_database_that_is_gone_is_not_made_anew(site):
+    """An empty one would refuse the mail of everybody who was there."""
+    site.start()
+    site.stop()
+    for p in (site.path / "data").glob("restante.db*"):
+        p.unlink()
+    for out in (serve(site), site.try_command("account", "list")):
+        assert out.returncode == 1 and out.stderr.count("\n") == 1
+        assert "restante.db is missing" in out.stderr and "backup" in out.stderr
+    assert not list((site.path / "data").glob("restante.db*"))
