@@ -109,6 +109,16 @@ park_set_due(SessionPark *park)
         atomic_store_explicit(&park->parked_at, clock_monotonic(), memory_order_relaxed);
 }
 
+/* The service stops, and this session with it: nothing it was sent is half there. */
+static gboolean
+park_shall_end(const SessionPark *park)
+{
+        const Protocol *protocol = park->session->listener->protocol;
+
+        return atomic_load(&park->service->is_stopping) &&
+               (protocol->is_amid == NULL || !protocol->is_amid(park->session));
+}
+
 /* Ask the reactor for one event. */
 static gboolean
 park_arm(SessionPark *park, guint32 ticket)
@@ -141,8 +151,8 @@ park_let_go(SessionPark *park)
         stream_rest(park->session->stream);
         park_set_due(park);
         atomic_store(&park->word, ticket | STATE_ARMING);
-        gboolean is_fired = is_idle && (atomic_load(&service->is_stopping) ||
-                                        (park->delay_until == 0 && atomic_load(&park->is_woken)));
+        gboolean is_fired =
+                is_idle && (park_shall_end(park) || (park->delay_until == 0 && atomic_load(&park->is_woken)));
         if (!is_fired) {
                 Usec due = park_due(park);
                 if (atomic_load(&park->timer.at) > due)
@@ -216,7 +226,7 @@ session_run(SessionPark *park)
                 /* What TLS or our buffer holds the reactor can't see: go on while that gets anywhere. */
         } while (park->delay_until == 0 && !stream_has_output(stream) && stream_has_unseen(stream) &&
                  stream->octets_moved != moved);
-        if (atomic_load(&park->service->is_stopping) && !stream_has_output(stream))
+        if (park_shall_end(park) && !stream_has_output(stream))
                 return session_finish_saying(park, protocol->stopping);
         return TRUE;
 }
@@ -245,7 +255,7 @@ step_run(SessionPark *park, gboolean is_late)
         }
         if (stream_has_output(stream))
                 return TRUE;
-        if (is_stopping)
+        if (park_shall_end(park))
                 return session_finish_saying(park, protocol->stopping);
         return session_run(park);
 }

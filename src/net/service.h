@@ -50,6 +50,9 @@ typedef struct Protocol {
         const char *timed_out;
         /* Text sent to parked sessions when the service stops, or NULL. */
         const char *stopping;
+        /* Is something coming that the client began before the service was told to stop: a message, a literal? Such a session goes on
+         * until that is over or service_drain()'s deadline. NULL: never. Cheap; asked between runs. */
+        gboolean (*is_amid)(const Session *session);
         Usec idle;                              /* deadline of a parked session; run() may change it with session_set_idle() */
 } Protocol;
 
@@ -101,7 +104,8 @@ Listener *service_take_listener(Service *service, int fd, const Protocol *protoc
 /* Stop accepting on it and close it; sessions that came by it go on. */
 void service_drop_listener(Service *service, Listener *listener);
 
-/* Stop accepting, let running commands end, close parked sessions with `stopping`; returns when all are closed or at the
+/* Stop accepting, let running commands end (also those that wait for more of what they were sent: is_amid()), close other parked sessions
+ * with `stopping`; returns when all are closed or at the
  * deadline (then they are cut). */
 void service_drain(Service *service, Usec deadline);
 void service_free(Service *service);

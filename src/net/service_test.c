@@ -29,7 +29,7 @@ typedef struct Door {
 typedef struct Echo {
         Session session;
         guint64 flood;                  /* octets still to be sent */
-        gboolean is_starting_tls, is_waiting;
+        gboolean is_starting_tls, is_waiting, is_amid;
         char *kept;
 } Echo;
 
@@ -96,6 +96,7 @@ echo_line(Echo *echo, Span line)
         Door *door = session_door(s);
         guint64 n;
 
+        echo->is_amid = span_is(line, "more");
         if (span_is(line, "quit")) {
                 stream_write(s->stream, span_of("bye\r\n"));
                 return SESSION_CLOSE;
@@ -162,6 +163,13 @@ echo_run(Session *session)
         }
 }
 
+/* "more" begins something, the line behind it is its end. */
+static gboolean
+echo_is_amid(const Session *session)
+{
+        return ((const Echo *) session)->is_amid;
+}
+
 static const Protocol echo_protocol = {
         .name = "echo",
         .session_octets = sizeof(Echo),
@@ -171,6 +179,7 @@ static const Protocol echo_protocol = {
         .busy = "busy\r\n",
         .timed_out = "late\r\n",
         .stopping = "stopping\r\n",
+        .is_amid = echo_is_amid,
         .idle = 5 * USEC_PER_MINUTE,
 };
 
@@ -820,6 +829,41 @@ test_drain(void)
 }
 
 static void
+drain_main(gpointer data)
+{
+        service_drain(data, clock_in(20 * USEC_PER_SEC));
+}
+
+/* Who has sent half of something gets the time to send the rest; the others end at once. */
+static void
+test_drain_waits(void)
+{
+        g_autoptr(House) house = house_new(NULL, FALSE);
+        int idle = dial(house), amid = dial(house), stuck = dial(house);
+
+        hear(idle, "hello\r\n");
+        hear(amid, "hello\r\n");
+        hear(stuck, "hello\r\n");
+        say(amid, "more\r\n");
+        hear(amid, "[more]\r\n");
+        say(stuck, "more\r\n");
+        hear(stuck, "[more]\r\n");
+        Thread *thread = thread_new("drain", drain_main, house->service, NULL);
+        hear(idle, "stopping\r\n");
+        hear_end(idle);
+        say(amid, "mo");
+        g_usleep(100 * 1000);
+        guint runs = house->door.runs;
+        g_usleep(100 * 1000);
+        g_assert_cmpuint(house->door.runs, ==, runs); /* nobody spins meanwhile */
+        say(amid, "re\r\nend\r\n");
+        hear(amid, "[more]\r\n[end]\r\nstopping\r\n");
+        hear_end(amid);
+        (void) close(stuck);
+        thread_take_join(thread);
+}
+
+static void
 test_drain_cuts(void)
 {
         g_autoptr(House) house = house_new(NULL, FALSE);
@@ -1084,6 +1128,7 @@ main(int argc, char **argv)
         g_test_add_func("/net/service/wake-from-another-thread-is-never-lost", test_wake);
         g_test_add_func("/net/service/wake-storm", test_wake_storm);
         g_test_add_func("/net/service/drain-says-goodbye", test_drain);
+        g_test_add_func("/net/service/drain-waits-for-what-has-begun", test_drain_waits);
         g_test_add_func("/net/service/drain-cuts-at-its-deadline", test_drain_cuts);
         g_test_add_func("/net/service/sessions-outlive-their-listener", test_drop_listener);
         g_test_add_func("/net/service/port-in-use-is-named", test_port_in_use);
