@@ -56,6 +56,29 @@ typedef enum AuthAnswer {
 AuthAnswer auth_check(Auth *auth, Arena *arena, const char *client, Span login, Span password, const Account **ret, Usec *ret_delay,
                       GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A session's hold on the account that it logged in to. It ends when the account is removed or disabled, or has another password: who changes a
+ * stolen one, and who disables an account, means the sessions that are open, too. (Dovecot and Cyrus leave them open and have a command to
+ * kick them, which administrators give next; here the change does both. Setting the same password again is the kick.)
+ *
+ * Asked before each command: one atomic load unless the directory has changed, then a look-up from its cache. `wake` is called soon after a
+ * change of the account, so that a parked session looks too; it does no more than session_wake(). account: as the login's answer gave it. */
+typedef struct AuthHold AuthHold;
+AuthHold *auth_hold_new(Auth *auth, const Account *account, void (*wake)(gpointer data), gpointer data) G_GNUC_WARN_UNUSED_RESULT;
+void auth_hold_free(AuthHold *hold);    /* NULL is fine; `wake` is not running then, nor called any more */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AuthHold, auth_hold_free)
+
+/* What a client reads when it has ended. */
+#define AUTH_ENDED_TEXT "this account may not be used any more, or has another password"
+
+typedef enum AuthStanding {
+        AUTH_STANDING_FAILED = 0,       /* could not look: the session ends, its client may come back */
+        AUTH_STANDING_HELD,
+        AUTH_STANDING_ENDED,            /* the session ends; nothing more is done in its name         */
+} AuthStanding;
+AuthStanding auth_hold_look(AuthHold *hold, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* As it was at the last look. */
+gboolean auth_hold_may_send(const AuthHold *hold);
+
 /* May a password be sent on this connection? TLS, or a loopback site and a client in 127.0.0.0/8 or ::1. */
 gboolean auth_allows_plaintext(const Auth *auth, gboolean is_tls, gboolean is_loopback_peer);
 

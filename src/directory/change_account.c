@@ -396,7 +396,7 @@ directory_account_set(Directory *directory, DbTxn *txn, const char *address, con
         if (answer == CHANGE_DONE)
                 answer = write_admin(txn, &edit, edit.account.id, error);
         if (answer == CHANGE_DONE)
-                directory_touch(directory, txn);
+                directory_touch_account(directory, txn, edit.account.id);
         return answer;
 }
 
@@ -416,7 +416,7 @@ directory_account_password(Directory *directory, DbTxn *txn, const char *address
                 return CHANGE_FAILED;
         if (ret_id != NULL)
                 *ret_id = account.id;
-        directory_touch(directory, txn);
+        directory_touch_account(directory, txn, account.id);
         return CHANGE_DONE;
 }
 
@@ -439,6 +439,6 @@ directory_account_remove(Directory *directory, DbTxn *txn, const char *address, 
                 return CHANGE_FAILED;
         if (ret_id != NULL)
                 *ret_id = account.id;
-        directory_touch(directory, txn);
+        directory_touch_account(directory, txn, account.id);
         return CHANGE_DONE;
 }

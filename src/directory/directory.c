@@ -15,6 +15,7 @@ directory_new(Db *db)
         cache_init(&directory->cache, DIRECTORY_CACHE_OCTETS);
         mutex_init(&directory->postmaster_mutex, "directory.postmaster");
         mutex_init(&directory->scram_mutex, "directory.scram");
+        directory_watches_init(directory);
         mutex_init(&directory->unknown_mutex, "directory.unknown");
         directory->unknown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         return directory;
@@ -30,6 +31,7 @@ directory_free(Directory *directory)
         g_free(directory->postmaster);
         mutex_done(&directory->postmaster_mutex);
         mutex_done(&directory->scram_mutex);
+        directory_watches_done(directory);
         mutex_done(&directory->unknown_mutex);
         g_free(directory);
 }
@@ -50,14 +52,17 @@ directory_generation(const Directory *directory)
         return __atomic_load_n(&directory->generation, __ATOMIC_ACQUIRE);
 }
 
-/* The cache first: who sees the new generation must not find an old record. */
+void
+directory_publish(Directory *directory)
+{
+        cache_empty(&directory->cache);
+        __atomic_add_fetch(&directory->generation, 1, __ATOMIC_ACQ_REL);
+}
+
 static void
 publish_change(gpointer data)
 {
-        Directory *directory = data;
-
-        cache_empty(&directory->cache);
-        __atomic_add_fetch(&directory->generation, 1, __ATOMIC_ACQ_REL);
+        directory_publish(data);
 }
 
 void

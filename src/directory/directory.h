@@ -69,6 +69,7 @@ typedef struct Account {
         gint64 id;
         Address address;                /* as defined */
         gboolean has_password, may_send, is_disabled;
+        guint64 password_mark;          /* another one when the password is another one; 0: none. Not to be shown */
         gint64 quota_octets, quota_messages;    /* in force, its own or its template's; 0: none */
         gint64 own_quota_octets, own_quota_messages;    /* as set for it alone; QUOTA_OF_TEMPLATE: nothing is */
         const char *atrn;               /* domains, comma separated, or NULL */
@@ -278,5 +279,12 @@ gboolean directory_list_unknown(Directory *directory, Arena *arena, const char *
 
 /* Rises with every committed change; other caches compare it. */
 guint64 directory_generation(const Directory *directory);
+
+/* Tell me when an account changes: fn(data) is called after each commit that sets it, gives it another password or removes it, soon, on
+ * whichever thread commits; it does no more than wake a session, which then looks again. After account_watch_free() returned fn is not
+ * running and will not be called. */
+typedef struct AccountWatch AccountWatch;
+AccountWatch *directory_watch_account(Directory *directory, gint64 account, void (*fn)(gpointer data), gpointer data) G_GNUC_WARN_UNUSED_RESULT;
+void account_watch_free(AccountWatch *watch);   /* NULL is fine */
 /* A change outside this room (route table, server settings) that routing depends on: call in its transaction. */
 void directory_touch(Directory *directory, DbTxn *txn);

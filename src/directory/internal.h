@@ -17,6 +17,12 @@ struct Directory {
         guint64 scram_at;  /* generation for which has_scram is known; 0: none */
         gboolean has_scram;
 
+        Mutex watches_mutex;          /* directory.watches, a leaf; see watch.c */
+        Cond watches_called;          /* called_now is no longer what it was */
+        GHashTable *watches;          /* gint64 -> GPtrArray of AccountWatch */
+        GPtrArray *watches_pending;   /* to be called */
+        AccountWatch *watches_called_now;
+
         Mutex unknown_mutex; /* directory.unknown, a leaf */
         GHashTable *unknown; /* char * "local@domain" -> Guessed */
 };
@@ -27,6 +33,15 @@ struct Directory {
 
 /* local_key@domain as cache key; FALSE when it is longer than any address. */
 gboolean directory_key(const Address *address, guint8 buffer[RECORD_KEY_MAX], Span *ret);
+
+/* watch.c */
+void directory_watches_init(Directory *directory);
+void directory_watches_done(Directory *directory);
+/* directory_touch() for what was changed of this account, or its removal: wakes who watches it. */
+void directory_touch_account(Directory *directory, DbTxn *txn, gint64 account);
+
+/* directory.c: the change is on disk. The cache first: who sees the new generation must not find an old record. */
+void directory_publish(Directory *directory);
 
 /* FOUND_NOT, or FOUND with *ret in the arena: from the cache, else from the database. */
 Found directory_look_up(Directory *directory, Arena *arena, RecordKind kind, Span key, const void **ret, GError **error);
@@ -72,7 +87,7 @@ Change directory_read_boolean(const char *key, const char *value, gboolean *ret,
 #define TEMPLATE_QUOTA(column)                                                                                         \
         "(SELECT t." column " FROM account_template t WHERE t.name = coalesce(account.template, 'default'))"
 #define ACCOUNT_COLUMNS                                                                                                \
-        "id, local, domain, password IS NOT NULL, may_send, is_disabled, quota, quota_messages, atrn,"                 \
+        "id, local, domain, password, may_send, is_disabled, quota, quota_messages, atrn,"                             \
         " coalesce(template, 'default'), " TEMPLATE_QUOTA("quota") ", " TEMPLATE_QUOTA("quota_messages")
 #define ACCOUNT_COLUMNS_N 12
 void directory_read_account(const DbRows *rows, Arena *arena, Account *ret);

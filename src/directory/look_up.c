@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "directory/internal.h"
 
+#include <xxhash.h>
+
 /* What one look-up may take while it is loaded: 1,000 targets and more. */
 #define LOAD_OCTETS ((gsize) 4 * 1024 * 1024)
 
@@ -12,13 +14,20 @@ typedef gboolean (*Loader)(DbTxn *txn, Arena *arena, Span key, const void **ret,
 
 /* Columns --------------------------------------------------------------------------------------------------------- */
 
+static guint64
+mark_of(Span password_hash)
+{
+        return password_hash.len > 0 ? XXH3_64bits(password_hash.data, password_hash.len) : 0;
+}
+
 void
 directory_read_account(const DbRows *rows, Arena *arena, Account *ret)
 {
         *ret = (Account){
                 .id = db_int(rows, 0),
                 .address = {arena_copy(arena, db_bytes(rows, 1)), arena_copy(arena, db_bytes(rows, 2))},
-                .has_password = db_int(rows, 3) != 0,
+                .has_password = !db_is_null(rows, 3),
+                .password_mark = mark_of(db_bytes(rows, 3)),
                 .may_send = db_int(rows, 4) != 0,
                 .is_disabled = db_int(rows, 5) != 0,
                 .own_quota_octets = db_is_null(rows, 6) ? QUOTA_OF_TEMPLATE : db_int(rows, 6),
