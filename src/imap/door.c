@@ -72,6 +72,7 @@ const Protocol IMAP_PROTOCOL = {
         .close = imap_session_close,
         .busy = "* BYE [UNAVAILABLE] too many connections, come back later\r\n",
         .timed_out = "* BYE timed out\r\n",
+        .is_amid = imap_session_is_amid,
         .stopping = "* BYE shutting down, come back soon\r\n",
         .idle = IMAP_IDLE_BEFORE_LOGIN,
 };

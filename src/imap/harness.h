@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 typedef struct Harness {
+        gboolean is_ended; /* the account of who has logged in is not his any more */
         ImapDoor *door;
         ImapSession *session;
         int fd; /* the client's end */
@@ -103,6 +104,31 @@ gboolean
 auth_has_oauth(const Auth *auth)
 {
         return FALSE;
+}
+
+struct AuthHold {
+        const Harness *harness;
+};
+
+AuthHold *
+auth_hold_new(Auth *auth, const Account *account, void (*wake)(gpointer data), gpointer data)
+{
+        AuthHold *hold = g_new0(AuthHold, 1);
+
+        hold->harness = (const Harness *) auth;
+        return hold;
+}
+
+void
+auth_hold_free(AuthHold *hold)
+{
+        g_free(hold);
+}
+
+AuthStanding
+auth_hold_look(AuthHold *hold, GError **error)
+{
+        return hold->harness->is_ended ? AUTH_STANDING_ENDED : AUTH_STANDING_HELD;
 }
 
 AuthAnswer

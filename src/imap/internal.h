@@ -102,7 +102,7 @@ void imap_no(ImapSession *s, const char *code, const char *text);
 void imap_bad(ImapSession *s, const char *text);                 /* counts as an error of the client's: too many close */
 void imap_bad_syntax(ImapSession *s);                            /* the same, with the form of the running command */
 void imap_bad_arguments(ImapSession *s, gboolean is_bad_name);   /* NO [CANNOT] for a name that none can have, otherwise imap_bad_syntax() */
-void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE]/[OVERQUOTA...] by fault code, and the log */
+void imap_no_fault(ImapSession *s, const char *doing, const GError *error);      /* NO [SERVERBUG]/[UNAVAILABLE] by fault code, and the log */
 void imap_no_mailbox(ImapSession *s, MailboxAnswer answer, const GError *error, const char *doing);      /* every MailboxAnswer but DONE */
 void imap_no_change(ImapSession *s, ChangeAnswer answer, const GError *error, const char *doing);        /* every ChangeAnswer but DONE; NO_MAILBOX: [TRYCREATE] */
 
@@ -255,6 +255,7 @@ struct ImapSession {
         SaslExchange *exchange;         /* AUTHENTICATE under way, else NULL */
         Viewer who;                     /* after login */
         char *address;                  /* who.address */
+        AuthHold *hold;                 /* on that account; NULL before login */
         char *client_id;                /* of ID: "Thunderbird/115", NULL */
         guint64 capabilities_off[2];    /* bits by index of imap_capability(), for this client and account */
         ImapSelected *selected;
@@ -343,6 +344,7 @@ typedef enum ImapStep {
 gboolean imap_session_open(Session *session);
 SessionNext imap_session_run(Session *session);
 void imap_session_close(Session *session);
+gboolean imap_session_is_amid(const Session *session);           /* a command is coming or running */
 void imap_bye(ImapSession *s, const char *text);                 /* "* BYE", and the end */
 void imap_count_error(ImapSession *s);                           /* of the client's: too many close */
 void imap_log_fault(const ImapSession *s, const char *doing, const GError *error);

@@ -166,10 +166,17 @@ refuse_plaintext(ImapSession *s)
 }
 
 static void
+account_changed(gpointer data)
+{
+        session_wake(&((ImapSession *) data)->session);
+}
+
+static void
 log_in(ImapSession *s, Arena *arena, const Account *account)
 {
         s->address = span_dup(address_text(arena, &account->address));
         s->who = (Viewer){.account = account->id, .address = s->address, .client = s->client};
+        s->hold = auth_hold_new(imap_door(s)->auth, account, account_changed, s);
         s->state = IMAP_STATE_AUTHENTICATED;
         s->errors = 0;
         s->n_strange = 0;
@@ -370,6 +377,7 @@ imap_forget_login(ImapSession *s)
         sasl_end(&s->exchange);
         imap_notify_end(s);
         imap_unselect(s);
+        g_clear_pointer(&s->hold, auth_hold_free);
         s->who = (Viewer){0};
         g_clear_pointer(&s->address, g_free);
         s->enabled = 0;

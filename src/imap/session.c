@@ -132,7 +132,7 @@ imap_no_fault(ImapSession *s, const char *doing, const GError *error)
 {
         imap_log_fault(s, doing, error);
         if (g_error_matches(error, RESTANTE_ERROR, FAULT_FULL))
-                imap_no(s, "OVERQUOTA", "the server's disk is full");
+                imap_no(s, "UNAVAILABLE", "the server's disk is full: deleting works, nothing new is kept for now");
         else if (error == NULL || g_error_matches(error, RESTANTE_ERROR, FAULT_INTERNAL))
                 imap_no(s, "SERVERBUG", "something is wrong here; it has been logged");
         else
@@ -696,6 +696,48 @@ step(ImapSession *s)
         return IMAP_STEP_DONE;
 }
 
+gboolean
+imap_session_is_amid(const Session *session)
+{
+        const ImapSession *s = (const ImapSession *) session;
+
+        return s->phase == IMAP_PHASE_TASK || s->phase == IMAP_PHASE_LITERAL ||
+               (s->phase == IMAP_PHASE_COMMAND && s->gathering != IMAP_GATHERING_NOTHING);
+}
+
+/* Between commands, or while one is still coming; BYE is a line of its own. */
+static gboolean
+may_end_now(const ImapSession *s)
+{
+        return s->telling == NULL && !imap_notify_is_busy(s) &&
+               (s->phase == IMAP_PHASE_COMMAND || s->phase == IMAP_PHASE_LITERAL || s->phase == IMAP_PHASE_IDLE);
+}
+
+/* Whose account has been removed or disabled, or has another password, is told so and is gone (RFC 9051 §7.1.5). A
+ * command that has begun is finished. */
+static gboolean
+is_held(ImapSession *s)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (s->hold == NULL || !may_end_now(s))
+                return TRUE;
+        switch (auth_hold_look(s->hold, &error)) {
+        case AUTH_STANDING_HELD:
+                return TRUE;
+        case AUTH_STANDING_ENDED:
+                log_event(&IMAP_EVENTS[IMAP_EVENT_CLOSED], "client=%s account=%s why=%s", s->client,
+                          log_text(span_of(s->address)), log_text(span_of(AUTH_ENDED_TEXT)));
+                imap_bye(s, AUTH_ENDED_TEXT);
+                break;
+        case AUTH_STANDING_FAILED:
+                imap_log_fault(s, "look for the account", error);
+                imap_bye(s, "[UNAVAILABLE] can't look for your account now, come back later");
+                break;
+        }
+        return FALSE;
+}
+
 SessionNext
 imap_session_run(Session *session)
 {
@@ -705,7 +747,7 @@ imap_session_run(Session *session)
                 imap_end_delay(s);
         while (s->phase != IMAP_PHASE_CLOSE) {
                 end_answered(s);
-                if (stream_is_failed(session->stream))
+                if (stream_is_failed(session->stream) || !is_held(s))
                         return SESSION_CLOSE;
                 if (stream_is_full(session->stream) || step(s) == IMAP_STEP_AGAIN)
                         return SESSION_PARK;

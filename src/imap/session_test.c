@@ -358,6 +358,25 @@ test_switched_off(void)
         harness_close(&h);
 }
 
+/* An account that is removed or disabled ends its sessions, also within IDLE and before a literal is whole. */
+static void
+test_account_gone(void)
+{
+        static const char *const says[] = {"", "b IDLE\r\n", "b APPEND INBOX {10+}\r\nabc", "b CREATE {3}\r\n"};
+
+        for (gsize i = 0; i < G_N_ELEMENTS(says); i++) {
+                Harness h = {0};
+
+                harness_open(&h);
+                harness_log_in(&h);
+                harness_say(&h, span_of(says[i]));
+                h.is_ended = TRUE;
+                harness_expect(&h, "", "* BYE " AUTH_ENDED_TEXT "\r\n");
+                g_assert_true(h.is_closed);
+                harness_close(&h);
+        }
+}
+
 static void
 test_stopping(void)
 {
@@ -505,6 +524,7 @@ main(int argc, char **argv)
         g_test_add_func("/imap/session/RFC 5161: ENABLE", test_enable);
         g_test_add_func("/imap/session/RFC 2971: ID", test_id);
         g_test_add_func("/imap/session/capabilities switched off by client and account", test_switched_off);
+        g_test_add_func("/imap/session/RFC 9051 7.1.5: BYE when the account is gone", test_account_gone);
         g_test_add_func("/imap/session/a stopping server says so", test_stopping);
         g_test_add_func("/imap/session/tasks go on at the reader's pace", test_tasks);
         g_test_add_func("/imap/session/RFC 9585: INPROGRESS", test_progress);

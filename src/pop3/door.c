@@ -54,6 +54,7 @@ const Protocol POP3_PROTOCOL = {
         .close = pop3_session_close,
         .busy = "-ERR [SYS/TEMP] too many connections, come back later\r\n",
         .timed_out = "-ERR [SYS/TEMP] timed out\r\n",
+        .is_amid = pop3_session_is_amid,
         .stopping = "-ERR [SYS/TEMP] shutting down, come back soon\r\n",
         .idle = 10 * USEC_PER_MINUTE, /* RFC 1939 §3: at least */
 };

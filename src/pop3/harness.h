@@ -23,6 +23,7 @@ struct MaildropMessage {
 };
 
 typedef struct Harness {
+        gboolean is_ended; /* the account of who has logged in is not his any more */
         Pop3Door *door;
         Pop3Session *session;
         int fd; /* the client's end */
@@ -58,6 +59,11 @@ gboolean
 session_is_stopping(const Session *session)
 {
         return harness->is_stopping;
+}
+
+void
+session_wake(Session *session)
+{
 }
 
 /* store/store.h --------------------------------------------------------------------------------------------------- */
@@ -207,6 +213,30 @@ gboolean
 auth_has_oauth(const Auth *auth)
 {
         return FALSE;
+}
+
+struct AuthHold {
+        guint8 unused;
+};
+
+AuthHold *
+auth_hold_new(Auth *auth, const Account *account, void (*wake)(gpointer data), gpointer data)
+{
+        AuthHold *hold = g_new0(AuthHold, 1);
+
+        return hold;
+}
+
+void
+auth_hold_free(AuthHold *hold)
+{
+        g_free(hold);
+}
+
+AuthStanding
+auth_hold_look(AuthHold *hold, GError **error)
+{
+        return harness->is_ended ? AUTH_STANDING_ENDED : AUTH_STANDING_HELD;
 }
 
 AuthAnswer

@@ -55,6 +55,7 @@ typedef struct Pop3Session {
         char *user;             /* of USER, until PASS      */
         char *account;          /* who logged in            */
         Maildrop *drop;         /* set: TRANSACTION state   */
+        AuthHold *hold;         /* on the account, while there is a maildrop */
         guint32 n_retrieved;
         SaslExchange *exchange; /* AUTH under way, else NULL */
         Sending sending;
@@ -77,6 +78,7 @@ void pop3_log_fault(const Pop3Session *s, const char *doing, const GError *error
 gboolean pop3_session_open(Session *session);
 SessionNext pop3_session_run(Session *session);
 void pop3_session_close(Session *session);
+gboolean pop3_session_is_amid(const Session *session);   /* a long answer is under way */
 
 /* login.c */
 gboolean pop3_allows_password(const Pop3Session *s);

@@ -79,6 +79,12 @@ refuse_plaintext(Pop3Session *s)
 }
 
 static void
+account_changed(gpointer data)
+{
+        session_wake(&((Pop3Session *) data)->session);
+}
+
+static void
 open_maildrop(Pop3Session *s, Arena *arena, const Account *account)
 {
         g_autoptr(GError) error = NULL;
@@ -87,6 +93,7 @@ open_maildrop(Pop3Session *s, Arena *arena, const Account *account)
         switch (store_maildrop_open(pop3_door(s)->store, account->id, &s->drop, &error)) {
         case MAILDROP_OPEN:
                 s->account = g_steal_pointer(&name);
+                s->hold = auth_hold_new(pop3_door(s)->auth, account, account_changed, s);
                 log_event(&POP3_EVENTS[POP3_EVENT_LOGIN], "client=%s account=%s messages=%u", s->client,
                           log_text(span_of(s->account)), store_maildrop_count(s->drop));
                 stream_printf(s->session.stream, "+OK %u messages, %" G_GUINT64_FORMAT " octets\r\n",

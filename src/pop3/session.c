@@ -335,6 +335,36 @@ step(Pop3Session *s)
         return POP3_STEP_DONE;
 }
 
+gboolean
+pop3_session_is_amid(const Session *session)
+{
+        return ((const Pop3Session *) session)->phase == POP3_PHASE_SENDING;
+}
+
+/* Whose account has been removed or disabled, or has another password, is gone; nothing that was marked is removed. */
+static gboolean
+is_held(Pop3Session *s)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (s->hold == NULL || s->phase != POP3_PHASE_COMMAND)
+                return TRUE;
+        switch (auth_hold_look(s->hold, &error)) {
+        case AUTH_STANDING_HELD:
+                return TRUE;
+        case AUTH_STANDING_ENDED:
+                log_event(&POP3_EVENTS[POP3_EVENT_CLOSED], "client=%s account=%s why=%s", s->client,
+                          log_text(span_of(s->account)), log_text(span_of(AUTH_ENDED_TEXT)));
+                pop3_err(s, "[SYS/PERM] " AUTH_ENDED_TEXT);
+                break;
+        case AUTH_STANDING_FAILED:
+                pop3_log_fault(s, "look for the account", error);
+                pop3_err(s, "[SYS/TEMP] can't look for your account now, come back later");
+                break;
+        }
+        return FALSE;
+}
+
 SessionNext
 pop3_session_run(Session *session)
 {
@@ -343,7 +373,7 @@ pop3_session_run(Session *session)
         if (s->phase == POP3_PHASE_DELAY)
                 pop3_end_delay(s);
         while (s->phase != POP3_PHASE_CLOSE) {
-                if (stream_is_failed(session->stream))
+                if (stream_is_failed(session->stream) || !is_held(s))
                         return SESSION_CLOSE;
                 if (stream_is_full(session->stream) || step(s) == POP3_STEP_AGAIN)
                         return SESSION_PARK;
@@ -372,6 +402,7 @@ pop3_session_close(Session *session)
 
         pop3_sending_end(s);
         g_clear_pointer(&s->drop, store_maildrop_close);
+        g_clear_pointer(&s->hold, auth_hold_free);
         sasl_end(&s->exchange);
         pop3_forget_user(s);
         g_clear_pointer(&s->account, g_free);

@@ -62,6 +62,24 @@ test_no_quit(void)
 }
 
 static void
+test_account_gone(void)
+{
+        Harness h = {0};
+
+        give(&h, "x\r\n");
+        harness_open(&h);
+        log_in(&h);
+        expect(&h, "DELE 1\r\n", "+OK will be deleted at QUIT\r\n");
+        h.is_ended = TRUE;
+        expect(&h, "QUIT\r\n", "-ERR [SYS/PERM] " AUTH_ENDED_TEXT "\r\n");
+        g_assert_true(h.is_closed);
+        POP3_PROTOCOL.close(&h.session->session);
+        g_assert_cmpuint(h.n_updates, ==, 0);
+        g_assert_cmpuint(h.n_open, ==, 0);
+        harness_close(&h);
+}
+
+static void
 test_wrong_password(void)
 {
         static const char say[] = "USER joe\r\nPASS wrong\r\nCAPA\r\n";
@@ -205,6 +223,8 @@ main(int argc, char **argv)
         log_set_level(LOG_ERROR);
         g_test_add_func("/pop3/session/a whole session RFC 1939", test_session);
         g_test_add_func("/pop3/session/nothing is removed without QUIT RFC 1939 §6", test_no_quit);
+        g_test_add_func("/pop3/session/an account that is gone ends its session, and QUIT removes nothing",
+                        test_account_gone);
         g_test_add_func("/pop3/session/a wrong password is answered after a delay RFC 3206", test_wrong_password);
         g_test_add_func("/pop3/session/faults are temporary, half a message is none", test_faults);
         g_test_add_func("/pop3/session/a message goes at its reader's pace", test_slow_reader);

@@ -81,6 +81,7 @@ const Protocol SMTP_PROTOCOL = {
         .busy = SMTP_BUSY,
         .timed_out = SMTP_TIMED_OUT,
         .stopping = SMTP_STOPPING,
+        .is_amid = smtp_session_is_amid,
         .idle = SMTP_IDLE,
 };
 
@@ -93,5 +94,6 @@ const Protocol LMTP_PROTOCOL = {
         .busy = SMTP_BUSY,
         .timed_out = SMTP_TIMED_OUT,
         .stopping = SMTP_STOPPING,
+        .is_amid = smtp_session_is_amid,
         .idle = SMTP_IDLE,
 };

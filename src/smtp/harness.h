@@ -23,6 +23,7 @@ struct Submission {
 };
 
 typedef struct Harness {
+        gboolean is_ended; /* the account of who has logged in is not his any more */
         SmtpDoor *door;
         SmtpSession *session;
         int fd; /* the client's end */
@@ -68,6 +69,11 @@ gboolean
 session_is_stopping(const Session *session)
 {
         return harness->is_stopping;
+}
+
+void
+session_wake(Session *session)
+{
 }
 
 /* intake/intake.h -------------------------------------------------------------------------------------------------- */
@@ -201,6 +207,37 @@ gboolean
 auth_has_oauth(const Auth *auth)
 {
         return FALSE;
+}
+
+struct AuthHold {
+        gboolean may_send;
+};
+
+AuthHold *
+auth_hold_new(Auth *auth, const Account *account, void (*wake)(gpointer data), gpointer data)
+{
+        AuthHold *hold = g_new0(AuthHold, 1);
+
+        hold->may_send = account->may_send;
+        return hold;
+}
+
+void
+auth_hold_free(AuthHold *hold)
+{
+        g_free(hold);
+}
+
+AuthStanding
+auth_hold_look(AuthHold *hold, GError **error)
+{
+        return harness->is_ended ? AUTH_STANDING_ENDED : AUTH_STANDING_HELD;
+}
+
+gboolean
+auth_hold_may_send(const AuthHold *hold)
+{
+        return hold->may_send;
 }
 
 AuthAnswer

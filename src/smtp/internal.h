@@ -42,7 +42,7 @@ typedef enum SmtpPhase {
 /* Who logged in. */
 typedef struct SmtpLogin {
         gint64 account;
-        gboolean may_send;
+        AuthHold *hold;
         Address address;        /* owned by `octets` */
         char *text;             /* local@domain */
         char octets[];
@@ -105,6 +105,7 @@ void smtp_log_fault(const SmtpSession *s, const char *doing, const GError *error
 SessionNext smtp_session_run(Session *session);
 gboolean smtp_session_open(Session *session);
 void smtp_session_close(Session *session);
+gboolean smtp_session_is_amid(const Session *session);   /* a message is coming */
 
 /* transaction.c */
 void smtp_mail(SmtpSession *s, Span args);
@@ -122,6 +123,9 @@ void smtp_auth(SmtpSession *s, Span args);
 SmtpStep smtp_step_handshake(SmtpSession *s);
 SmtpStep smtp_step_auth(SmtpSession *s);
 gboolean smtp_has_auth(const SmtpSession *s);            /* at this door, if not always */
+void smtp_forget_login(SmtpSession *s);
+/* REPLY_NONE: nobody has logged in, or his account is still his; else the session ends with that. */
+SmtpReplyId smtp_check_login(SmtpSession *s);
 const char *smtp_auth_list(const SmtpSession *s, char ret[SASL_LIST_OCTETS]);   /* what can be had now: " PLAIN LOGIN", or "" */
 gboolean smtp_offers_tls(const SmtpSession *s);
 

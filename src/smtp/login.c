@@ -32,11 +32,13 @@ smtp_starttls(SmtpSession *s, Span args)
         stream_flush(s->session.stream);
 }
 
-static void
-forget_login(SmtpSession *s)
+void
+smtp_forget_login(SmtpSession *s)
 {
-        if (s->login != NULL)
+        if (s->login != NULL) {
+                auth_hold_free(s->login->hold);
                 g_free(s->login->text);
+        }
         g_clear_pointer(&s->login, g_free);
         sasl_end(&s->exchange);
 }
@@ -46,7 +48,7 @@ static void
 forget_everything(SmtpSession *s)
 {
         smtp_transaction_end(s);
-        forget_login(s);
+        smtp_forget_login(s);
         g_clear_pointer(&s->helo, g_free);
         s->is_extended = FALSE;
 }
@@ -94,8 +96,14 @@ end_auth(SmtpSession *s, SmtpReplyId id)
         smtp_reply(s, id);
 }
 
+static void
+account_changed(gpointer data)
+{
+        session_wake(&((SmtpSession *) data)->session);
+}
+
 static SmtpLogin *
-login_new(Arena *arena, const Account *account)
+login_new(SmtpSession *s, Arena *arena, const Account *account)
 {
         const Address *a = &account->address;
         SmtpLogin *login = g_malloc(sizeof(SmtpLogin) + a->local.len + a->domain.len);
@@ -104,17 +112,36 @@ login_new(Arena *arena, const Account *account)
         memcpy(octets, a->local.data, a->local.len);
         memcpy(octets + a->local.len, a->domain.data, a->domain.len);
         login->account = account->id;
-        login->may_send = account->may_send;
+        login->hold = auth_hold_new(smtp_door(s)->auth, account, account_changed, s);
         login->address.local = span_make(octets, a->local.len);
         login->address.domain = span_make(octets + a->local.len, a->domain.len);
         login->text = span_dup(address_text(arena, a));
         return login;
 }
 
+SmtpReplyId
+smtp_check_login(SmtpSession *s)
+{
+        g_autoptr(GError) error = NULL;
+
+        if (s->login == NULL)
+                return REPLY_NONE;
+        switch (auth_hold_look(s->login->hold, &error)) {
+        case AUTH_STANDING_HELD:
+                return REPLY_NONE;
+        case AUTH_STANDING_ENDED:
+                return REPLY_LOGIN_ENDED;
+        case AUTH_STANDING_FAILED:
+                break;
+        }
+        smtp_log_fault(s, "look for the account", error);
+        return REPLY_LOGIN_UNKNOWN;
+}
+
 static void
 log_in(SmtpSession *s, Arena *arena, const Account *account)
 {
-        s->login = login_new(arena, account);
+        s->login = login_new(s, arena, account);
         log_event(&SMTP_EVENTS[EVENT_LOGIN], "client=%s account=%s", s->client, log_text(span_of(s->login->text)));
         end_auth(s, REPLY_AUTHENTICATED);
 }

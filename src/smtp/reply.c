@@ -1,6 +1,8 @@
 /* reply.c -- the table of replies. */
 #include "smtp/reply.h"
 
+#include "auth/auth.h"
+
 static const SmtpReply REPLIES[REPLY_LAST] = {
         [REPLY_NONE] = {250, FALSE, "2.0.0", "ok"},
         [REPLY_BYE] = {221, FALSE, "2.0.0", "goodbye"},
@@ -64,6 +66,8 @@ static const SmtpReply REPLIES[REPLY_LAST] = {
 
         [REPLY_TOO_MANY_ERRORS] = {421, FALSE, "4.7.0", "too many errors, closing"},
         [REPLY_TOO_MANY_UNKNOWN] = {421, FALSE, "4.7.0", "too many unknown recipients, come back later"},
+        [REPLY_LOGIN_ENDED] = {421, FALSE, "4.7.0", AUTH_ENDED_TEXT},
+        [REPLY_LOGIN_UNKNOWN] = {421, FALSE, "4.3.0", "can't look for your account now, come back later"},
         [REPLY_STOPPING] = {421, FALSE, "4.3.2", "shutting down, come back soon"},
 };
 

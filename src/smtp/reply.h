@@ -67,6 +67,8 @@ typedef enum SmtpReplyId {
         /* and the connection closes */
         REPLY_TOO_MANY_ERRORS,
         REPLY_TOO_MANY_UNKNOWN,
+        REPLY_LOGIN_ENDED,
+        REPLY_LOGIN_UNKNOWN,
         REPLY_STOPPING,
         REPLY_LAST
 } SmtpReplyId;

@@ -300,6 +300,26 @@ obey(SmtpSession *s, Span line)
 
 /* The loop ------------------------------------------------------------------------------------------------------- */
 
+/* Whose account has been removed or disabled, or has another password, sends nothing more. FALSE has answered. */
+static gboolean
+is_held(SmtpSession *s)
+{
+        SmtpReplyId wrong = s->phase == PHASE_COMMAND ? smtp_check_login(s) : REPLY_NONE;
+
+        if (wrong != REPLY_NONE)
+                smtp_reply(s, wrong);
+        return wrong == REPLY_NONE;
+}
+
+gboolean
+smtp_session_is_amid(const Session *session)
+{
+        const SmtpSession *s = (const SmtpSession *) session;
+
+        return s->phase == PHASE_DATA || s->phase == PHASE_CHUNK ||
+               (s->phase == PHASE_COMMAND && s->transaction != NULL && s->transaction->has_chunks);
+}
+
 /* Only CRLF ends a command (RFC 5321 §2.3.8). */
 static SmtpStep
 step_command(SmtpSession *s)
@@ -321,7 +341,7 @@ step_command(SmtpSession *s)
                 s->phase = PHASE_CLOSE;
                 break;
         }
-        if (s->phase == PHASE_COMMAND && session_is_stopping(&s->session))
+        if (s->phase == PHASE_COMMAND && session_is_stopping(&s->session) && !smtp_session_is_amid(&s->session))
                 smtp_reply(s, REPLY_STOPPING);
         return STEP_DONE;
 }
@@ -356,7 +376,7 @@ smtp_session_run(Session *session)
         if (s->phase == PHASE_DELAY)
                 reply_delayed(s);
         while (s->phase != PHASE_CLOSE) {
-                if (stream_is_failed(session->stream))
+                if (stream_is_failed(session->stream) || !is_held(s))
                         return SESSION_CLOSE;
                 if (stream_is_full(session->stream) || step(s) == STEP_AGAIN)
                         return SESSION_PARK;
@@ -390,10 +410,7 @@ smtp_session_close(Session *session)
         SmtpSession *s = (SmtpSession *) session;
 
         smtp_transaction_end(s);
-        sasl_end(&s->exchange);
+        smtp_forget_login(s);
         g_clear_pointer(&s->delayed_text, g_free);
         g_clear_pointer(&s->helo, g_free);
-        if (s->login != NULL)
-                g_free(s->login->text);
-        g_clear_pointer(&s->login, g_free);
 }

@@ -351,6 +351,30 @@ test_long_auth_line(void)
         harness_close(&h);
 }
 
+/* An account that is removed or disabled sends nothing more, not even what has begun. */
+static void
+test_account_gone(void)
+{
+        static const char *const says[] = {"", "MAIL FROM:<joe@ex.org>\r\nRCPT TO:<ann@ex.org>\r\n",
+                                           "MAIL FROM:<joe@ex.org>\r\nRCPT TO:<ann@ex.org>\r\nDATA\r\nx\r\n",
+                                           "MAIL FROM:<joe@ex.org>\r\nRCPT TO:<ann@ex.org>\r\nBDAT 9 LAST\r\nabc"};
+        static const char *const then[] = {"NOOP\r\n", "DATA\r\n", ".\r\n", "defghi"};
+
+        for (gsize i = 0; i < G_N_ELEMENTS(says); i++) {
+                Harness h = {0};
+
+                harness_open(&h, SMTP_SUBMISSION);
+                h.session->is_loopback = TRUE;
+                harness_say(&h, span_of("EHLO x\r\nAUTH PLAIN AGpvZQByaWdodA==\r\n"));
+                harness_say(&h, span_of(says[i]));
+                h.is_ended = TRUE;
+                expect(&h, then[i], "421 4.7.0 " AUTH_ENDED_TEXT "\r\n");
+                g_assert_true(h.is_closed);
+                g_assert_cmpuint(h.messages->len, ==, 0);
+                harness_close(&h);
+        }
+}
+
 static void
 test_stopping(void)
 {
@@ -537,6 +561,7 @@ main(int argc, char **argv)
         g_test_add_func("/smtp/session/submission wants AUTH, and one's own address RFC 6409 §4.3", test_submission);
         g_test_add_func("/smtp/session/a wrong password is answered after a delay RFC 4954 §6", test_wrong_password);
         g_test_add_func("/smtp/session/a response may have 12288 octets RFC 4954 §4", test_long_auth_line);
+        g_test_add_func("/smtp/session/421 when the account is gone", test_account_gone);
         g_test_add_func("/smtp/session/what is under way is finished before it stops", test_stopping);
         g_test_add_func("/smtp/session/all sequences of five commands RFC 5321 §4.1.4", test_sequences);
         return g_test_run();

@@ -63,7 +63,7 @@ begin(SmtpSession *s, const MailCommand *mail, GError **error)
         IntakeOrigin origin = {
                 .standing = {.origin = smtp_role(s)->origin,
                              .account = login != NULL ? login->account : 0,
-                             .may_send = login != NULL && login->may_send,
+                             .may_send = login != NULL && auth_hold_may_send(login->hold),
                              .sender = &mail->sender},
                 .protocol = protocol,
                 .client = s->client,
@@ -294,9 +294,12 @@ finish_message(SmtpSession *s)
 {
         Transaction *t = s->transaction;
         g_autoptr(GError) error = NULL;
+        SmtpReplyId wrong = smtp_check_login(s); /* the message may have taken its time */
 
         s->phase = PHASE_COMMAND;
-        if (t->decoder.has_bare && !normalises(s)) {
+        if (wrong != REPLY_NONE) {
+                reply_refused(s, wrong);
+        } else if (t->decoder.has_bare && !normalises(s)) {
                 reply_refused(s, REPLY_BARE_NEWLINE);
         } else if (intake_accept(&t->submission, 1, &error)) {
                 reply_accepted(s);
