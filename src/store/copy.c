@@ -479,7 +479,9 @@ run_slices(Copying *c, Copied *ret, GError **error)
 
         c->cost_max = c->store->slice_cost;
         do {
-                answer = change_run(c->store, FALSE, copying_work, c, error);
+                /* MOVE needs no more room than there was: clients "delete" by it, on a full disk too */
+                gboolean is_freeing = c->kind == COPY_MOVES && db_is_full(c->store->db);
+                answer = change_run(c->store, is_freeing, copying_work, c, error);
                 if (answer != CHANGED_DONE)
                         break;
                 note_copied(c, ret);

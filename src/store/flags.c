@@ -320,7 +320,8 @@ store_change_flags(Store *store, gint64 mailbox, const UidSet *set, const FlagCh
         guint64 modseq = 0;
 
         while (!s.is_over) {
-                ChangeAnswer answer = change_run(store, FALSE, flag_slice, &s, error);
+                /* a full disk too: no client deletes anything without \Deleted */
+                ChangeAnswer answer = change_run(store, db_is_full(store->db), flag_slice, &s, error);
                 if (answer != CHANGED_DONE)
                         return answer;
                 modseq = s.modseq != 0 ? s.modseq : modseq;

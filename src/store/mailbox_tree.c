@@ -441,7 +441,7 @@ store_mailbox_rename(Store *store, const Viewer *who, Span from, Span to, GError
                 return MAILBOX_BAD_NAME; /* a mailbox stays its owner's, and no level goes below itself */
         if (strcmp(r.from.name.path, "INBOX") == 0)
                 return r.from.is_own ? rename_inbox(who, &r, to, error) : MAILBOX_IN_USE;
-        answer = tree_run(store, FALSE, rename_mailbox, &r, error);
+        answer = tree_run(store, TRUE, rename_mailbox, &r, error); /* into Trash, on a full disk too */
         if (answer == MAILBOX_DONE)
                 look_log(&r.from, RIGHT_DELETE_MAILBOX);
         return answer;

@@ -248,7 +248,7 @@ tail_fold_all(Store *store, gint64 mailbox, GError **error)
         Folding f = {.store = store, .mailbox = mailbox, .more = TRUE};
 
         while (f.more) {
-                ChangeAnswer answer = change_run(store, FALSE, fold_slice, &f, error);
+                ChangeAnswer answer = change_run(store, db_is_full(store->db), fold_slice, &f, error);
                 if (answer != CHANGED_DONE)
                         return answer;
         }

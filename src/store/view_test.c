@@ -259,6 +259,37 @@ test_unchanged_since(Site *site, gconstpointer data)
         g_assert_cmpuint(g_array_index(modified, UidRange, 1).last, ==, 5);
 }
 
+/* What makes room, or is how clients begin to make some, works below the watermark; what takes room does not. */
+static void
+test_full_disk(Site *site, gconstpointer data)
+{
+        GError *error = NULL;
+        const FlagChange deleted = flag_change(FLAGS_ADD, FLAG_DELETED | FLAG_SEEN);
+        Copied copied;
+
+        deliver_n(site, 10); /* none in a page yet */
+        gint64 inbox = inbox_of(site, 1);
+        change(site, "INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, 1, 'Trash', 5, 0)");
+        g_autoptr(View) view = open_view(site, inbox, 1);
+        CopyRequest request = {.from = inbox, .to = 1000, .reader = 1, .mask = FLAG_SYSTEM};
+        db_set_full(site->db, TRUE);
+        g_assert_cmpint(store_copy(site->store, &request, SET({1, 10}), &copied, &error), ==, CHANGED_FAILED);
+        g_assert_error(error, RESTANTE_ERROR, FAULT_FULL);
+        g_clear_error(&error);
+        (void) change_flags(site, inbox, SET({2, 4}), &deleted);
+        assert_news(view, 1, "2:9 3:9 4:9 ");
+        request.is_move = TRUE;
+        g_assert_cmpint(store_copy(site->store, &request, SET({5, 6}), &copied, &error), ==, CHANGED_DONE);
+        g_assert_no_error(error);
+        g_assert_cmpuint(copied.n, ==, 2);
+        g_array_unref(copied.sources);
+        expunge(site, inbox, NULL);
+        db_set_full(site->db, FALSE);
+        g_autoptr(View) after = open_view(site, inbox, 1);
+        g_assert_cmpuint(view_count(after), ==, 5);
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
 /* Somebody else's \Seen is his own; other flags are everybody's. */
 static void
 test_readers(Site *site, gconstpointer data)
@@ -598,6 +629,7 @@ main(int argc, char **argv)
 #define ADD(path, fn) g_test_add("/store/view/" path, Site, NULL, site_init, fn, site_done)
         ADD("a-view-never-changes-and-tells-what-a-newer-one-has RFC 9051 §2.3", test_views);
         ADD("many-pages", test_many);
+        ADD("flags, MOVE and EXPUNGE work on a full disk", test_full_disk);
         ADD("keywords RFC 9051 §2.3.2", test_keywords);
         ADD("flags-that-may-not-be-changed-stay RFC 4314 §4", test_mask);
         ADD("unchanged-since RFC 7162 §3.1.3", test_unchanged_since);
