@@ -1,10 +1,12 @@
 /* check.c -- settings and certificate, looked at by `restante check`. */
 #include "app/check.h"
+#include "app/housekeeping.h"
 #include "app/settings.h"
 #include "app/site.h"
 #include "base/clock.h"
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 typedef void (*AddFinding)(const char *level, const char *text, gpointer data);
 
@@ -79,6 +81,30 @@ check_oauth(const Settings *settings, AddFinding add, gpointer data)
                 check_secrecy(settings->oauth_keys, add, data);
 }
 
+static void
+check_disk(const Settings *settings, AddFinding add, gpointer data)
+{
+        guint64 reserve = disk_reserve_there(settings->data);
+        struct statvfs v;
+
+        if (statvfs(settings->data, &v) < 0)
+                return;
+        guint64 total = (guint64) v.f_blocks * v.f_frsize, free = (guint64) v.f_bavail * v.f_frsize;
+        gboolean is_short = reserve < disk_reserve(total);
+        guint64 limit = disk_limit(total, settings->disk_minimum, is_short);
+        if (free < limit)
+                add_finding(add, data, "error",
+                            "%s: the disk is nearly full: %" G_GUINT64_FORMAT " octets are free, and mail is refused "
+                            "with 452 below %" G_GUINT64_FORMAT,
+                            settings->data, free, limit);
+        if (is_short && free <= disk_limit(total, settings->disk_minimum, TRUE) + disk_reserve(total))
+                add_finding(add, data, "warning",
+                            "%s/%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                            " octets are set aside for deleting on "
+                            "a full disk; the server makes it whole when there is room",
+                            settings->data, DISK_RESERVE_NAME, reserve, disk_reserve(total));
+}
+
 void
 check_settings(AddFinding add, gpointer data, gpointer app)
 {
@@ -92,6 +118,7 @@ check_settings(AddFinding add, gpointer data, gpointer app)
                 add("warning", postmaster, data);
         check_certificate(settings, add, data);
         check_doors(settings, add, data);
+        check_disk(settings, add, data);
         check_secrecy(settings->key, add, data);
         check_secrecy(secret, add, data);
         check_oauth(settings, add, data);

@@ -4,8 +4,9 @@
 const LogEvent APP_EVENTS[] = {
         [EVENT_SERVER_STARTED] = {"server.started", LOG_INFO,
                                   "The server process serves. clean=no: it was not stopped in order last time."},
-        [EVENT_SERVER_STOPPING] = {"server.stopping", LOG_INFO,
-                                   "The server was told to end: running commands end, for at most 10 s."},
+        [EVENT_SERVER_STOPPING] =
+                {"server.stopping", LOG_INFO,
+                 "The server was told to end: running commands and messages that are coming end, for at most 10 s."},
         [EVENT_SERVER_STOPPED] = {"server.stopped", LOG_INFO, "The server has ended in order."},
         [EVENT_SERVER_RESTARTED] = {"server.restarted", LOG_ERROR,
                                     "The server process died and is started again; nothing acknowledged is lost. "
@@ -24,6 +25,12 @@ const LogEvent APP_EVENTS[] = {
                             "Less than [limits] disk-minimum, or less than 2 % of the disk, is free: new mail is "
                             "refused with 452 until there is room. Reading and deleting go on."},
         [EVENT_DISK_ENOUGH] = {"disk.enough", LOG_INFO, "There is room on the disk again: new mail is taken."},
+        [EVENT_DISK_RESERVE] = {"disk.reserve", LOG_INFO,
+                                "So many octets are set aside (the file `reserve` in the data directory), so that mail "
+                                "can be deleted when nothing else is left. of: as many as there should be."},
+        [EVENT_DISK_RESERVE_GIVEN] = {"disk.reserve-given", LOG_ERROR,
+                                      "Nearly nothing is left on the disk, so the reserve was given up for deleting. "
+                                      "Make room: when that is used up, too, nothing can be deleted any more."},
         [EVENT_CERTIFICATE] =
                 {"tls.expiring", LOG_WARNING,
                  "The certificate expires soon, or has expired: put a new one in its place, then SIGHUP."},

@@ -6,12 +6,13 @@
 #include "store/change.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #define TICK USEC_PER_SEC
 #define RESERVE_OCTETS ((guint64) 128 * 1024 * 1024) /* twice the bound of the WAL */
-#define RESERVE_NAME "reserve"
+#define RESERVE_PART_MIN ((guint64) 512 * 1024)
 #define COMPACT_PIECES 16 /* segments in a row */
 #define PURGE_PIECES 100
 #define TIDY_SPAN (200 * USEC_PER_MS) /* of a second */
@@ -23,9 +24,10 @@ struct Housekeeping {
         SiteRooms *rooms;
         gboolean is_stopping;
         Thread *thread;
-        gboolean is_full, has_reserve;
-        gboolean has_given_up; /* the reserve: its room is for deleting, not for mail */
-        Usec last[16];         /* by task */
+        gboolean is_full;
+        guint64 reserve; /* octets of the file; less than disk_reserve(): what is missing is kept from mail all the same
+                          */
+        Usec last[16];   /* by task */
 };
 
 typedef struct Task {
@@ -35,9 +37,9 @@ typedef struct Task {
 } Task;
 
 guint64
-disk_limit(guint64 total, guint64 minimum, gboolean has_given_up)
+disk_limit(guint64 total, guint64 minimum, gboolean is_reserve_short)
 {
-        return MAX(minimum, total / 50) + (has_given_up ? disk_reserve(total) : 0);
+        return MAX(minimum, total / 50) + (is_reserve_short ? disk_reserve(total) : 0);
 }
 
 guint64
@@ -46,10 +48,33 @@ disk_reserve(guint64 total)
         return MIN(RESERVE_OCTETS, total / 16);
 }
 
-/* Octets set aside, so that a checkpoint and deletions work when nothing is left. */
-static gboolean
-reserve_make(const char *path, guint64 octets)
+guint64
+disk_reserve_there(const char *data)
 {
+        g_autofree char *path = g_build_filename(data, DISK_RESERVE_NAME, NULL);
+        struct stat st;
+
+        return stat(path, &st) == 0 ? (guint64) st.st_size : 0;
+}
+
+void
+disk_give_room(const char *data)
+{
+        g_autofree char *path = g_build_filename(data, DISK_RESERVE_NAME, NULL);
+        guint64 reserve = disk_reserve_there(data);
+        struct statvfs v;
+
+        if (reserve == 0 || statvfs(data, &v) < 0 || (guint64) v.f_bavail * v.f_frsize >= reserve / 8)
+                return;
+        if (unlink(path) == 0)
+                log_event(&APP_EVENTS[EVENT_DISK_RESERVE_GIVEN], "octets=%" G_GUINT64_FORMAT, reserve);
+}
+
+/* Octets set aside, so that a checkpoint and deletions work when nothing is left. A file that is there grows. */
+static void
+reserve_make(const char *data, guint64 octets)
+{
+        g_autofree char *path = g_build_filename(data, DISK_RESERVE_NAME, NULL);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         gboolean is_made = fd >= 0 && posix_fallocate(fd, 0, (off_t) octets) == 0;
 
@@ -57,23 +82,25 @@ reserve_make(const char *path, guint64 octets)
                 close(fd);
         if (!is_made)
                 unlink(path);
-        return is_made;
 }
 
+/* Given up when nearly nothing is left. Of a disk that is too full for all of it, half of what is left is set aside:
+ * somebody else may go on filling it, and then there is something again. */
 static void
 reserve_keep(Housekeeping *keeping, const Settings *settings, guint64 total, guint64 available)
 {
-        g_autofree char *path = g_build_filename(settings->data, RESERVE_NAME, NULL);
-        guint64 octets = disk_reserve(total);
+        guint64 whole = disk_reserve(total), before = keeping->reserve;
 
-        if (keeping->has_reserve && available < octets / 8) {
-                unlink(path);
-                keeping->has_reserve = FALSE;
-                keeping->has_given_up = TRUE;
-        } else if (!keeping->has_reserve && available > disk_limit(total, settings->disk_minimum, TRUE) + octets) {
-                keeping->has_reserve = reserve_make(path, octets);
-                keeping->has_given_up = keeping->has_given_up && !keeping->has_reserve;
-        }
+        if (before > 0 && available < before / 8)
+                disk_give_room(settings->data);
+        else if (before < whole && available > disk_limit(total, settings->disk_minimum, TRUE) + whole)
+                reserve_make(settings->data, whole);
+        else if (before == 0 && keeping->is_full && available / 2 >= RESERVE_PART_MIN)
+                reserve_make(settings->data, MIN(whole, available / 2));
+        keeping->reserve = disk_reserve_there(settings->data);
+        if (keeping->reserve > before)
+                log_event(&APP_EVENTS[EVENT_DISK_RESERVE], "octets=%" G_GUINT64_FORMAT " of=%" G_GUINT64_FORMAT,
+                          keeping->reserve, whole);
 }
 
 static gboolean
@@ -84,7 +111,8 @@ task_disk(Housekeeping *keeping, const SiteRooms *rooms, GError **error)
         if (statvfs(rooms->settings->data, &v) < 0)
                 return fault_errno(error, "%s", rooms->settings->data);
         guint64 total = (guint64) v.f_blocks * v.f_frsize, available = (guint64) v.f_bavail * v.f_frsize;
-        gboolean is_low = available < disk_limit(total, rooms->settings->disk_minimum, keeping->has_given_up);
+        gboolean is_short = keeping->reserve < disk_reserve(total);
+        gboolean is_low = available < disk_limit(total, rooms->settings->disk_minimum, is_short);
 
         if (is_low != keeping->is_full) {
                 db_set_full(keeping->site->db, is_low);
@@ -246,8 +274,7 @@ housekeeping_new(Site *site, GError **error)
 
         keeping->site = site;
         keeping->rooms = site->rooms;
-        g_autofree char *reserve = g_build_filename(site->rooms->settings->data, RESERVE_NAME, NULL);
-        keeping->has_reserve = g_file_test(reserve, G_FILE_TEST_EXISTS);
+        keeping->reserve = disk_reserve_there(site->rooms->settings->data);
         mutex_init(&keeping->mutex, "housekeeping");
         cond_init(&keeping->wake);
         for (gsize i = 0; i < G_N_ELEMENTS(TASKS); i++)

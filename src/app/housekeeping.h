@@ -17,7 +17,12 @@ void housekeeping_set_rooms(Housekeeping *keeping, SiteRooms *rooms);
 /* Waits for the task that runs; NULL is fine. */
 void housekeeping_free(Housekeeping *keeping);
 
-/* Mail is refused while less than this is free: the setting, at least 2 % of the disk, and what the reserve was, once it was given up. */
-guint64 disk_limit(guint64 total, guint64 minimum, gboolean has_given_up);
-/* Octets to set aside on a disk of this size. */
+/* Mail is refused while less than this is free: the setting, at least 2 % of the disk, and what the reserve should have, while that is not whole: its
+ * room is for deleting. */
+guint64 disk_limit(guint64 total, guint64 minimum, gboolean is_reserve_short);
+/* Octets to set aside on a disk of this size, and those that are, in a file of the data directory. */
+#define DISK_RESERVE_NAME "reserve"
 guint64 disk_reserve(guint64 total);
+guint64 disk_reserve_there(const char *data);
+/* Gives the reserve up when nearly nothing else is left: without any room not even the database can be opened. */
+void disk_give_room(const char *data);

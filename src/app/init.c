@@ -214,6 +214,10 @@ init_postmaster(Init *init, GError **error)
                 settings_free(settings);
                 return FALSE;
         }
+        if (!site_make_database(settings, error)) {
+                settings_free(settings);
+                return FALSE;
+        }
         Site *site = site_open(settings, error);
         if (site == NULL)
                 return FALSE;

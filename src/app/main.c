@@ -37,8 +37,8 @@ const Command COMMANDS[] = {
          "restante init /srv/mail --hostname mail.example.com", INIT_OPTIONS, init_run, FALSE},
         {"serve", "serve -c DIR/restante.conf", "run the site in the foreground",
          "Binds all ports, prints one line `ready` on standard output when they are open, and serves. The log goes to "
-         "standard error. SIGTERM lets running commands end (10 s) and exits 0, and whoever is waited for, also amid a "
-         "message, is told to come back; SIGHUP reads restante.conf again: the "
+         "standard error. SIGTERM lets running commands and messages that are coming end (10 s) and exits 0; SIGHUP "
+         "reads restante.conf again: the "
          "difference is logged, and a wrong file changes nothing. A server process that dies is started again within a "
          "second.",
          "restante serve -c /srv/mail/restante.conf", NULL, keeper_run, FALSE},

@@ -1,6 +1,7 @@
 /* site.c -- the rooms of one site, lowest floor first. */
 #include "app/site.h"
 #include "app/check.h"
+#include "app/housekeeping.h"
 #include "base/text.h"
 #include "store/search.h"
 
@@ -207,25 +208,39 @@ site_swap(Site *site, SiteRooms *take_rooms)
         log_set_level(take_rooms->settings->log_level);
 }
 
+/* Nothing is made in its place: who has message bodies and no mailboxes has lost something. One without octets is as
+ * good as none. */
 gboolean
 site_has_database(const Settings *settings, GError **error)
 {
-        g_autofree char *database = g_build_filename(settings->data, "restante.db", NULL);
-        g_autofree char *segments = g_build_filename(settings->data, "segments", NULL);
+        g_autofree char *path = g_build_filename(settings->data, SITE_DATABASE, NULL);
+        struct stat st;
 
-        return g_file_test(database, G_FILE_TEST_EXISTS) || !g_file_test(segments, G_FILE_TEST_EXISTS) ||
-               fault(error, FAULT_INPUT,
-                     "%s is missing, though the site has been in use (%s is there): take it back from a backup, or "
-                     "make "
-                     "a new site with `restante init` elsewhere",
-                     database, segments);
+        if (stat(path, &st) == 0 && st.st_size > 0)
+                return TRUE;
+        return fault(
+                error, FAULT_INPUT,
+                "%s is missing or empty, and with it all accounts and mailboxes: restore it from a backup, or remove "
+                "%s and the site's settings and begin anew with `restante init`",
+                path, settings->data);
+}
+
+gboolean
+site_make_database(const Settings *settings, GError **error)
+{
+        Db *db = db_open(settings->data, error);
+
+        db_close(db);
+        return db != NULL;
 }
 
 static gboolean
 site_open_core(Site *site, const Settings *settings, GError **error)
 {
-        if (!site_has_database(settings, error) || !site_keys(site, settings->data, error) ||
-            (site->db = db_open(settings->data, error)) == NULL ||
+        if (!site_keys(site, settings->data, error) || !site_has_database(settings, error))
+                return FALSE;
+        disk_give_room(settings->data);
+        if ((site->db = db_open(settings->data, error)) == NULL ||
             (site->blob = blob_open(settings->data, site->db, error)) == NULL)
                 return FALSE;
         site->directory = directory_new(site->db);

@@ -105,13 +105,41 @@ def test_a_bad_file_at_reload_changes_nothing(site):
         site.stop()
 
 
-def test_a_database_that_is_gone_is_not_made_anew(site):
-    """An empty one would refuse the mail of everybody who was there."""
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_lost_database_is_named_and_no_other_is_made_in_its_place(site, how):
+    database = site.path / "data" / "restante.db"
+    before = database.read_bytes()
+    for name in ("restante.db", "restante.db-wal", "restante.db-shm"):
+        (site.path / "data" / name).unlink(missing_ok=True)
+    if how == "empty":
+        database.touch()
+    for out in (serve(site), site.try_command("account", "list")):
+        assert out.returncode == 1 and out.stdout == "" and out.stderr.count("\n") == 1
+        assert str(database) in out.stderr and "restore" in out.stderr and "init" in out.stderr
+    assert not database.exists() or database.stat().st_size == 0
+    database.write_bytes(before)
     site.start()
     site.stop()
-    for p in (site.path / "data").glob("restante.db*"):
-        p.unlink()
-    for out in (serve(site), site.try_command("account", "list")):
-        assert out.returncode == 1 and out.stderr.count("\n") == 1
-        assert "restante.db is missing" in out.stderr and "backup" in out.stderr
-    assert not list((site.path / "data").glob("restante.db*"))
+
+
+def test_sigterm_lets_a_message_that_is_coming_end(site):
+    import signal
+    import time
+    site.start()
+    site.command("domain", "add", "t.example")
+    site.account("joe@t.example")
+    with socket.create_connection(("127.0.0.1", site.port("smtp")), timeout=30) as s:
+        f = s.makefile("rb")
+        f.readline()
+        for line, want in ((b"HELO c.example", b"250"), (b"MAIL FROM:<a@b.example>", b"250"), (b"RCPT TO:<joe@t.example>", b"250"), (b"DATA", b"354")):
+            s.sendall(line + b"\r\n")
+            assert f.readline().startswith(want)
+        s.sendall(b"Subject: x\r\n\r\nhal")
+        time.sleep(0.2)
+        site.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        s.sendall(b"f\r\n.\r\n")
+        assert f.readline().startswith(b"250 2.0.0")
+        assert f.readline().startswith(b"421")
+        assert f.readline() == b""
+    assert site.process.wait(timeout=30) == 0
