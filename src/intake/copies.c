@@ -277,6 +277,7 @@ trace_leaf(Message *m, const Leaf *leaf, GError **error)
 {
         char status[16];
         const char *target = address_string(m->arena, leaf->address);
+        Status said = leaf->is_reported ? dsn_status(leaf) : leaf->status; /* as the sender is told */
 
         if (leaf->kind == ROUTE_RELAY || leaf->kind == ROUTE_HOLD)
                 target = arena_printf(m->arena, "%s via %s", target, leaf->route->next_hop);
@@ -286,8 +287,7 @@ trace_leaf(Message *m, const Leaf *leaf, GError **error)
                 .recipient = m->names[leaf->recipient],
                 .outcome = route_kind_name(leaf->is_reported ? ROUTE_BOUNCE : leaf->kind),
                 .target = target,
-                .status = status_text(leaf->status.code != 0 ? leaf->status : STATUS(250, 2, 0, 0), status,
-                                      sizeof(status)),
+                .status = status_text(said.code != 0 ? said : STATUS(250, 2, 0, 0), status, sizeof(status)),
                 .steps = leaf->route->steps,
                 .n_steps = leaf->route->n_steps,
         };

@@ -39,8 +39,7 @@ dsn_collect(Dsn *d)
         }
 }
 
-/* The failure as final: an answer that would have been temporary is none any more. */
-static Status
+Status
 dsn_status(const Leaf *leaf)
 {
         Status s = leaf->status;

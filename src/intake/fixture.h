@@ -304,7 +304,7 @@ site_verify(Site *site)
 /* Every line of the trace, as a table with the columns recipient, outcome, target and steps (which begin with the
  * former three). */
 #define TRACE_LINES                                                                                                    \
-        "(SELECT j.value ->> 0 AS recipient, j.value ->> 1 AS outcome, j.value ->> 2 AS target, j.value AS steps FROM" \
+        "(SELECT j.value ->> 0 AS recipient, j.value ->> 1 AS outcome, j.value ->> 2 AS target, j.value ->> 3 AS status, j.value AS steps FROM" \
         " (SELECT lines FROM trace UNION ALL SELECT lines FROM trace_later) t, json_each(t.lines) j)"
 
 static inline gint64

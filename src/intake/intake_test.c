@@ -450,6 +450,10 @@ test_quota_among_others(Site *site, gconstpointer data)
         g_autofree char *text = site_queue_text(site, &rows[0]);
         g_assert_nonnull(strstr(text, "Final-Recipient: rfc822; small@ex.org\r\nAction: failed\r\nStatus: 5.2.2\r\n"));
         g_assert_null(strstr(text, "joe@ex.org\r\nAction"));
+        g_assert_cmpint(
+                site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE outcome = 'bounce' AND status = '5.2.2'"),
+                ==, 1);
+        g_assert_cmpint(site_number(site, "SELECT count(*) FROM " TRACE_LINES " WHERE status LIKE '4%'"), ==, 0);
         site_verify(site);
         /* and where no DSN may go, the postmaster gets it */
         g_assert_cmpint(site_send(site, "", "joe@ex.org small@ex.org", MESSAGE), ==, INTAKE_ACCEPTED);

@@ -267,5 +267,7 @@ Carried plan_carry_out(Plan *plan, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Rules (rules.c): the mailbox of a DELIVER leaf. */
 gboolean rules_apply(Intake *intake, Arena *arena, Leaf *leaf, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The failure of a reported leaf as final: an answer that would have been temporary is none any more (dsn.c). */
+Status dsn_status(const Leaf *leaf);
 /* DSNs (dsn.c): one about all reported leaves of a message. */
 Submission *dsn_about(const Message *m, GError **error) G_GNUC_WARN_UNUSED_RESULT;
