@@ -349,6 +349,8 @@ login_user(Pop3Client *client, const char *user, const char *password, GError **
 {
         stream_printf(client->stream, "USER %s\r\n", user);
         Pop3Answer answer = pop3_client_status(client, error);
+        if (answer == POP3_REFUSED && (client->caps & POP3_CAP_KNOWN) != 0 && (client->caps & POP3_CAP_USER) == 0)
+                return POP3_NOT_OFFERED; /* as its list of capabilities said */
         if (answer != POP3_OK)
                 return answer;
         stream_printf(client->stream, "PASS %s\r\n", password);
@@ -367,13 +369,13 @@ pop3_client_login(Pop3Client *client, const char *user, const char *password, GE
                 fault(error, FAULT_INPUT, "user or password is empty, too long or holds control characters");
                 return POP3_FAILED;
         }
-        /* USER and PASS are ASCII without the UTF8 command (RFC 6856 §2); some servers offer only SASL. */
+        /* USER and PASS are ASCII without the UTF8 command (RFC 6856 §2); some servers offer only SASL. Others leave
+         * the line USER out of their list and take it all the same (a server without it "might not" take it, RFC 2449
+         * §6.3). */
         if (has_plain && (!is_ascii || (caps & POP3_CAP_USER) == 0))
                 answer = login_plain(client, user, password, error);
-        else if (!knows || (caps & POP3_CAP_USER) != 0)
-                answer = login_user(client, user, password, error);
         else
-                return POP3_NOT_OFFERED;
+                answer = login_user(client, user, password, error);
         answer = judge_login(client, answer);
         /* Capabilities may differ in the TRANSACTION state (RFC 2449 §5). */
         return answer == POP3_OK && knows ? read_capabilities(client, error) : answer;
