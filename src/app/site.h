@@ -37,13 +37,12 @@ typedef struct Site {
         GPtrArray *old_rooms;
 } Site;
 
-/* The database is made once, by init. FALSE: it is gone, and a new one would be an empty site that refuses the mail of all who were there. */
-gboolean site_has_database(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* FAULT_BUSY: another process has it open. settings are taken over in any case. */
 /* The empty database of a new site. */
 gboolean site_make_database(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* FALSE, with an error that says what to do: the database is missing, or has no octets. Such a site is not opened. */
+/* FALSE, with an error that says what to do: the database is missing, or has no octets. Such a site is not opened: a new one would refuse the mail of
+ * all who were there. */
 gboolean site_has_database(const Settings *settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* FAULT_BUSY: another process has it open. settings are taken over in any case. */
 Site *site_open(Settings *take_settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Rooms for other settings, not in force yet. */
 SiteRooms *site_rooms_new(Site *site, Settings *take_settings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
