@@ -362,7 +362,7 @@ test_switched_off(void)
 static void
 test_account_gone(void)
 {
-        static const char *const says[] = {"", "b IDLE\r\n", "b APPEND INBOX {10+}\r\nabc", "b CREATE {3}\r\n"};
+        static const char *const says[] = {"", "b IDLE\r\n", "b CREATE {10+}\r\nabc", "b CREATE {3}\r\n"};
 
         for (gsize i = 0; i < G_N_ELEMENTS(says); i++) {
                 Harness h = {0};
