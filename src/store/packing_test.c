@@ -385,10 +385,11 @@ test_heals(Site *site, gconstpointer data)
         pack_all(site, inbox, FALSE);
         gint64 octets = number(site, "SELECT sum(length(data)) FROM pack_part");
         for (gsize i = 0; i < G_N_ELEMENTS(damages); i++) {
+                change(site, damages[i]);
+                site_close(site); /* what was read before is kept */
+                site_open(site);
                 g_autoptr(View) view = open_view(site, inbox, 1);
                 g_autoptr(SummaryCursor) cursor = cursor_of(site), again = cursor_of(site);
-
-                change(site, damages[i]);
                 assert_messages(site, view, cursor, 5);
                 passes(site, 2);
                 g_assert_cmpuint(complaints(site), ==, 0);
