@@ -360,11 +360,12 @@ def imap_time(port, user, lines):
     return [json.loads(line)["ms"] for line in out.stdout.splitlines()]
 
 
-def imap_steps(port, user):
-    """Milliseconds of each step, by label."""
+def imap_steps(port, user, total):
+    """Milliseconds of each step, by label. Where a look through all bodies takes Dovecot seven seconds it is taken once."""
     imap_time(port, user, ["CREATE Other", "CREATE Copies", "SELECT INBOX", ENVELOPES, fields(THUNDERBIRD), "FETCH 1:* BODY.PEEK[]"])
     result = {}
     for label, lines, times, _ in IMAP_STEPS:
+        times = 1 if total > 10000 and label.startswith("SEARCH BODY") else times
         taken = imap_time(port, user, ["SELECT INBOX"] + lines * times)[1:]
         result[label] = statistics.median(taken[len(lines) - 1::len(lines)])
     return result
@@ -480,7 +481,7 @@ def imap_run(server, user, total):
         result = imap_cold(server, user)
         if indexed > 0:
             result["index us"], result["index octets"] = seconds * 1e6 / indexed, server.index_octets() / indexed
-        result.update(imap_steps(server.imap(), user))
+        result.update(imap_steps(server.imap(), user, total))
         result["mix"], result["mix cpu"] = imap_mix(server.imap(), user, server.process.pid)
     shutil.rmtree(server.directory, ignore_errors=True)
     return result
