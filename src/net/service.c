@@ -30,6 +30,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define WATCH_SPAN              ((Usec) 150)            /* for the next command, before a worker sleeps           */
 #define WORKER_PATIENCE_MS      10000                   /* an idle worker ends after that                          */
 #define WORKERS_KEPT            2                       /* ... unless it is one of so many that wait               */
 #define PAUSE_SPAN              (100 * USEC_PER_MS)     /* accepting rests when descriptors have run out           */
@@ -528,6 +529,30 @@ worker_dispatch(Service *service, guint64 event)
         }
 }
 
+static gboolean
+is_nobody_at_work(Service *service)
+{
+        return atomic_load(&service->n_waiting) == (int) atomic_load(&service->n_workers);
+}
+
+/* Where nobody else works, it is often the client just answered who says the next thing, and at once: a thread that slept
+ * meanwhile would be the longest part of its wait. With others at work there is always something to do. */
+static int
+worker_await(Service *service, struct epoll_event *event)
+{
+        gboolean is_free = FALSE;
+        int n = 0;
+
+        if (is_nobody_at_work(service) && atomic_compare_exchange_strong(&service->is_watched, &is_free, TRUE)) {
+                Usec until = clock_in(WATCH_SPAN);
+                do
+                        n = epoll_wait(service->epoll_fd, event, 1, 0);
+                while (n == 0 && is_nobody_at_work(service) && clock_monotonic() < until);
+                atomic_store(&service->is_watched, FALSE);
+        }
+        return n != 0 ? n : epoll_wait(service->epoll_fd, event, 1, WORKER_PATIENCE_MS);
+}
+
 static void
 worker_main(gpointer data)
 {
@@ -536,7 +561,7 @@ worker_main(gpointer data)
 
         for (;;) {
                 struct epoll_event event;
-                int n = epoll_wait(service->epoll_fd, &event, 1, WORKER_PATIENCE_MS);
+                int n = worker_await(service, &event);
                 if (atomic_load(&service->is_over))
                         break;
                 if (n == 0 && worker_may_leave(service))

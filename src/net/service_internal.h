@@ -62,10 +62,11 @@ struct Service {
         SessionPark *free_slots;
         SessionPark *queue_first, *queue_last;  /* sessions to run that no socket event stands for             */
         Worker *workers, *ended;
-        guint n_workers;
+        _Atomic guint n_workers;                /* changed under the lock                                      */
         guint connections;
         guint64 accepted, refused;
 
+        _Atomic gboolean is_watched;            /* a worker looks for events without sleeping                   */
         atomic_int n_waiting;                   /* workers in epoll_wait or on their way to it                 */
 
         Mutex timers_mutex;                     /* net.timers                                                  */
