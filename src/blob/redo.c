@@ -10,8 +10,8 @@
  *  2. Readers read the segment: the kernel has the record there, whatever the disk has.
  *  3. A slot is used again only after a sync of everything that had been appended when it was written. So a record that
  *     is not on disk in its segment is in its slots.
- *  4. At start, before anything is read or appended, each record that is not whole in its segment is written there from
- *     its slots; then the segment is synced, and only then the slots are free. A crash in between begins anew. Slots may
+ *  4. At start, before anything is read or appended, each record that slots have whole is written to its segment from
+ *     there; then the segment is synced, and only then the slots are free. A crash in between begins anew. Slots may
  *     also hold what is left of older bodies, whose records are whole by 3; and bodies that have no row any more need
  *     nothing.
  *
@@ -183,7 +183,9 @@ redo_one(Blob *blob, const Redo *redo, GError **error)
         gboolean is_done = TRUE;
         Span record;
 
-        if (segment != NULL && !is_whole(segment, place) && redo_record(redo, &record)) {
+        /* Also where it is whole: that may be the kernel's cache, after a sync that failed and ended the process
+         * before. */
+        if (segment != NULL && redo_record(redo, &record)) {
                 struct iovec part = {(void *) record.data, record.len};
                 if (!blob_file_write(segment->fd, place->offset, &part, 1))
                         is_done = fault_errno(error, "segment %u", place->segment);
