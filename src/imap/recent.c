@@ -93,20 +93,6 @@ imap_put_recent(ImapSession *s, gboolean is_first)
         imap_put(s, " RECENT\r\n");
 }
 
-void
-imap_put_entry_flags(ImapSession *s, const View *view, guint32 index)
-{
-        guint64 flags = view_flags(view, index);
-
-        if (imap_recent(s) == NULL || !imap_is_recent(s, view_entry(view, index)->uid)) {
-                imap_put_flags(s, view, flags);
-                return;
-        }
-        imap_put(s, flags != 0 ? "(\\Recent " : "(\\Recent");
-        imap_put_bare_flags(s, view, flags);
-        imap_put(s, ")");
-}
-
 guint8 *
 imap_write_entry_flags(guint8 *at, const View *view, guint64 flags, gboolean is_recent)
 {
@@ -116,4 +102,16 @@ imap_write_entry_flags(guint8 *at, const View *view, guint64 flags, gboolean is_
         guint8 *end = imap_write_flags(at, view, flags);
         at[0] = flags != 0 ? ' ' : ')';
         return flags != 0 ? end : at + 1;
+}
+
+void
+imap_put_entry_flags(ImapSession *s, const View *view, guint32 index)
+{
+        guint64 flags = view_flags(view, index);
+        guint8 *start = stream_reserve(s->session.stream, imap_flags_octets(flags) + strlen("\\Recent "));
+
+        if (start == NULL)
+                return;
+        const guint8 *end = imap_write_entry_flags(start, view, flags, imap_is_recent(s, view_entry(view, index)->uid));
+        stream_commit(s->session.stream, (gsize) (end - start));
 }

@@ -132,7 +132,7 @@ imap_no_fault(ImapSession *s, const char *doing, const GError *error)
 {
         imap_log_fault(s, doing, error);
         if (g_error_matches(error, RESTANTE_ERROR, FAULT_FULL))
-                imap_no(s, "UNAVAILABLE", "the server's disk is full: deleting works, nothing new is kept for now");
+                imap_no(s, "UNAVAILABLE", "the server's disk is full: what is there can be deleted, nothing new is kept");
         else if (error == NULL || g_error_matches(error, RESTANTE_ERROR, FAULT_INTERNAL))
                 imap_no(s, "SERVERBUG", "something is wrong here; it has been logged");
         else
