@@ -241,12 +241,16 @@ static TxnList
 batch_close(Db *db, GError **error)
 {
         hooks_prepare(&db->batch.gathered);
+        mutex_lock(&db->turn);
+        db->stats.begun++;
+        mutex_unlock(&db->turn);
         gboolean is_written = batch_write(db, error);
         guint n_callers = db->batch.n_callers;
         TxnList callers = batch_end(db, is_written);
 
+        MUTEX_SCOPE(&db->turn);
+        db->stats.ended++;
         if (is_written) {
-                MUTEX_SCOPE(&db->turn);
                 db->stats.commits++;
                 db->stats.transactions += n_callers;
                 db->stats.wal_octets = db->wal_octets;

@@ -160,6 +160,8 @@ DbTxn *db_begin_freeing(Db *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* For figures and tests. */
 typedef struct DbStats {
         guint64 commits;        /* batches */
+        guint64 begun, ended;   /* of batches, commits that began and that are over, for better or worse. Nothing has become visible between two moments when
+                                 * `begun` of the second is `ended` of the first: what is committed can be read before it is counted */
         guint64 transactions;   /* callers in them */
         guint64 wal_octets;
         guint64 checkpoints;

@@ -21,6 +21,24 @@ verify_complain(const Verify *v, const char *format, ...)
         v->report(text, v->data);
 }
 
+guint64
+verify_commits_ended(const Verify *v)
+{
+        DbStats stats;
+
+        db_stats(v->store->db, &stats);
+        return stats.ended;
+}
+
+gboolean
+verify_is_written_to(const Verify *v, guint64 ended)
+{
+        DbStats stats;
+
+        db_stats(v->store->db, &stats);
+        return stats.begun != ended;
+}
+
 DbTxn *
 verify_snapshot(const Verify *v, DbTxn **own, GError **error)
 {

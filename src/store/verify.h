@@ -27,6 +27,10 @@ void verify_complain(const Verify *v, const char *format, ...) G_GNUC_PRINTF(2, 
 
 /* The snapshot to look at: `whole`, or a new one, which *own keeps. NULL: a fault. */
 DbTxn *verify_snapshot(const Verify *v, DbTxn **own, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Commits that have ended; and whether anything was committed since there were so many. What is committed is visible before it is counted, so commits that
+ * have begun count. */
+guint64 verify_commits_ended(const Verify *v);
+gboolean verify_is_written_to(const Verify *v, guint64 ended);
 
 /* One row of a table that is walked in snapshots. FALSE: a fault. */
 typedef gboolean (*VerifyRow)(gpointer data, DbTxn *txn, const DbRows *row, GError **error);

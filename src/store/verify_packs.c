@@ -268,15 +268,6 @@ forget_counts(const Packs *p)
         }
 }
 
-static guint64
-commits(const Verify *v)
-{
-        DbStats stats;
-
-        db_stats(v->store->db, &stats);
-        return stats.commits;
-}
-
 static gboolean
 look_once(Packs *p, GError **error)
 {
@@ -302,15 +293,15 @@ look_for_certain(Packs *p, GError **error)
 }
 
 static gboolean
-look(Packs *p, guint64 commits_before, GError **error)
+look(Packs *p, guint64 ended, GError **error)
 {
         for (guint i = 0; i <= LOOKS && p->list->len > 0; i++) {
                 p->is_first_look = i == 0;
                 if (i < LOOKS ? !look_once(p, error) : !look_for_certain(p, error))
                         return FALSE;
-                if (commits(p->v) == commits_before)
+                if (!verify_is_written_to(p->v, ended))
                         break;
-                commits_before = commits(p->v);
+                ended = verify_commits_ended(p->v);
         }
         for (guint i = 0; i < p->list->len; i++) {
                 const PackCheck *pack = p->list->pdata[i];
@@ -354,7 +345,7 @@ check_all(Packs *p, GError **error)
         gboolean is_over = FALSE;
 
         while (!is_over) {
-                guint64 commits_before = commits(p->v);
+                guint64 ended = verify_commits_ended(p->v);
                 p->after = p->last;
                 g_ptr_array_set_size(p->list, 0);
                 while (!is_over && p->list->len < p->v->packs)
@@ -362,7 +353,7 @@ check_all(Packs *p, GError **error)
                                 return FALSE;
                 if (is_over)
                         p->last = G_MAXINT64;
-                if (!look(p, commits_before, error))
+                if (!look(p, ended, error))
                         return FALSE;
         }
         return TRUE;

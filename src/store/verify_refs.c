@@ -204,15 +204,6 @@ look_again(Counting *c, GError **error)
         return keep_unchanged(c, error);
 }
 
-static guint64
-commits(const Verify *v)
-{
-        DbStats stats;
-
-        db_stats(v->store->db, &stats);
-        return stats.commits;
-}
-
 /* In one snapshot, as all of it was at one time. */
 static gboolean
 look_for_certain(Counting *c, GError **error)
@@ -243,15 +234,15 @@ complain_of(const Verify *v, const BodyCount *body)
 }
 
 static gboolean
-look(Counting *c, guint64 commits_before, GError **error)
+look(Counting *c, guint64 ended, GError **error)
 {
         c->is_first_look = TRUE;
         if (!count_all(c, error))
                 return FALSE;
         c->is_first_look = FALSE;
         keep_different(c->bodies);
-        for (guint i = 1; c->bodies->len > 0 && commits(c->v) != commits_before; i++) {
-                commits_before = commits(c->v);
+        for (guint i = 1; c->bodies->len > 0 && verify_is_written_to(c->v, ended); i++) {
+                ended = verify_commits_ended(c->v);
                 if (i == LOOKS) {
                         if (!look_for_certain(c, error))
                                 return FALSE;
@@ -296,7 +287,7 @@ verify_references(const Verify *v, GError **error)
         gboolean is_over = FALSE;
 
         while (!is_over) {
-                guint64 commits_before = commits(v);
+                guint64 ended = verify_commits_ended(v);
                 gint64 n = v->rows;
                 c.after = after;
                 g_array_set_size(list, 0);
@@ -308,7 +299,7 @@ verify_references(const Verify *v, GError **error)
                 }
                 is_over = n < v->rows;
                 c.last = is_over ? G_MAXINT64 : after;
-                if (!look(&c, commits_before, error))
+                if (!look(&c, ended, error))
                         return FALSE;
         }
         return TRUE;
