@@ -15,6 +15,7 @@
 #define BACK_OFF_MOST USEC_PER_HOUR
 #define RELOAD_AFTER USEC_PER_MINUTE        /* when the list of sources could not be read */
 #define INTERRUPTED_WAIT (3 * USEC_PER_SEC) /* a commit may be under way */
+#define CLAIM_WAIT (5 * USEC_PER_MINUTE)    /* by hand, for a run of the schedule to end */
 #define RESULT_OCTETS 300
 
 const LogEvent FETCH_EVENTS[] = {
@@ -376,6 +377,14 @@ account_is_busy(const Fetch *fetch, const char *account)
         return FALSE;
 }
 
+static gboolean
+is_busy(const Fetch *fetch, const char *name, const char *account)
+{
+        const SourceState *state = g_hash_table_lookup(fetch->states, name);
+
+        return (state != NULL && state->is_running) || account_is_busy(fetch, account);
+}
+
 static void
 run_began(Fetch *fetch, SourceState *state)
 {
@@ -543,18 +552,23 @@ fetch_stop(Fetch *fetch, Usec deadline)
 
 /* By hand ---------------------------------------------------------------------------------------------------------- */
 
-/* Its state, marked as running. NULL: it runs already. */
+/* Its state, marked as running, once nobody else is at the account. NULL: somebody still is, after all that time, or
+ * there are no more runs. */
 static SourceState *
 claim(Fetch *fetch, const Source *source, RunMemory *ret_memory)
 {
         const SourceBrief brief = {source->name, source->host, source->user, source->port, source->poll_seconds, FALSE};
         g_autofree char *account = g_strdup_printf("%s:%u/%s", source->host, source->port, source->user);
 
+        Usec until = clock_in(CLAIM_WAIT);
+
         MUTEX_SCOPE(&fetch->lock);
-        SourceState *state = g_hash_table_lookup(fetch->states, source->name);
-        if ((state != NULL && state->is_running) || account_is_busy(fetch, account))
+        while (!fetch->is_stopping && is_busy(fetch, source->name, account) &&
+               cond_wait_until(&fetch->changed, &fetch->lock, until))
+                continue;
+        if (fetch->is_stopping || is_busy(fetch, source->name, account))
                 return NULL;
-        state = note_source(fetch, &brief);
+        SourceState *state = note_source(fetch, &brief);
         *ret_memory = state->memory;
         run_began(fetch, state);
         return state;

@@ -69,9 +69,9 @@ typedef enum FetchAnswer {
         FETCH_FAILED = 0,       /* the error says what, in words for an administrator */
         FETCH_DONE,
         FETCH_MISSING,          /* no such source */
-        FETCH_RUNNING,          /* it is being fetched right now */
+        FETCH_RUNNING,          /* it was being fetched all the five minutes that were waited for that to end; or fetch_stop() came */
 } FetchAnswer;
-/* Poll now and wait; report() is called from the calling thread's work for every message. */
+/* Poll now and wait, first for a run of the schedule that is under way to end; report() is called from the calling thread's work for every message. */
 FetchAnswer fetch_run(Fetch *fetch, const char *name, void (*report)(const FetchReport *report, gpointer data), gpointer data,
                       FetchSummary *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -938,6 +938,42 @@ test_late_batch(House *h, gconstpointer data)
         g_assert_cmpuint(h->provider.mail->len, ==, 1);
 }
 
+static gboolean
+provider_was_asked(House *h)
+{
+        MUTEX_SCOPE(&h->provider.lock);
+        return h->provider.is_busy;
+}
+
+static void
+run_well(gpointer data)
+{
+        (void) run(data);
+}
+
+/* Whoever adds a source and runs it at once meets the first run of the schedule. */
+static void
+test_by_hand_beside_the_schedule(House *h, gconstpointer data)
+{
+        g_autoptr(GError) error = NULL;
+
+        put_many(h, 3);
+        source_add(h, MULTIDROP);
+        DbTxn *turn = db_begin(h->site.db, &error); /* the batch of the schedule waits for it */
+        g_assert_no_error(error);
+        g_assert_true(fetch_start(h->fetch, &error));
+        while (!provider_was_asked(h))
+                g_usleep(1000);
+        Thread *by_hand = thread_new("by-hand", run_well, h, &error);
+        g_assert_no_error(error);
+        g_usleep(100000); /* comes meanwhile: were it slower, it had nothing to wait for */
+        g_assert_cmpint(db_take_commit(turn, &error), ==, DB_COMMITTED);
+        thread_take_join(by_hand);
+        fetch_stop(h->fetch, USEC_NEVER);
+        g_assert_cmpuint(h->provider.mail->len, ==, 0);
+        g_assert_cmpuint(h->provider.n_sessions, ==, 2);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -954,6 +990,7 @@ main(int argc, char **argv)
         ADD("run/unknown, foreign, fallback", test_fates, NULL);
         ADD("run/the domain decides with unknown=policy only", test_domain_policy, NULL);
         ADD("run/odd messages stop nobody", test_odd_messages, NULL);
+        ADD("run/by hand waits for a run of the schedule", test_by_hand_beside_the_schedule, NULL);
         ADD("run/batches pipelined", test_batches, NULL);
         ADD("run/batches in lock-step", test_batches, GINT_TO_POINTER(TRUE));
         ADD("run/breaks anywhere: nothing lost, nothing doubled", test_breaks, NULL);
