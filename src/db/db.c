@@ -63,13 +63,12 @@ wal_truncate(Db *db)
 
 /* The database file is made by us, so that it and its WAL can be read by nobody else. */
 static gboolean
-file_make(const char *path, GError **error)
+file_open(Db *db, GError **error)
 {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-        if (fd < 0)
-                return fault_errno(error, "%s", path);
-        close(fd);
+        db->file_fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (db->file_fd < 0)
+                return fault_errno(error, "%s", db->path);
+        (void) posix_fadvise(db->file_fd, 0, 0, POSIX_FADV_RANDOM); /* it is for single pages: ahead.c says which */
         return TRUE;
 }
 
@@ -77,7 +76,7 @@ static int
 on_wal(void *data, sqlite3 *handle, const char *name, int pages)
 {
         Db *db = data;
-        guint64 octets = (guint64) pages * ((db->index == NULL ? DB_PAGE_OCTETS : INDEX_PAGE_OCTETS) + 24);
+        guint64 octets = (guint64) pages * (db_page_octets(db) + 24);
 
         if (octets < db->wal_octets)
                 db->wal_next = WAL_SOFT_OCTETS; /* it started again from its head */
@@ -109,7 +108,7 @@ writer_recover(Db *db)
 static gboolean
 writer_open(Db *db, GError **error)
 {
-        if (!file_make(db->path, error))
+        if (!file_open(db, error))
                 return FALSE;
         db->writer = db->index == NULL ? conn_open(db->path, CONN_WRITES, NULL, error)
                                        : conn_open(db->path, CONN_WRITES_INDEX, &db->is_damaged, error);
@@ -133,6 +132,7 @@ db_new(char *take_path)
         engine_init();
         db->path = take_path;
         db->lock_fd = -1;
+        db->file_fd = -1;
         db->batch_age_max = BATCH_AGE_MAX;
         mutex_init(&db->turn, "db.turn");
         mutex_init(&db->pool, "db.pool");
@@ -144,7 +144,7 @@ db_new(char *take_path)
 Db *
 db_open(const char *dir, GError **error)
 {
-        g_autoptr(Db) db = db_new(g_build_filename(dir, "restante.db", NULL));
+        g_autoptr(Db) db = db_new(g_build_filename(dir, SITE_FILE, NULL));
 
         db->reserve = g_build_filename(dir, "reserve", NULL);
         if (!lock_take(db, dir, error) || !writer_open(db, error))
@@ -235,6 +235,8 @@ db_close(Db *db)
                 return;
         g_assert(!db->is_taken && db->idle.length == db->n_readers);
         connections_close(db);
+        if (db->file_fd >= 0)
+                close(db->file_fd);
         for (DbTxn *txn; (txn = txn_list_pop(&db->spare)) != NULL;)
                 txn_free(txn);
         if (db->lock_fd >= 0)

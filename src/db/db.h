@@ -152,6 +152,10 @@ DbStep db_get_int(DbTxn *txn, const DbSql *sql, gint64 *ret, GError **error, con
 /* SQL made at run time, for administrators' filters: the text is ours, values are still bound. Prepared and dropped. */
 DbRows *db_query_text(DbTxn *txn, const char *sql, GError **error, const char *format, ...) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Rows with the keys from..to of this table are about to be read, all of them: where the disk must be asked it is asked for their pages at
+ * once. A hint: it changes nothing but the time, and what it can't do it leaves. table: one with an INTEGER PRIMARY KEY. */
+void db_read_ahead(DbTxn *txn, const char *table, gint64 from, gint64 to);
+
 /* Disk watermark: while on, db_begin() answers FAULT_FULL except for txns begun by db_begin_freeing(), which delete. */
 void db_set_full(Db *db, gboolean is_full);
 gboolean db_is_full(const Db *db);

@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 
+#define SITE_FILE          "restante.db"
 #define DB_PAGE_OCTETS     4096
 #define INDEX_PAGE_OCTETS  16384        /* its rows are large */
 #define WRITE_CACHE_KIB    16384
@@ -127,6 +128,7 @@ struct Db {
         char *path;
         char *reserve;          /* path of the reserve file the housekeeping holds, if any */
         int lock_fd;            /* DIR/lock, flocked */
+        int file_fd;            /* the database file, past SQLite. Open as long as any connection is: closing it would end their locks */
         gboolean was_clean;
         gboolean is_open;       /* db_open() succeeded */
         const DbMigration *index; /* schema of an index, else NULL */
@@ -161,6 +163,20 @@ struct Db {
         GQueue idle;            /* Conn, most recently used first */
         guint n_readers;
 };
+
+static inline guint
+db_page_octets(const Db *db)
+{
+        return db->index == NULL ? DB_PAGE_OCTETS : INDEX_PAGE_OCTETS;
+}
+
+/* ahead.c */
+#define AHEAD_PAGES_MAX 4096
+/* The leaves of a table's tree that have the keys from..to, at most so many, as the file has them; the kernel has been asked for them. */
+GArray *tree_leaves(const Db *db, guint32 root, gint64 from, gint64 to);
+/* page: whole, number: its, from 1. Appends the numbers of the children that have keys from..to. FALSE: it has none, or is damaged;
+ * what was appended is then not to be used. */
+gboolean tree_children(Span page, guint32 number, gint64 from, gint64 to, GArray *ret /* of guint32 */) G_GNUC_WARN_UNUSED_RESULT;
 
 /* batch.c */
 DbTxn *txn_new(Db *db);

@@ -198,6 +198,8 @@ read_pages(DbTxn *txn, Core *core, Work *work, GError **error)
         gint64 key = core->mailbox << 32;
         DbStep step;
 
+        db_read_ahead(txn, "page", key, key | (gint64) core->folded);
+        db_read_ahead(txn, "page_state", key, key | (gint64) core->folded);
         g_autoptr(DbRows) rows = db_query(txn, &PAGES_OF_MAILBOX, error, "ii", key, key | (gint64) core->folded);
         if (rows == NULL)
                 return FALSE;
