@@ -166,5 +166,5 @@ db_read_ahead(DbTxn *txn, const char *table, gint64 from, gint64 to)
 
         if (db_get_int(txn, &ROOT_OF_TABLE, &root, NULL, "s", table) != DB_ROW || root <= 0 || root > G_MAXUINT32)
                 return;
-        g_autoptr(GArray) leaves = tree_leaves(txn->db, (guint32) root, from, to);
+        g_array_unref(tree_leaves(txn->db, (guint32) root, from, to));
 }
