@@ -408,14 +408,62 @@ convert_some(iconv_t handle, Octets *o, Scan *s, gboolean is_last)
         return FALSE;
 }
 
-/* The converters forget their state from piece to piece, but at a line end it is the first one again (RFC 1468, 1557).
- */
+/* A letter and its mark are on one line. */
 static Span
 up_to_line_end(Span text)
 {
         const guint8 *lf = text.len > 0 ? memrchr(text.data, '\n', text.len) : NULL;
 
         return lf != NULL ? span_make(text.data, (gsize) (lf + 1 - text.data)) : text;
+}
+
+#define ESCAPE    0x1b
+#define SHIFT_OUT 0x0e
+#define SHIFT_IN  0x0f
+
+/* An escape sequence from its first octet on (ISO/IEC 2022): octets from SP to "/", then one more. */
+static Span
+escape_sequence(Span text)
+{
+        Scan s = scan_from(text);
+        guint8 octet = 0;
+
+        while (scan_any(&s, &octet) && (octet == ESCAPE || (octet >= ' ' && octet <= '/')))
+                continue;
+        return scan_since(&s, text.data);
+}
+
+/* The converters are everybody's and begin anew with each piece. What brings one to where this piece has left it: the
+ * last escape sequence, and for Korean, which has no other, whether it is shifted out. */
+static void
+state_keep(CharsetReader *r, Converter converter, Span text)
+{
+        const guint8 *at = text.len > 0 ? memrchr(text.data, ESCAPE, text.len) : NULL;
+        Span escape = at != NULL ? escape_sequence(span_slice(text, (gsize) (at - text.data), text.len)) : SPAN_EMPTY;
+
+        if (escape.len > 0 && escape.len <= sizeof(r->escape)) {
+                memcpy(r->escape, escape.data, escape.len);
+                r->n_escape = escape.len;
+        }
+        for (gsize i = text.len; converter == ISO_2022_KR && i > 0; i--)
+                if (text.data[i - 1] == SHIFT_OUT || text.data[i - 1] == SHIFT_IN) {
+                        r->is_shifted_out = text.data[i - 1] == SHIFT_OUT;
+                        break;
+                }
+}
+
+static void
+state_restore(const CharsetReader *r, iconv_t handle)
+{
+        char octets[sizeof(r->escape) + 1], nothing[16], *from = octets, *to = nothing;
+        gsize left = r->n_escape, room = sizeof(nothing);
+
+        memcpy(octets, r->escape, r->n_escape);
+        if (r->is_shifted_out)
+                octets[left++] = SHIFT_OUT;
+        iconv(handle, NULL, NULL, NULL, NULL);
+        if (left > 0)
+                (void) iconv(handle, &from, &left, &to, &room);
 }
 
 gsize
@@ -432,11 +480,13 @@ octets_add_charset(Octets *o, CharsetReader *r, Span text, gboolean is_last)
         char held[16];
         Scan s = scan_from(is_last ? text : up_to_line_end(text));
         MUTEX_SCOPE(&kept[found.converter].mutex);
-        iconv(kept[found.converter].handle, NULL, NULL, NULL, NULL);
+        state_restore(r, kept[found.converter].handle);
         while (!scan_at_end(&s) && !o->is_over)
                 if (convert_some(kept[found.converter].handle, o, &s, is_last))
                         break;
         octets_add(o, held_letter(kept[found.converter].handle, held));
+        if (found.converter == ISO_2022_JP || found.converter == ISO_2022_KR)
+                state_keep(r, found.converter, scan_since(&s, text.data));
         return scan_since(&s, text.data).len;
 }
 

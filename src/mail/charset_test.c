@@ -52,20 +52,18 @@ test_guessed(void)
         check("x-user-defined", "\xf6", "\xc3\xb6");
 }
 
-/* A text with states is cut at line ends, where the state is the first one again (RFC 1468). */
+/* A text with states says the same wherever it is cut (RFC 1468, RFC 1557). */
 static void
 test_states(void)
 {
-        static const char text[] = "a\x1b$B%F\x1b(B\r\n\x1b$B%9\x1b(Bz";
-        g_auto(Octets) out = OCTETS_INIT(4096);
-        Span whole = span_of(text);
-        CharsetReader reader = {.charset = span_of("iso-2022-jp")};
-        gsize taken = octets_add_charset(&out, &reader, span_slice(whole, 0, 15), FALSE);
-
-        g_assert_cmpuint(taken, ==, 11);
-        taken += octets_add_charset(&out, &reader, span_slice(whole, taken, whole.len), TRUE);
-        g_assert_cmpuint(taken, ==, whole.len);
-        assert_span(octets_span(&out), "a\xe3\x83\x86\r\n\xe3\x82\xb9z");
+        check("iso-2022-jp",
+                  "a\x1b$B%F\x1b(B\r\n\x1b$B%9\x1b(J\\\x1b(Bz"
+                  "\x1b$@F|K\\",
+                  "a\xe3\x83\x86\r\n\xe3\x82\xb9\xc2\xa5z\xe6\x97\xa5\xe6\x9c\xac");
+        check("iso-2022-kr",
+                  "\x1b$)C\r\na \x0eGQ\x0f b\r\n\x0e"
+                  "1[GQ\x0f\r\nc",
+                  "\r\na \xed\x95\x9c b\r\n\xea\xb8\x80\xed\x95\x9c\r\nc");
 }
 
 #define OCTETS(literal) span_make(literal, sizeof(literal) - 1)
@@ -239,7 +237,7 @@ main(int argc, char **argv)
         g_test_init(&argc, &argv, NULL);
         g_test_add_func("/mail/charset/pieces-make-no-difference", test_pieces);
         g_test_add_func("/mail/charset/without-a-name-utf8-or-windows-1252", test_guessed);
-        g_test_add_func("/mail/charset/states-end-with-the-line RFC 1468", test_states);
+        g_test_add_func("/mail/charset/states-go-over-from-piece-to-piece RFC 1468, 1557", test_states);
         g_test_add_func("/mail/charset/utf-16-by-its-mark-its-zeros-or-its-label RFC 2781 4.3", test_utf16);
         g_test_add_func("/mail/charset/utf-16-that-is-broken", test_utf16_broken);
         g_test_add_func("/mail/charset/utf-16-that-is-utf-8", test_utf16_label_alone);

@@ -122,6 +122,9 @@ gsize octets_add_utf8(Octets *o, Span text, gboolean is_named, gboolean is_last)
 typedef struct CharsetReader {
         Span charset;
         UnicodeReader unicode; /* private; {0} at first */
+        guint8 escape[8];      /* private: where the piece before left the converter */
+        gsize n_escape;
+        gboolean is_shifted_out;
 } CharsetReader;
 gsize octets_add_charset(Octets *o, CharsetReader *r, Span text, gboolean is_last);
 #define CHARSET_LEFT_MAX 64 /* octets that are left at most, unless text has a line end: then the line behind it too */

@@ -3,7 +3,7 @@
 
 #include "store/search_group.h"
 
-#define GROUP_VERSION 2 /* also when texts are read otherwise than before: 2 since UTF-16 is read */
+#define GROUP_VERSION 3 /* also when texts are read otherwise than before: 3 since ISO-2022 is read across pieces */
 #define GROUP_DOCS_MAX (2 * GROUP_SLOTS_MAX)
 #define GROUP_WORDS_MAX (4u << 20) /* octets of all words, unpacked */
 #define GROUP_LISTS_MAX (4u << 20)
