@@ -323,6 +323,41 @@ admin_warn_domains(AdminCall *call, const char *text, const char *so)
         }
 }
 
+static gboolean
+parse_age(Span text, Usec *ret)
+{
+        static const struct {
+                char unit;
+                Usec span;
+        } UNITS[] = {{'s', USEC_PER_SEC}, {'m', USEC_PER_MINUTE}, {'h', USEC_PER_HOUR}, {'d', USEC_PER_DAY}};
+        guint64 n;
+
+        for (gsize i = 0; i < G_N_ELEMENTS(UNITS) && text.len > 1; i++)
+                if (text.data[text.len - 1] == UNITS[i].unit &&
+                    span_to_number(span_slice(text, 0, text.len - 1), 100000, &n)) {
+                        *ret = (Usec) n * UNITS[i].span;
+                        return TRUE;
+                }
+        return FALSE;
+}
+
+gboolean
+admin_since(AdminCall *call, Usec *ret, AdminResult *ret_result)
+{
+        const char *text = admin_option(call, "--since");
+        Usec age;
+
+        *ret = 0;
+        if (text == NULL || clock_parse_iso(text, ret))
+                return TRUE;
+        if (parse_age(span_of(text), &age)) {
+                *ret = MAX(clock_real() - age, 1);
+                return TRUE;
+        }
+        *ret_result = admin_usage(call, "--since %s: give " ADMIN_SINCE, text);
+        return FALSE;
+}
+
 gboolean
 admin_has_domain(AdminCall *call, const char *name, AdminResult *ret_result)
 {

@@ -48,6 +48,10 @@ void json_put(json_t *object, const char *key, json_t *take_value);
 /* An argument that is an address; FALSE: *ret_result is the answer already. */
 gboolean admin_address(AdminCall *call, const char *text, Address *ret, AdminResult *ret_result);
 
+/* The option --since, a time or an age; 0 without it. FALSE: it is neither, and *ret_result says so. */
+gboolean admin_since(AdminCall *call, Usec *ret, AdminResult *ret_result);
+#define ADMIN_SINCE "a date (2026-01-31, 2026-01-31T12:00) or an age (10m, 2h, 3d)"
+
 /* A domain whose objects are listed; FALSE: there is none of that name, and *ret_result says so. */
 gboolean admin_has_domain(AdminCall *call, const char *name, AdminResult *ret_result);
 /* Warn of names in a list that are no domains here: "NAME is no domain here: SO". Each name ends at a comma; of REMOTE:LOCAL the last part

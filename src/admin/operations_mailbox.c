@@ -353,7 +353,7 @@ static AdminResult
 mailbox_undelete(AdminCall *call)
 {
         g_autoptr(GError) error = NULL;
-        const char *name = admin_arg(call, "NAME", 0), *text = admin_option(call, "--since");
+        const char *name = admin_arg(call, "NAME", 0);
         Store *store = admin_rooms(call)->store;
         AdminResult result = ADMIN_DONE;
         const Mailbox *found = NULL;
@@ -361,8 +361,8 @@ mailbox_undelete(AdminCall *call)
         Usec since = 0;
         Viewer who;
 
-        if (text != NULL && !clock_parse_iso(text, &since))
-                return admin_usage(call, "--since %s: YYYY-MM-DD[THH:MM[:SS]][Z] is expected", text);
+        if (!admin_since(call, &since, &result))
+                return result;
         if (!admin_viewer(call, &who, &result))
                 return result;
         MailboxAnswer there =
@@ -539,7 +539,7 @@ const Operation MAILBOX_UNDELETE = {
                 "restore`.",
         .example = "restante mailbox undelete joe@uk.example.com INBOX --since 2026-01-31T12:00",
         .args = {ARG_ADDRESS, ARG_NAME},
-        .options = {{"--since", "TIME", "only what was removed since then: YYYY-MM-DD[THH:MM[:SS]][Z]"}},
+        .options = {{"--since", "TIME", "only what was removed since then: " ADMIN_SINCE}},
         .columns = {{"name", "mailbox"}, {"undeleted", "messages", COLUMN_NUMBER}},
         .run = mailbox_undelete,
 };

@@ -215,6 +215,7 @@ mailboxes(void)
         expect_mailboxes("joe@box.example", "--deleted", "");
 
         done("mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "2026-01-31T12:00Z"));
+        done("mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "2h"));
         expect(ADMIN_USAGE, "--since", NULL, "mailbox", "undelete", WORDS("joe@box.example", "Old", "--since", "noon"));
         expect(ADMIN_REFUSED, "no mailbox", NULL, "mailbox", "undelete", WORDS("joe@box.example", "None"));
         expect(ADMIN_REFUSED, "there is no mailbox ~joe/Old, or this account may not see it", NULL, "mailbox", "alias",
@@ -378,6 +379,7 @@ inject(void)
         test_answer_clear(&answer);
         done("trace", NULL, WORDS("<one@inj.example>"));
         done("trace", NULL, WORDS("--to", "joe@inj.example", "--since", "1h"));
+        done("trace", NULL, WORDS("--max", "5"));
         expect(ADMIN_REFUSED, "no trace of", NULL, "trace", NULL, WORDS("<two@inj.example>"));
         expect(ADMIN_USAGE, "which message", NULL, "trace", NULL, NULL);
         expect(ADMIN_USAGE, "--since", NULL, "trace", NULL, WORDS("--since", "soon"));

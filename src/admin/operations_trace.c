@@ -27,30 +27,10 @@ trace_json(const TraceRecord *r)
         return o;
 }
 
-/* "10m", "2h", "3d" ago, or a date. */
-static gboolean
-trace_since(const char *text, Usec *ret)
-{
-        static const struct {
-                char unit;
-                Usec span;
-        } UNITS[] = {{'s', USEC_PER_SEC}, {'m', USEC_PER_MINUTE}, {'h', USEC_PER_HOUR}, {'d', USEC_PER_DAY}};
-        gsize len = strlen(text);
-        guint64 n;
-
-        for (gsize i = 0; i < G_N_ELEMENTS(UNITS) && len > 1; i++)
-                if (text[len - 1] == UNITS[i].unit && span_to_number(span_make(text, len - 1), 100000, &n)) {
-                        *ret = MAX(clock_real() - (Usec) n * UNITS[i].span, 1);
-                        return TRUE;
-                }
-        return clock_parse_iso(text, ret);
-}
-
 static gboolean
 trace_filter(AdminCall *call, TraceFilter *ret, AdminResult *ret_result)
 {
         const char *what = admin_arg(call, "ID|MESSAGE-ID", 0);
-        const char *since = admin_option(call, "--since");
         const char *max = admin_option(call, "--max");
         guint64 number = 100;
 
@@ -58,19 +38,17 @@ trace_filter(AdminCall *call, TraceFilter *ret, AdminResult *ret_result)
         ret->from = admin_option(call, "--from");
         if (what != NULL && !id_parse(span_of(what), &ret->message))
                 ret->message_id = what;
-        if (since != NULL && !trace_since(since, &ret->since)) {
-                *ret_result = admin_usage(
-                        call, "--since %s: give a date (2026-01-31 or 2026-01-31T12:00) or an age (10m, 2h, 3d)",
-                        since);
+        if (!admin_since(call, &ret->since, ret_result))
                 return FALSE;
-        }
         if (max != NULL && (!span_to_number(span_of(max), TRACE_MAX, &number) || number == 0)) {
                 *ret_result = admin_usage(call, "--max %s: give a number from 1 to %d", max, TRACE_MAX);
                 return FALSE;
         }
         ret->max = (gsize) number;
-        if (what == NULL && ret->to == NULL && ret->from == NULL && since == NULL) {
-                *ret_result = admin_usage(call, "which message? Give its id or Message-ID, --to, --from or --since");
+        if (what == NULL && ret->to == NULL && ret->from == NULL && admin_option(call, "--since") == NULL &&
+            max == NULL) {
+                *ret_result = admin_usage(
+                        call, "which message? Give its id or Message-ID, --to, --from or --since; or --max for the newest");
                 return FALSE;
         }
         return TRUE;
@@ -112,7 +90,7 @@ const Operation TRACE = {
         .args = {{"ID|MESSAGE-ID", TRUE, FALSE, "an id of this server, or the message's Message-ID"}},
         .options = {{"--to", "ADDRESS", "recipient, as the sender gave it"},
                     {"--from", "ADDRESS", "sender of the envelope"},
-                    {"--since", "TIME", "a date (2026-01-31, 2026-01-31T12:00) or an age (10m, 2h, 3d)"},
+                    {"--since", "TIME", ADMIN_SINCE},
                     {"--max", "N", "at most so many; 100 without it"}},
         .columns = {{"id", "id"},
                     {"at", "time", COLUMN_TIME},
