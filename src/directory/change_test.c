@@ -280,6 +280,8 @@ test_templates(void)
                 {"t", "alias=:~ann/Team", CHANGE_INVALID},
                 {"t", "mailboxes=Sent special-use=Sent:outgoing", CHANGE_INVALID},
                 {"t", "special-use=Sent:sent", CHANGE_INVALID}, /* not among its mailboxes */
+                {"t", "mailboxes=Sent,Team alias=Team:~office/Team", CHANGE_INVALID}, /* one name, two mailboxes */
+                {"t", "alias=inbox:~office/Team", CHANGE_INVALID},
                 {"t", "mailboxes=A,,B", CHANGE_INVALID},
                 {"t", "mailboxes=Sent,Work/2026 special-use=Sent:SENT alias=Team:~office/Team quota=1000", CHANGE_DONE},
                 {"t", NULL, CHANGE_EXISTS},

@@ -155,6 +155,11 @@ set_pairs(Arena *arena, Template *template, const KeyValue *pairs, gsize n, GErr
                 if (!list_has(&template->mailboxes, template->special_uses.at[i].name))
                         return directory_refuse(error, CHANGE_INVALID, "special-use: %s is not among mailboxes",
                                                 template->special_uses.at[i].name);
+        for (gsize i = 0; i < template->aliases.n && answer == CHANGE_DONE; i++) {
+                const char *name = template->aliases.at[i].name;
+                if (g_ascii_strcasecmp(name, "INBOX") == 0 || list_has(&template->mailboxes, name))
+                        return directory_refuse(error, CHANGE_INVALID, "alias: %s is a mailbox already", name);
+        }
         return answer;
 }
 
