@@ -48,7 +48,8 @@ trace_filter(AdminCall *call, TraceFilter *ret, AdminResult *ret_result)
         if (what == NULL && ret->to == NULL && ret->from == NULL && admin_option(call, "--since") == NULL &&
             max == NULL) {
                 *ret_result = admin_usage(
-                        call, "which message? Give its id or Message-ID, --to, --from or --since; or --max for the newest");
+                        call,
+                        "which message? Give its id or Message-ID, --to, --from or --since; or --max for the newest");
                 return FALSE;
         }
         return TRUE;

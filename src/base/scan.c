@@ -1,13 +1,13 @@
 #include "base/scan.h"
 
-#define LOW(octet)  (G_GUINT64_CONSTANT(1) << (octet))        /* 0x00-0x3f, first word  */
-#define HIGH(octet) (G_GUINT64_CONSTANT(1) << ((octet) - 64)) /* 0x40-0x7f, second word */
+#define LOW(octet) (G_GUINT64_CONSTANT(1) << (octet))        /* 0x00-0x3f, first word  */
+#define HIGH(octet) (G_GUINT64_CONSTANT(1) << ((octet) -64)) /* 0x40-0x7f, second word */
 
-#define DIGITS      G_GUINT64_CONSTANT(0x03ff000000000000)
-#define LETTERS     G_GUINT64_CONSTANT(0x07fffffe07fffffe)
-#define PRINT_LOW   G_GUINT64_CONSTANT(0xfffffffe00000000)
-#define PRINT_HIGH  G_GUINT64_CONSTANT(0x7fffffffffffffff)
-#define ALL         (~G_GUINT64_CONSTANT(0))
+#define DIGITS G_GUINT64_CONSTANT(0x03ff000000000000)
+#define LETTERS G_GUINT64_CONSTANT(0x07fffffe07fffffe)
+#define PRINT_LOW G_GUINT64_CONSTANT(0xfffffffe00000000)
+#define PRINT_HIGH G_GUINT64_CONSTANT(0x7fffffffffffffff)
+#define ALL (~G_GUINT64_CONSTANT(0))
 
 #define ATEXT_LOW                                                                                                      \
         (DIGITS | LOW('!') | LOW('#') | LOW('$') | LOW('%') | LOW('&') | LOW('\'') | LOW('*') | LOW('+') | LOW('-') |  \
@@ -168,30 +168,22 @@ scan_u64(Scan *s, guint64 *ret)
         return TRUE;
 }
 
-gboolean
-scan_varint(Scan *s, guint64 max, guint64 *ret)
+const guint8 *
+scan_varint_behind(const guint8 *at, const guint8 *end, guint64 max, guint64 *ret)
 {
         guint64 value = 0;
-        Scan look = *s;
-        guint8 octet;
 
-        if (s->at < s->end && *s->at < 0x80 && *s->at <= max) { /* most of them */
-                *ret = *s->at++;
-                return TRUE;
-        }
-        for (guint shift = 0; shift < 70; shift += 7) {
-                if (!scan_any(&look, &octet))
-                        return FALSE;
+        for (guint shift = 0; at < end && shift < 70; shift += 7) {
+                guint8 octet = *at++;
                 if (shift == 63 && octet > 1) /* the tenth octet has one bit left of 64, and must be the last */
-                        return FALSE;
+                        return NULL;
                 value |= (guint64) (octet & 0x7f) << shift;
                 if ((octet & 0x80) != 0)
                         continue;
                 if (value > max)
-                        return FALSE;
-                *s = look;
+                        return NULL;
                 *ret = value;
-                return TRUE;
+                return at;
         }
-        return FALSE;
+        return NULL;
 }

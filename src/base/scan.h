@@ -159,4 +159,20 @@ gboolean span_to_number(Span s, guint64 max, guint64 *ret);
 gboolean scan_u8(Scan *s, guint8 *ret);
 gboolean scan_u32(Scan *s, guint32 *ret);
 gboolean scan_u64(Scan *s, guint64 *ret);
-gboolean scan_varint(Scan *s, guint64 max, guint64 *ret);       /* LEB128, at most 10 octets, minimal or not */
+/* Of scan_varint(): where the octets behind it begin, or NULL. */
+const guint8 *scan_varint_behind(const guint8 *at, const guint8 *end, guint64 max, guint64 *ret);
+
+/* LEB128, at most 10 octets, minimal or not. */
+static inline gboolean
+scan_varint(Scan *s, guint64 max, guint64 *ret)
+{
+        if (s->at < s->end && *s->at < 0x80 && *s->at <= max) { /* most of them */
+                *ret = *s->at++;
+                return TRUE;
+        }
+        const guint8 *behind = scan_varint_behind(s->at, s->end, max, ret);
+        if (behind == NULL)
+                return FALSE;
+        s->at = behind;
+        return TRUE;
+}

@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 #define FILE_HEADER_OCTETS 100 /* before the header of page 1 */
-#define INNER_TABLE_PAGE   5
-#define DEPTH_MAX          8 /* as deep as 2^32 pages can be, with room to spare */
+#define INNER_TABLE_PAGE 5
+#define DEPTH_MAX 8 /* as deep as 2^32 pages can be, with room to spare */
 
+DB_SQL(ROOTS, "SELECT rootpage FROM sqlite_schema WHERE rootpage > 0");
 DB_SQL(ROOT_OF_TABLE, "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?");
 
 static gboolean
@@ -167,4 +168,19 @@ db_read_ahead(DbTxn *txn, const char *table, gint64 from, gint64 to)
         if (db_get_int(txn, &ROOT_OF_TABLE, &root, NULL, "s", table) != DB_ROW || root <= 0 || root > G_MAXUINT32)
                 return;
         g_array_unref(tree_leaves(txn->db, (guint32) root, from, to));
+}
+
+/* They lie together at the head of the file, so this is one request or two; each look-up begins at one. */
+void
+ahead_roots(Db *db)
+{
+        g_autoptr(GArray) roots = g_array_new(FALSE, FALSE, sizeof(guint32));
+        g_autoptr(DbTxn) txn = db_begin_read(db, NULL);
+        g_autoptr(DbRows) rows = txn != NULL ? db_query(txn, &ROOTS, NULL, "") : NULL;
+
+        while (rows != NULL && roots->len < AHEAD_PAGES_MAX && db_rows_next(rows, NULL) == DB_ROW) {
+                guint32 root = (guint32) db_int(rows, 0);
+                g_array_append_val(roots, root);
+        }
+        ask_for(db, roots);
 }

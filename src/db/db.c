@@ -150,6 +150,7 @@ db_open(const char *dir, GError **error)
         if (!lock_take(db, dir, error) || !writer_open(db, error))
                 return NULL;
         db->is_open = TRUE;
+        ahead_roots(db);
         return g_steal_pointer(&db);
 }
 

@@ -172,6 +172,8 @@ db_page_octets(const Db *db)
 
 /* ahead.c */
 #define AHEAD_PAGES_MAX 4096
+/* Asks for the roots of all tables and their indices. */
+void ahead_roots(Db *db);
 /* The leaves of a table's tree that have the keys from..to, at most so many, as the file has them; the kernel has been asked for them. */
 GArray *tree_leaves(const Db *db, guint32 root, gint64 from, gint64 to);
 /* page: whole, number: its, from 1. Appends the numbers of the children that have keys from..to. FALSE: it has none, or is damaged;

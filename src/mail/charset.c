@@ -417,9 +417,9 @@ up_to_line_end(Span text)
         return lf != NULL ? span_make(text.data, (gsize) (lf + 1 - text.data)) : text;
 }
 
-#define ESCAPE    0x1b
+#define ESCAPE 0x1b
 #define SHIFT_OUT 0x0e
-#define SHIFT_IN  0x0f
+#define SHIFT_IN 0x0f
 
 /* An escape sequence from its first octet on (ISO/IEC 2022): octets from SP to "/", then one more. */
 static Span

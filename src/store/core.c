@@ -1,6 +1,8 @@
 /* core.c -- reading the state of a mailbox: all of it, or what has changed since the state before. */
 #include "store/core.h"
 
+#include <sys/mman.h>
+
 DB_SQL(ROW_OF_MAILBOX, "SELECT account, uid_validity, uid_next, modseq, folded, forgotten, keywords FROM mailbox"
                        " WHERE id = ? AND deleted_at IS NULL");
 DB_SQL(PAGES_OF_MAILBOX, "SELECT p.key, p.data, s.data FROM page p JOIN page_state s ON s.key = p.key"
@@ -63,13 +65,69 @@ keywords_flags(const Keywords *keywords)
         return FLAG_SYSTEM | ((bits < 64 ? (guint64) 1 << bits : 0) - ((guint64) 1 << FLAG_KEYWORD_FIRST));
 }
 
+/* Where the blocks of a large mailbox that is read whole are cut from: memory that the kernel gives at once. Given page
+ * by page, as each is touched first, it takes longer than all that is read into it. */
+struct Slab {
+        gint refs; /* its blocks, and who cuts */
+        gsize octets, used;
+};
+
+#define BLOCK_OCTETS_MAX (sizeof(Block) + PAGE_ENTRIES * sizeof(ViewEntry))
+#define SLAB_BLOCKS_MAX 64
+#define BLOCKS_BEFORE_SLAB 16
+
+static void
+slab_unref(Slab *slab)
+{
+        if (slab != NULL && g_atomic_int_dec_and_test(&slab->refs))
+                (void) munmap(slab, slab->octets);
+}
+
+/* NULL: no memory; single blocks may do. */
+static Slab *
+slab_new(guint n_blocks)
+{
+        gsize octets = sizeof(Slab) + n_blocks * BLOCK_OCTETS_MAX;
+        Slab *slab = mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+        if (slab == MAP_FAILED)
+                return NULL;
+        *slab = (Slab){.refs = 1, .octets = octets, .used = sizeof(Slab)};
+        return slab;
+}
+
+static Block *
+block_init(Block *block, Slab *slab, guint32 first)
+{
+        *block = (Block){.refs = 1, .slab = slab, .first = first, .all = G_MAXUINT64};
+        return block;
+}
+
 Block *
 block_new(guint32 first, guint room)
 {
-        Block *block = g_malloc(sizeof(Block) + room * sizeof(ViewEntry));
+        return block_init(g_malloc(sizeof(Block) + room * sizeof(ViewEntry)), NULL, first);
+}
 
-        *block = (Block){.refs = 1, .first = first, .all = G_MAXUINT64};
-        return block;
+/* The same, of a slab; *slab is followed by another when it is used up. The slabs of a mailbox grow with it, so that a
+ * third of what they have is unused at most. */
+static Block *
+block_cut(Slab **slab, guint n_before, guint32 first, guint room)
+{
+        gsize octets = sizeof(Block) + room * sizeof(ViewEntry);
+
+        if (n_before < BLOCKS_BEFORE_SLAB)
+                return block_new(first, room);
+        if (*slab == NULL || (*slab)->octets - (*slab)->used < octets) {
+                slab_unref(*slab);
+                *slab = slab_new(MIN(n_before / 2, SLAB_BLOCKS_MAX));
+        }
+        if (*slab == NULL)
+                return block_new(first, room);
+        Block *block = (Block *) (gpointer) ((guint8 *) *slab + (*slab)->used);
+        (*slab)->used += octets;
+        g_atomic_int_inc(&(*slab)->refs);
+        return block_init(block, *slab, first);
 }
 
 static void
@@ -77,7 +135,11 @@ block_unref(gpointer data)
 {
         Block *block = data;
 
-        if (g_atomic_int_dec_and_test(&block->refs))
+        if (!g_atomic_int_dec_and_test(&block->refs))
+                return;
+        if (block->slab != NULL)
+                slab_unref(block->slab);
+        else
                 g_free(block);
 }
 
@@ -94,16 +156,42 @@ blocks_new(void)
         return g_ptr_array_new_with_free_func(block_unref);
 }
 
-void
-block_add(Block *block, const ViewEntry *entry, guint place)
+/* The entry that stands behind those it has is its too. */
+static void
+block_count(Block *block, guint place)
 {
-        block->place[block->n] = (guint8) place;
-        block->entries[block->n++] = *entry;
+        const ViewEntry *entry = &block->entries[block->n];
+
+        block->place[block->n++] = (guint8) place;
         block->unseen += (entry->flags & FLAG_SEEN) == 0;
         block->deleted += (entry->flags & FLAG_DELETED) != 0;
         block->octets += entry->size;
         block->any |= entry->flags;
         block->all &= entry->flags;
+}
+
+void
+block_add(Block *block, const ViewEntry *entry, guint place)
+{
+        block->entries[block->n] = *entry;
+        block_count(block, place);
+}
+
+/* Of a page's entries, which were read into it, those that are here, with their flags and MODSEQ. */
+static void
+block_take_here(Block *block, const State *states, guint n)
+{
+        for (guint i = 0; i < n; i++) {
+                ViewEntry *entry = &block->entries[block->n];
+
+                if (states[i].fate != FATE_HERE)
+                        continue;
+                if (block->n != i)
+                        *entry = block->entries[i];
+                entry->flags = states[i].flags;
+                entry->modseq = states[i].modseq;
+                block_count(block, i);
+        }
 }
 
 Core *
@@ -163,39 +251,31 @@ core_add(Core *core, Block *block)
                 block_unref(block);
 }
 
-/* work: room for a page's entries and states. */
-typedef struct Work {
-        ViewEntry entries[PAGE_ENTRIES];
-        State states[PAGE_ENTRIES];
-} Work;
-
-/* The block of the page in this row. */
+/* The block of the page in this row. states: room for PAGE_ENTRIES. slab: see block_cut(); NULL: it is a single one. */
 static gboolean
-add_page(Core *core, const DbRows *row, Work *work, GError **error)
+add_page(Core *core, const DbRows *row, State *states, Slab **slab, GError **error)
 {
         gint64 key = db_int(row, 0);
         guint32 first = (guint32) (key & G_MAXUINT32);
         guint n, n_states;
 
-        if (!page_get(db_bytes(row, 1), first, work->entries, &n) ||
-            !state_get(db_bytes(row, 2), work->states, &n_states) || n != n_states)
+        if (!state_get(db_bytes(row, 2), states, &n_states))
                 return page_damaged(key, error);
-        Block *block = block_new(first, n);
-        for (guint i = 0; i < n; i++) {
-                if (work->states[i].fate != FATE_HERE)
-                        continue;
-                work->entries[i].flags = work->states[i].flags;
-                work->entries[i].modseq = work->states[i].modseq;
-                block_add(block, &work->entries[i], i);
+        Block *block = slab != NULL ? block_cut(slab, core->blocks->len, first, n_states) : block_new(first, n_states);
+        if (!page_get(db_bytes(row, 1), first, block->entries, n_states, &n) || n != n_states) {
+                block_unref(block);
+                return page_damaged(key, error);
         }
+        block_take_here(block, states, n);
         core_add(core, block);
         return TRUE;
 }
 
 static gboolean
-read_pages(DbTxn *txn, Core *core, Work *work, GError **error)
+read_pages(DbTxn *txn, Core *core, State *states, GError **error)
 {
         gint64 key = core->mailbox << 32;
+        Slab *slab = NULL;
         DbStep step;
 
         db_read_ahead(txn, "page", key, key | (gint64) core->folded);
@@ -203,22 +283,22 @@ read_pages(DbTxn *txn, Core *core, Work *work, GError **error)
         g_autoptr(DbRows) rows = db_query(txn, &PAGES_OF_MAILBOX, error, "ii", key, key | (gint64) core->folded);
         if (rows == NULL)
                 return FALSE;
-        while ((step = db_rows_next(rows, error)) == DB_ROW)
-                if (!add_page(core, rows, work, error))
-                        return FALSE;
+        while ((step = db_rows_next(rows, error)) == DB_ROW && add_page(core, rows, states, &slab, error))
+                continue;
+        slab_unref(slab);
         return step == DB_ROW_END;
 }
 
 /* One page anew; it may be gone. */
 static gboolean
-read_page(DbTxn *txn, Core *core, guint32 first, Work *work, GError **error)
+read_page(DbTxn *txn, Core *core, guint32 first, State *states, GError **error)
 {
         gint64 key = core->mailbox << 32 | first;
 
         g_autoptr(DbRows) rows = db_query(txn, &PAGE_BY_KEY, error, "i", key);
         switch (rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED) {
         case DB_ROW:
-                return add_page(core, rows, work, error);
+                return add_page(core, rows, states, NULL, error);
         case DB_ROW_END:
                 return TRUE;
         case DB_ROW_FAILED:
@@ -229,7 +309,7 @@ read_page(DbTxn *txn, Core *core, guint32 first, Work *work, GError **error)
 
 /* The same page with other flags, less what has gone. */
 static gboolean
-read_state(DbTxn *txn, Core *core, const Block *before, Work *work, GError **error)
+read_state(DbTxn *txn, Core *core, const Block *before, State *states, GError **error)
 {
         gint64 key = core->mailbox << 32 | before->first;
         guint n;
@@ -238,11 +318,11 @@ read_state(DbTxn *txn, Core *core, const Block *before, Work *work, GError **err
         DbStep step = rows != NULL ? db_rows_next(rows, error) : DB_ROW_FAILED;
         if (step == DB_ROW_FAILED)
                 return FALSE;
-        if (step == DB_ROW_END || !state_get(db_bytes(rows, 0), work->states, &n) || before->place[before->n - 1] >= n)
+        if (step == DB_ROW_END || !state_get(db_bytes(rows, 0), states, &n) || before->place[before->n - 1] >= n)
                 return page_damaged(key, error);
         Block *block = block_new(before->first, before->n);
         for (guint i = 0; i < before->n; i++) {
-                const State *state = &work->states[before->place[i]];
+                const State *state = &states[before->place[i]];
                 ViewEntry entry = before->entries[i];
                 if (state->fate != FATE_HERE)
                         continue;
@@ -283,7 +363,7 @@ marks_of_pages(GArray *marks)
 
 /* The blocks of the state before and the marked pages, merged. */
 static gboolean
-merge_pages(DbTxn *txn, Core *core, const Core *before, const GArray *marks, Work *work, GError **error)
+merge_pages(DbTxn *txn, Core *core, const Core *before, const GArray *marks, State *states, GError **error)
 {
         guint at = 0;
 
@@ -295,7 +375,7 @@ merge_pages(DbTxn *txn, Core *core, const Core *before, const GArray *marks, Wor
                         mark = &g_array_index(marks, Mark, at);
                         if (block != NULL && mark->number >= block->first)
                                 break;
-                        if (mark->kind != MARK_STATE && !read_page(txn, core, (guint32) mark->number, work, error))
+                        if (mark->kind != MARK_STATE && !read_page(txn, core, (guint32) mark->number, states, error))
                                 return FALSE;
                 }
                 if (block == NULL)
@@ -306,8 +386,8 @@ merge_pages(DbTxn *txn, Core *core, const Core *before, const GArray *marks, Wor
                         continue;
                 }
                 at++;
-                if (!(mark->kind == MARK_STATE ? read_state(txn, core, block, work, error)
-                                               : read_page(txn, core, block->first, work, error)))
+                if (!(mark->kind == MARK_STATE ? read_state(txn, core, block, states, error)
+                                               : read_page(txn, core, block->first, states, error)))
                         return FALSE;
         }
         return TRUE;
@@ -426,12 +506,13 @@ core_sum_up(Core *core)
 static gboolean
 read_entries(DbTxn *txn, Core *core, const Core *before, GArray *marks, GError **error)
 {
-        g_autofree Work *work = g_new(Work, 1);
+        g_autofree State *states = g_new(State, PAGE_ENTRIES);
         Tail tail = {.core = core};
         guint32 after = core->folded;
 
         marks_of_pages(marks);
-        if (!(before != NULL ? merge_pages(txn, core, before, marks, work, error) : read_pages(txn, core, work, error)))
+        if (!(before != NULL ? merge_pages(txn, core, before, marks, states, error)
+                             : read_pages(txn, core, states, error)))
                 return FALSE;
         core->n_page_blocks = core->blocks->len;
         if (before != NULL)

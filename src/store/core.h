@@ -9,8 +9,11 @@
 #include "store/page.h"
 #include "store/registry.h"
 
+typedef struct Slab Slab;
+
 typedef struct Block {
         gint refs;
+        Slab *slab;     /* that it was cut from, or NULL */
         guint32 first;  /* of its page; 0: of the tail */
         guint32 n, unseen, deleted;
         guint64 octets; /* of the copies */

@@ -184,7 +184,7 @@ places_read(Places *places, DbTxn *txn, gint64 mailbox, guint32 uid, const ViewE
         if (step != DB_ROW)
                 return step == DB_ROW_END;
         gint64 key = db_int(row, 0);
-        if (!page_get(db_bytes(row, 1), (guint32) (key & G_MAXUINT32), places->entries, &places->n))
+        if (!page_get(db_bytes(row, 1), (guint32) (key & G_MAXUINT32), places->entries, PAGE_ENTRIES, &places->n))
                 return page_damaged(key, error);
         places->first = (guint32) (key & G_MAXUINT32);
         places->mailbox = mailbox;

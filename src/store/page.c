@@ -75,21 +75,36 @@ put_column(GByteArray *out, const guint64 *values, guint n)
 }
 
 static gboolean
+get_differences(Scan *s, guint64 value, guint64 *ret_values, guint n)
+{
+        Scan in = *s;
+        guint64 step;
+
+        for (guint i = 0; i < n; i++) {
+                if (!scan_varint(&in, G_MAXUINT64, &step))
+                        return FALSE;
+                ret_values[i] = value += unzigzag(step);
+        }
+        *s = in;
+        return TRUE;
+}
+
+static gboolean
 get_column(Scan *s, guint64 *ret_values, guint n)
 {
-        guint64 value, step = 0;
+        guint64 value, step;
         guint8 is_even;
 
         if (!scan_u8(s, &is_even) || is_even > 1 || !scan_varint(s, G_MAXUINT64, &value))
                 return FALSE;
         ret_values[0] = value = unzigzag(value);
-        if (is_even && !scan_varint(s, G_MAXUINT64, &step))
+        if (!is_even)
+                return get_differences(s, value, ret_values + 1, n - 1);
+        if (!scan_varint(s, G_MAXUINT64, &step))
                 return FALSE;
-        for (guint i = 1; i < n; i++) {
-                if (!is_even && !scan_varint(s, G_MAXUINT64, &step))
-                        return FALSE;
-                ret_values[i] = value += unzigzag(step);
-        }
+        step = unzigzag(step);
+        for (guint i = 1; i < n; i++)
+                ret_values[i] = value += step;
         return TRUE;
 }
 
@@ -156,41 +171,45 @@ page_get_uids(Span data, guint32 first, guint32 ret_uids[PAGE_ENTRIES], guint64 
         return get_head(&s, ret_n) && get_uids(&s, first, ret_uids, *ret_n) && get_column(&s, ret_sizes, *ret_n);
 }
 
-static gboolean
-get_entries(Scan *s, ViewEntry *entries, guint n)
-{
-        guint64 column[PAGE_ENTRIES];
+typedef struct Columns {
+        guint32 uid[PAGE_ENTRIES];
+        guint64 size[PAGE_ENTRIES], body[PAGE_ENTRIES], received[PAGE_ENTRIES], saved[PAGE_ENTRIES];
+        guint64 message[PAGE_ENTRIES], pack[PAGE_ENTRIES], slot[PAGE_ENTRIES];
+} Columns;
 
-#define GET(statement)                                                                                                 \
-        if (!get_column(s, column, n))                                                                                 \
-                return FALSE;                                                                                          \
-        for (guint i = 0; i < n; i++)                                                                                  \
-        statement
-        GET(entries[i].size = column[i]);
-        GET(entries[i].body = (gint64) column[i]);
-        GET(entries[i].received = (Usec) column[i]);
-        GET(entries[i].saved = (Usec) (column[i] + (guint64) entries[i].received));
-        GET(entries[i].message = column[i] + (guint64) entries[i].body);
-        GET(entries[i].pack = (gint64) column[i]);
-        GET(entries[i].slot = (guint32) column[i]);
-#undef GET
+static gboolean
+get_columns(Scan *s, guint32 first, Columns *c, guint n)
+{
+        if (!get_uids(s, first, c->uid, n) || !get_column(s, c->size, n) || !get_column(s, c->body, n) ||
+            !get_column(s, c->received, n) || !get_column(s, c->saved, n) || !get_column(s, c->message, n) ||
+            !get_column(s, c->pack, n) || !get_column(s, c->slot, n) || !scan_at_end(s))
+                return FALSE;
         for (guint i = 0; i < n; i++)
-                if (column[i] >= PAGE_ENTRIES || entries[i].pack < 0)
+                if (c->slot[i] >= PAGE_ENTRIES || c->pack[i] > G_MAXINT64)
                         return FALSE;
-        return scan_at_end(s);
+        return TRUE;
 }
 
 gboolean
-page_get(Span data, guint32 first, ViewEntry ret_entries[PAGE_ENTRIES], guint *ret_n)
+page_get(Span data, guint32 first, ViewEntry *ret_entries, guint room, guint *ret_n)
 {
         Scan s = scan_from(data);
-        guint32 uids[PAGE_ENTRIES];
+        Columns c;
 
-        if (!get_head(&s, ret_n) || !get_uids(&s, first, uids, *ret_n))
+        if (!get_head(&s, ret_n) || *ret_n > room || !get_columns(&s, first, &c, *ret_n))
                 return FALSE;
         for (guint i = 0; i < *ret_n; i++)
-                ret_entries[i] = (ViewEntry){.uid = uids[i]};
-        return get_entries(&s, ret_entries, *ret_n);
+                ret_entries[i] = (ViewEntry){
+                        .uid = c.uid[i],
+                        .slot = (guint32) c.slot[i],
+                        .size = c.size[i],
+                        .body = (gint64) c.body[i],
+                        .pack = (gint64) c.pack[i],
+                        .received = (Usec) c.received[i],
+                        .saved = (Usec) (c.saved[i] + c.received[i]),
+                        .message = c.message[i] + c.body[i],
+                };
+        return TRUE;
 }
 
 /* States ----------------------------------------------------------------------------------------------------------- */

@@ -25,8 +25,8 @@ typedef struct State {
 
 /* Entries rise by UID from `first` on; their flags and MODSEQ are not written. n from 1 to PAGE_ENTRIES. */
 void page_put(GByteArray *out, guint32 first, const ViewEntry *entries, guint n);
-/* Flags and MODSEQ become 0. */
-gboolean page_get(Span data, guint32 first, ViewEntry ret_entries[PAGE_ENTRIES],
+/* Flags and MODSEQ become 0. room: for so many entries; a page with more is FALSE. */
+gboolean page_get(Span data, guint32 first, ViewEntry *ret_entries, guint room,
                   guint *ret_n) G_GNUC_WARN_UNUSED_RESULT;
 /* UIDs and sizes only, for half the price. */
 gboolean page_get_uids(Span data, guint32 first, guint32 ret_uids[PAGE_ENTRIES], guint64 ret_sizes[PAGE_ENTRIES],

@@ -36,7 +36,7 @@ check_entries(guint32 first, const ViewEntry *entries, guint n)
         guint n_again;
 
         page_put(out, first, entries, n);
-        g_assert_true(page_get(span_of_array(out), first, again, &n_again));
+        g_assert_true(page_get(span_of_array(out), first, again, PAGE_ENTRIES, &n_again));
         g_assert_cmpuint(n_again, ==, n);
         g_assert_true(page_get_uids(span_of_array(out), first, uids, sizes, &n_again));
         g_assert_cmpuint(n_again, ==, n);
@@ -73,7 +73,7 @@ read_page(Span octets)
                 return;
         memcpy(&first, octets.data, sizeof(first));
         octets = span_slice(octets, sizeof(first), octets.len);
-        if (!page_get(octets, first, entries, &n))
+        if (!page_get(octets, first, entries, PAGE_ENTRIES, &n))
                 return;
         g_assert_true(n > 0 && n <= PAGE_ENTRIES && entries[0].uid > 0 && entries[0].uid >= first);
         for (guint i = 0; i < n; i++) {

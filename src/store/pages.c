@@ -52,7 +52,7 @@ page_load(DbTxn *txn, gint64 key, Page *ret, GError **error)
 
         if (step == DB_ROW_FAILED)
                 return FALSE;
-        if (step == DB_ROW_END || !page_get(db_bytes(row, 0), first_of(key), ret->entries, &ret->n) ||
+        if (step == DB_ROW_END || !page_get(db_bytes(row, 0), first_of(key), ret->entries, PAGE_ENTRIES, &ret->n) ||
             !state_get(db_bytes(row, 1), ret->states, &n_states) || n_states != ret->n)
                 return page_damaged(key, error);
         ret->key = key;

@@ -94,7 +94,7 @@ take_page(Repack *r, gint64 key, Span data, Span states)
         guint n, n_states;
 
         if ((r->n_pages > 0 && key >> 32 != r->mailbox) ||
-            !page_get(data, (guint32) (key & G_MAXUINT32), entries, &n) || !state_get(states, state, &n_states) ||
+            !page_get(data, (guint32) (key & G_MAXUINT32), entries, PAGE_ENTRIES, &n) || !state_get(states, state, &n_states) ||
             n_states != n || n > PAGE_ENTRIES - r->n)
                 return FALSE;
         memcpy(&r->entries[r->n], entries, n * sizeof(ViewEntry));

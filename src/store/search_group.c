@@ -172,7 +172,7 @@ record_open(Span octets, Record *ret)
         Span content, unknown;
         guint64 checksum, n_slots;
         guint8 version;
-        gsize words, lists;
+        gsize words = 0, lists = 0;
 
         if (octets.len < 8 || !scan_take(&s, octets.len - 8, &content) || !scan_u64(&s, &checksum) ||
             checksum != XXH3_64bits(content.data, content.len))

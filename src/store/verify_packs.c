@@ -201,7 +201,7 @@ count_page(gpointer data, DbTxn *txn, const DbRows *row, GError **error)
         State states[PAGE_ENTRIES];
         guint n, n_states;
 
-        if (!page_get(db_bytes(row, 2), (guint32) (key & G_MAXUINT32), entries, &n) ||
+        if (!page_get(db_bytes(row, 2), (guint32) (key & G_MAXUINT32), entries, PAGE_ENTRIES, &n) ||
             !state_get(db_bytes(row, 3), states, &n_states) || n != n_states)
                 return TRUE;
         for (guint i = 0; i < n; i++)

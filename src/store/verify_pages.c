@@ -170,7 +170,7 @@ check_page(Check *c, Cursors *at, GError **error)
         guint32 first = (guint32) (key & G_MAXUINT32);
         guint n_states;
 
-        if (page_get(db_bytes(at->pages, 1), first, c->page->entries, &c->page->n) &&
+        if (page_get(db_bytes(at->pages, 1), first, c->page->entries, PAGE_ENTRIES, &c->page->n) &&
             state_get(db_bytes(at->states, 1), c->page->states, &n_states) && n_states == c->page->n) {
                 c->page->key = key;
                 return check_entries(c, at, error);
