@@ -278,8 +278,8 @@ read_pages(DbTxn *txn, Core *core, State *states, GError **error)
         Slab *slab = NULL;
         DbStep step;
 
+        db_read_ahead(txn, "page_state", key, key | (gint64) core->folded); /* few: the first row waits for one */
         db_read_ahead(txn, "page", key, key | (gint64) core->folded);
-        db_read_ahead(txn, "page_state", key, key | (gint64) core->folded);
         g_autoptr(DbRows) rows = db_query(txn, &PAGES_OF_MAILBOX, error, "ii", key, key | (gint64) core->folded);
         if (rows == NULL)
                 return FALSE;
