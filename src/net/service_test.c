@@ -41,6 +41,13 @@ door_say(Door *door, guint *counter)
         cond_broadcast(&door->changed);
 }
 
+static guint
+door_ask(Door *door, const guint *counter)
+{
+        MUTEX_SCOPE(&door->mutex);
+        return *counter;
+}
+
 static void
 door_wait(Door *door, const guint *counter, guint n)
 {
@@ -851,11 +858,13 @@ test_drain_waits(void)
         Thread *thread = thread_new("drain", drain_main, house->service, NULL);
         hear(idle, "stopping\r\n");
         hear_end(idle);
+        guint runs = door_ask(&house->door, &house->door.runs);
         say(amid, "mo");
+        door_wait(&house->door, &house->door.runs, runs + 1);
         g_usleep(100 * 1000);
-        guint runs = house->door.runs;
+        runs = door_ask(&house->door, &house->door.runs);
         g_usleep(100 * 1000);
-        g_assert_cmpuint(house->door.runs, ==, runs); /* nobody spins meanwhile */
+        g_assert_cmpuint(door_ask(&house->door, &house->door.runs), ==, runs); /* nobody spins meanwhile */
         say(amid, "re\r\nend\r\n");
         hear(amid, "[more]\r\n[end]\r\nstopping\r\n");
         hear_end(amid);
