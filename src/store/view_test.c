@@ -163,6 +163,67 @@ test_many(Site *site, gconstpointer data)
         g_assert_cmpuint(complaints(site), ==, 0);
 }
 
+#define COPIES 4000
+
+/* Many pages, by copies of a hundred messages. */
+static void
+fill_by_copying(Site *site)
+{
+        g_autoptr(GError) error = NULL;
+
+        deliver_n(site, 100);
+        change(site, "INSERT INTO mailbox (id, account, name, uid_validity, created) VALUES (1000, 1, 'Many', 5, 0)");
+        CopyRequest request = {.from = inbox_of(site, 1), .to = 1000, .reader = 1, .mask = FLAG_SYSTEM};
+        for (guint i = 0; i < COPIES / 100; i++) {
+                Copied copied;
+                g_assert_cmpint(store_copy(site->store, &request, SET({1, 100}), &copied, &error), ==, CHANGED_DONE);
+                g_assert_no_error(error);
+                g_array_unref(copied.sources);
+        }
+}
+
+static void
+site_again(Site *site)
+{
+        site_close(site);
+        site_open(site);
+}
+
+/* A large mailbox that is read whole, changed nearly everywhere while its first view lasts and after that, is what it is
+ * when it is read anew. */
+static void
+test_many_read_whole(Site *site, gconstpointer data)
+{
+        const FlagChange deleted = flag_change(FLAGS_ADD, FLAG_DELETED), flagged = flag_change(FLAGS_ADD, FLAG_FLAGGED);
+
+        fill_by_copying(site);
+        site_again(site);
+        View *first = open_view(site, 1000, 1);
+        g_assert_cmpuint(view_count(first), ==, COPIES);
+        change_flags(site, 1000, SET({130, 3700}), &flagged);
+        View *flags = open_view(site, 1000, 1);
+        change_flags(site, 1000, SET({1, 2}, {1000, 2500}, {3999, 4000}), &deleted);
+        expunge(site, 1000, NULL);
+        view_unref(first);
+        for (guint32 i = 0; i < view_count(flags); i++)
+                g_assert_cmpuint(view_flags(flags, i), ==, i >= 129 && i < 3700 ? FLAG_FLAGGED : 0);
+        View *last = open_view(site, 1000, 1);
+        view_unref(flags);
+
+        guint32 n = view_count(last);
+        g_assert_cmpuint(n, ==, COPIES - 2 - 1501 - 2);
+        g_autofree ViewEntry *entries = g_new(ViewEntry, n);
+        for (guint32 i = 0; i < n; i++)
+                entries[i] = *view_entry(last, i);
+        view_unref(last);
+        site_again(site);
+        g_autoptr(View) anew = open_view(site, 1000, 1);
+        g_assert_cmpuint(view_count(anew), ==, n);
+        for (guint32 i = 0; i < n; i++)
+                g_assert_cmpmem(view_entry(anew, i), sizeof(ViewEntry), &entries[i], sizeof(ViewEntry));
+        g_assert_cmpuint(complaints(site), ==, 0);
+}
+
 static void
 test_keywords(Site *site, gconstpointer data)
 {
@@ -629,6 +690,7 @@ main(int argc, char **argv)
 #define ADD(path, fn) g_test_add("/store/view/" path, Site, NULL, site_init, fn, site_done)
         ADD("a-view-never-changes-and-tells-what-a-newer-one-has RFC 9051 §2.3", test_views);
         ADD("many-pages", test_many);
+        ADD("many-pages-read-at-once", test_many_read_whole);
         ADD("flags, MOVE and EXPUNGE work on a full disk", test_full_disk);
         ADD("keywords RFC 9051 §2.3.2", test_keywords);
         ADD("flags-that-may-not-be-changed-stay RFC 4314 §4", test_mask);
