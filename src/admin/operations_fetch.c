@@ -185,8 +185,11 @@ fetch_run_run(AdminCall *call)
         case FETCH_MISSING:
                 return admin_refuse(call, "there is no source %s", name);
         case FETCH_RUNNING:
-                return admin_refuse(call, "%s is still being fetched by a run that began before; `restante fetch show %s` says "
-                                          "how that ended", name, name);
+                return admin_refuse(
+                        call,
+                        "%s is still being fetched by a run that began before; `restante fetch show %s` says "
+                        "how that ended",
+                        name, name);
         case FETCH_DONE:
                 break;
         }
@@ -274,7 +277,8 @@ const Operation FETCH_RUN = {
         .noun = "fetch",
         .verb = "run",
         .summary = "fetch now, and show what came and where it went",
-        .manual = "Polls the source at once, waits for the end, and prints a line for every message as it comes. If a run of "
+        .manual = "Polls the source at once, waits for the end, and prints a line for every message as it comes. If a "
+                  "run of "
                   "the schedule is under way, its end is waited for first; what that fetched `restante trace` shows.",
         .example = "restante fetch run provider",
         .args = {{"NAME", FALSE, FALSE, "the source"}},

@@ -2,9 +2,9 @@
  * nobody is told a lie.
  *
  * A VFS between SQLite and the system fails the Nth write or sync of one kind of file. */
+#include "base/testing.h"
 #include "db/internal.h"
 
-#include <glib/gstdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -181,7 +181,7 @@ static void
 site_init(Site *site, gconstpointer data)
 {
         fault_now = (Fault){0};
-        site->dir = g_dir_make_tmp("restante-fault-XXXXXX", NULL);
+        site->dir = test_dir_make();
         site_open(site);
 }
 
@@ -195,14 +195,8 @@ site_reopen(Site *site)
 static void
 site_done(Site *site, gconstpointer data)
 {
-        static const char *const FILES[] = {"restante.db", "restante.db-wal", "restante.db-shm", "lock", "reserve"};
-
         db_close(site->db);
-        for (guint i = 0; i < G_N_ELEMENTS(FILES); i++) {
-                g_autofree char *path = g_build_filename(site->dir, FILES[i], NULL);
-                g_unlink(path);
-        }
-        g_assert_cmpint(g_rmdir(site->dir), ==, 0);
+        test_dir_remove(site->dir);
         g_free(site->dir);
 }
 

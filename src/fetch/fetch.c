@@ -586,6 +586,8 @@ fetch_run(Fetch *fetch, const char *name, void (*report)(const FetchReport *repo
         if (step != DB_ROW)
                 return step == DB_ROW_END ? FETCH_MISSING : FETCH_FAILED;
         SourceState *state = claim(fetch, &source, &memory);
+        if (state == NULL && g_atomic_int_get(&fetch->is_stopping))
+                return fault(error, FAULT_BUSY, "the server is stopping"), FETCH_FAILED;
         if (state == NULL)
                 return FETCH_RUNNING;
         RunJob job = {.fetch = fetch,

@@ -69,9 +69,10 @@ typedef enum FetchAnswer {
         FETCH_FAILED = 0,       /* the error says what, in words for an administrator */
         FETCH_DONE,
         FETCH_MISSING,          /* no such source */
-        FETCH_RUNNING,          /* it was being fetched all the five minutes that were waited for that to end; or fetch_stop() came */
+        FETCH_RUNNING,          /* the run that was under way did not end within five minutes */
 } FetchAnswer;
-/* Poll now and wait, first for a run of the schedule that is under way to end; report() is called from the calling thread's work for every message. */
+/* Poll now and wait, first for a run that is under way to end; report() is called from the calling thread's work for every
+ * message. FETCH_FAILED once fetch_stop() was called. */
 FetchAnswer fetch_run(Fetch *fetch, const char *name, void (*report)(const FetchReport *report, gpointer data), gpointer data,
                       FetchSummary *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
